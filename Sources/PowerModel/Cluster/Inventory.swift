@@ -1,0 +1,217 @@
+/// A guest as vCenter (or its host) shows it.
+public struct Guest: Hashable, Codable, Sendable {
+    /// Its identity: instanceUuid in lower case.
+    public var id: GuestID
+    /// Its name. Not unique, not trusted: any text a person could type, line breaks too.
+    public var name: String
+    /// vCenter's reference, e.g. `vm-42`: a hint that changes when it is registered anew.
+    public var reference: String?
+    /// Its configuration file, e.g. `[datastore1] web/web.vmx`: what a host knows it by.
+    public var vmxPath: String
+    /// The host it is registered on; nil when that is not known.
+    public var host: HostName?
+    /// Whether it is on.
+    public var power: GuestPower
+    /// Whether its Tools can be asked to shut it down.
+    public var tools: ToolsState
+    /// What kind of guest it is, as far as vCenter can tell.
+    public var nature: GuestNature
+
+    /// A guest.
+    public init(
+        id: GuestID, name: String, reference: String?, vmxPath: String, host: HostName?,
+        power: GuestPower, tools: ToolsState, nature: GuestNature
+    ) {
+        self.id = id
+        self.name = name
+        self.reference = reference
+        self.vmxPath = vmxPath
+        self.host = host
+        self.power = power
+        self.tools = tools
+        self.nature = nature
+    }
+}
+
+/// Whether a guest is on.
+public enum GuestPower: String, Hashable, Codable, Sendable {
+    /// Running.
+    case on
+    /// Off.
+    case off
+    /// Its memory is on disk: not on, and to be left alone.
+    case suspended
+    /// Not known: its host does not answer, or the object is broken. Never taken for off.
+    case unknown
+}
+
+/// Whether VMware Tools answer inside a guest (`guest.toolsRunningStatus`).
+public enum ToolsState: String, Hashable, Codable, Sendable {
+    /// Running: a shutdown can be asked for.
+    case running
+    /// Running a script: a request may be refused for a moment.
+    case busy
+    /// Not running, or not installed.
+    case absent
+    /// Not known.
+    case unknown
+}
+
+/// What kind of guest it is.
+public enum GuestNature: String, Hashable, Codable, Sendable {
+    /// One to shut down and start again.
+    case ordinary
+    /// It belongs to a host or the cluster (vCLS): never a target, goes with its host.
+    case vcls
+    /// Another solution's agent (NSX, vSAN file service): never a target.
+    case agent
+    /// A template: has no power.
+    case template
+    /// The shadow of a fault-tolerant guest: goes with its primary.
+    case ftSecondary
+    /// Orphaned, inaccessible or invalid: reported, never a target.
+    case unusable
+}
+
+/// A host as vCenter shows it.
+public struct HostView: Hashable, Codable, Sendable {
+    /// Its name.
+    public var name: HostName
+    /// vCenter's reference, e.g. `host-9`.
+    public var reference: String?
+    /// Whether vCenter is in touch with it.
+    public var connected: Bool
+    /// Whether it is in maintenance mode.
+    public var inMaintenance: Bool
+    /// Whether an HA agent is configured on it (`runtime.dasHostState` present).
+    public var haAgentConfigured: Bool
+
+    /// A host.
+    public init(
+        name: HostName, reference: String? = nil, connected: Bool = true,
+        inMaintenance: Bool = false, haAgentConfigured: Bool = false
+    ) {
+        self.name = name
+        self.reference = reference
+        self.connected = connected
+        self.inMaintenance = inMaintenance
+        self.haAgentConfigured = haAgentConfigured
+    }
+}
+
+/// The hosts and guests of one cluster at one moment, each list sorted by name or identity.
+public struct Inventory: Hashable, Codable, Sendable {
+    /// Grows whenever something in it changed; compares only within one connection.
+    public var version: UInt64
+    /// The hosts, sorted by name.
+    public var hosts: [HostView]
+    /// The guests, sorted by identity. Absent means unknown, never off.
+    public var guests: [Guest]
+
+    /// An inventory; sorts what it is given.
+    public init(version: UInt64, hosts: [HostView], guests: [Guest]) {
+        self.version = version
+        self.hosts = hosts.sorted { $0.name < $1.name }
+        self.guests = guests.sorted { $0.id < $1.id }
+    }
+
+    /// The guest of this identity.
+    public func guest(_ id: GuestID) -> Guest? { guests.first { $0.id == id } }
+
+    /// The host of this name.
+    public func host(_ name: HostName) -> HostView? { hosts.first { $0.name == name } }
+}
+
+/// What of the cluster acts on guests by itself.
+public struct Automation: Hashable, Codable, Sendable {
+    /// Whether vSphere HA is on.
+    public var ha: Bool
+    /// Whether DRS is on at all. vpower never changes it: off deletes the resource pools.
+    public var drsEnabled: Bool
+    /// How far DRS acts by itself.
+    public var drsLevel: DRSLevel
+    /// Whether DPM is on.
+    public var dpm: Bool
+    /// What the advanced setting says of vCLS.
+    public var vcls: VCLSSetting
+
+    /// A cluster's automation.
+    public init(ha: Bool, drsEnabled: Bool, drsLevel: DRSLevel, dpm: Bool, vcls: VCLSSetting) {
+        self.ha = ha
+        self.drsEnabled = drsEnabled
+        self.drsLevel = drsLevel
+        self.dpm = dpm
+        self.vcls = vcls
+    }
+}
+
+/// How far DRS acts by itself (`ClusterDrsConfigInfo.defaultVmBehavior`).
+public enum DRSLevel: String, Hashable, Codable, Sendable {
+    /// Only recommends.
+    case manual
+    /// Places guests that are started.
+    case partiallyAutomated
+    /// Moves guests.
+    case fullyAutomated
+}
+
+/// The advanced setting `config.vcls.clusters.domain-cN.enabled`.
+public enum VCLSSetting: String, Hashable, Codable, Sendable {
+    /// Never set: the same as on. Restored as on: a key cannot be deleted (facts/vsphere.md 2.5).
+    case unset
+    /// On.
+    case on
+    /// Off: retreat mode.
+    case retreat
+
+    /// Whether the cluster keeps vCLS guests.
+    public var keepsGuests: Bool { self != .retreat }
+}
+
+/// A change of a cluster's automation; nil leaves a setting as it is.
+public struct AutomationChange: Hashable, Codable, Sendable {
+    /// HA on or off.
+    public var ha: Bool?
+    /// The DRS level.
+    public var drsLevel: DRSLevel?
+    /// DPM on or off.
+    public var dpm: Bool?
+
+    /// A change.
+    public init(ha: Bool? = nil, drsLevel: DRSLevel? = nil, dpm: Bool? = nil) {
+        self.ha = ha
+        self.drsLevel = drsLevel
+        self.dpm = dpm
+    }
+
+    /// Whether it changes nothing.
+    public var isEmpty: Bool { ha == nil && drsLevel == nil && dpm == nil }
+
+    /// Whether the cluster already is as this change wants it.
+    public func isSatisfied(by now: Automation) -> Bool {
+        (ha ?? now.ha) == now.ha && (drsLevel ?? now.drsLevel) == now.drsLevel
+            && (dpm ?? now.dpm) == now.dpm
+    }
+}
+
+/// A cluster at one moment: what an outage's journal begins with.
+public struct ClusterSnapshot: Hashable, Codable, Sendable {
+    /// The cluster.
+    public var cluster: ClusterName
+    /// vCenter's reference of it, e.g. `domain-c8`.
+    public var reference: String
+    /// Its hosts and guests.
+    public var inventory: Inventory
+    /// Its automation, as it was before vpower changed anything.
+    public var automation: Automation
+
+    /// A snapshot.
+    public init(
+        cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation
+    ) {
+        self.cluster = cluster
+        self.reference = reference
+        self.inventory = inventory
+        self.automation = automation
+    }
+}

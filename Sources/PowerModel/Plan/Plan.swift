@@ -1,0 +1,219 @@
+/// What will be done: phases of steps, each with its limit. A plan is a value; its digest says
+/// whether two are the same.
+public struct Plan: Hashable, Codable, Sendable {
+    /// What it is for.
+    public var kind: PlanKind
+    /// The cluster.
+    public var cluster: ClusterName
+    /// The phases, in the order in which they are shown.
+    public var phases: [Phase]
+
+    /// A plan.
+    public init(kind: PlanKind, cluster: ClusterName, phases: [Phase]) {
+        self.kind = kind
+        self.cluster = cluster
+        self.phases = phases
+    }
+
+    /// Every step of every phase, in the order shown.
+    public var steps: [Step] { phases.flatMap(\.steps) }
+
+    /// The phase of this name.
+    public func phase(_ name: PhaseName) -> Phase? { phases.first { $0.name == name } }
+}
+
+/// The kinds of plans (DESIGN 2).
+public enum PlanKind: String, Hashable, Codable, Sendable {
+    /// A whole cluster goes down.
+    case cluster
+    /// An outage's snapshot is brought back.
+    case restore
+}
+
+/// A phase's name, e.g. `freeze` or `guests: apps`.
+public typealias PhaseName = Name<PhaseKind>
+/// Marks names of phases.
+public enum PhaseKind: Sendable {}
+
+extension Name where Kind == PhaseKind {
+    /// HA off, DRS manual, DPM off.
+    public static var freeze: Self { .init("freeze") }
+    /// vCLS into retreat mode.
+    public static var retreat: Self { .init("retreat") }
+    /// Boot scripts installed.
+    public static var arm: Self { .init("arm") }
+    /// One tier of guests.
+    public static func guests(_ tier: TierName) -> Self { .init("guests: \(tier)") }
+    /// vCSA.
+    public static var vcsa: Self { .init("vcsa") }
+    /// Infrastructure guests.
+    public static var infrastructure: Self { .init("infrastructure") }
+    /// Hosts that hold neither vCSA nor the controller.
+    public static var hosts: Self { .init("hosts") }
+    /// vCSA's host.
+    public static var vcsaHost: Self { .init("vcsa's host") }
+    /// The controller's host.
+    public static var controllerHost: Self { .init("controller's host") }
+    /// Storage and others.
+    public static var machines: Self { .init("machines") }
+    /// Machines are back.
+    public static var machinesBack: Self { .init("machines back") }
+    /// Hosts are back.
+    public static var hostsBack: Self { .init("hosts back") }
+    /// Boot scripts have reported.
+    public static var bootScripts: Self { .init("boot scripts") }
+    /// vCenter answers and its hosts are connected.
+    public static var vcenterBack: Self { .init("vcenter back") }
+    /// vCLS and DRS as they were.
+    public static var thaw: Self { .init("thaw") }
+    /// HA as it was.
+    public static var haBack: Self { .init("ha back") }
+    /// Boot scripts taken out.
+    public static var disarm: Self { .init("disarm") }
+}
+
+/// A group of steps. It starts when the phases it needs are over, not when the one above it is.
+public struct Phase: Hashable, Codable, Sendable {
+    /// Its name, unique in the plan.
+    public var name: PhaseName
+    /// The phases that must be over before it starts.
+    public var needs: [PhaseName]
+    /// The longest it may take.
+    public var budget: Duration
+    /// Its steps, in order; they run side by side unless the phase says otherwise.
+    public var steps: [Step]
+
+    /// A phase.
+    public init(name: PhaseName, needs: [PhaseName], budget: Duration, steps: [Step]) {
+        self.name = name
+        self.needs = needs
+        self.budget = budget
+        self.steps = steps
+    }
+}
+
+/// What is done to one object.
+public struct Step: Hashable, Codable, Sendable {
+    /// Unique in the plan and the same in every plan that does the same.
+    public var id: StepID
+    /// What is done.
+    public var action: Action
+    /// The longest it may take.
+    public var limit: Duration
+
+    /// A step.
+    public init(_ action: Action, limit: Duration) {
+        id = action.id
+        self.action = action
+        self.limit = limit
+    }
+}
+
+/// What a step does. The object is named by identity; everything else comes from the snapshot.
+public enum Action: Hashable, Codable, Sendable {
+    /// HA off, DRS manual, DPM off: seen to be so.
+    case freeze
+    /// vCLS into retreat mode: its guests seen to be gone.
+    case retreat
+    /// Boot script installed and read back.
+    case arm(HostName, BootOrders)
+    /// Guest shut down through vCenter.
+    case stopGuest(GuestID, name: String, Escalation)
+    /// vCSA or an infrastructure guest shut down through its host; never powered off hard.
+    case stopGuestOnHost(GuestID, name: String, HostName)
+    /// Host shut down and seen to be down.
+    case stopHost(HostName, maintenance: Bool)
+    /// Machine shut down and seen to be down.
+    case stopMachine(MachineName)
+    /// Machine woken and seen to answer.
+    case startMachine(MachineName)
+    /// Host seen to be back, woken if it is not; out of maintenance mode where vpower put it there.
+    case awaitHost(HostName, leaveMaintenance: Bool)
+    /// Boot script seen to have reported.
+    case awaitBootScript(HostName)
+    /// vCSA seen to be on: started on its host if no boot script did.
+    case startGuestOnHost(GuestID, name: String, HostName)
+    /// vCenter seen to answer, with every host that is back connected.
+    case awaitVCenter
+    /// vCLS as the snapshot has it.
+    case thawVCLS(VCLSSetting)
+    /// DRS and DPM as the snapshot has them.
+    case thawDRS(DRSLevel, dpm: Bool)
+    /// A guest of the snapshot seen to be on: started on its host if it is not.
+    case startGuest(GuestID, name: String, HostName)
+    /// HA as the snapshot has it.
+    case thawHA(Bool)
+    /// Boot script taken out.
+    case disarm(HostName)
+
+    /// The step's identity.
+    public var id: StepID {
+        switch self {
+        case .freeze: StepID("freeze")
+        case .retreat: StepID("retreat")
+        case .arm(let host, _): StepID("arm/\(host)")
+        case .stopGuest(let guest, _, _): StepID("stop/\(guest)")
+        case .stopGuestOnHost(let guest, _, _): StepID("stop/\(guest)")
+        case .stopHost(let host, _): StepID("stop-host/\(host)")
+        case .stopMachine(let machine): StepID("stop-machine/\(machine)")
+        case .startMachine(let machine): StepID("start-machine/\(machine)")
+        case .awaitHost(let host, _): StepID("await-host/\(host)")
+        case .awaitBootScript(let host): StepID("await-boot-script/\(host)")
+        case .startGuestOnHost(let guest, _, _): StepID("start/\(guest)")
+        case .awaitVCenter: StepID("await-vcenter")
+        case .thawVCLS: StepID("thaw-vcls")
+        case .thawDRS: StepID("thaw-drs")
+        case .startGuest(let guest, _, _): StepID("start/\(guest)")
+        case .thawHA: StepID("thaw-ha")
+        case .disarm(let host): StepID("disarm/\(host)")
+        }
+    }
+
+    /// The step in an operator's words, on one line.
+    public var summary: String {
+        switch self {
+        case .freeze: "HA off, DRS manual, DPM off"
+        case .retreat: "vCLS into retreat mode"
+        case .arm(let host, let orders): "arm \(host) (\(orders.guests.count) guests)"
+        case .stopGuest(_, let name, _): "shut down guest \(name.onOneLine)"
+        case .stopGuestOnHost(_, let name, let host):
+            "shut down guest \(name.onOneLine) through \(host)"
+        case .stopHost(let host, let maintenance):
+            maintenance ? "maintenance mode, then shut down \(host)" : "shut down \(host)"
+        case .stopMachine(let machine): "shut down \(machine)"
+        case .startMachine(let machine): "wake \(machine)"
+        case .awaitHost(let host, _): "wait for \(host)"
+        case .awaitBootScript(let host): "wait for the boot script of \(host)"
+        case .startGuestOnHost(_, let name, let host):
+            "start guest \(name.onOneLine) through \(host)"
+        case .awaitVCenter: "wait for vCenter"
+        case .thawVCLS(let setting): "vCLS back to \(setting.rawValue)"
+        case .thawDRS(let level, let dpm):
+            "DRS back to \(level.rawValue)\(dpm ? ", DPM on" : "")"
+        case .startGuest(_, let name, let host): "start guest \(name.onOneLine) on \(host)"
+        case .thawHA(let on): "HA back \(on ? "on" : "off")"
+        case .disarm(let host): "disarm \(host)"
+        }
+    }
+}
+
+extension String {
+    /// The text with control characters shown as `\u{…}` and cut at 80 characters: for people.
+    public var onOneLine: String {
+        let limit = 80
+        var shown = ""
+        for scalar in unicodeScalars {
+            if shown.count >= limit { return shown + "…" }
+            if scalar.properties.generalCategory == .control
+                || scalar.properties.generalCategory == .format
+                || scalar.properties.generalCategory == .lineSeparator
+                || scalar.properties.generalCategory == .paragraphSeparator
+            {
+                shown += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                shown.unicodeScalars.append(scalar)
+            }
+        }
+        return shown
+    }
+}

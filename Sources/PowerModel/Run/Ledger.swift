@@ -1,0 +1,115 @@
+/// What the records of one outage add up to.
+public struct Ledger: Hashable, Sendable {
+    /// The outage.
+    public private(set) var outage: OutageID?
+    /// Its cluster.
+    public private(set) var cluster: ClusterName?
+    /// Its one snapshot: the first.
+    public private(set) var snapshot: ClusterSnapshot?
+    /// Its runs, in the order in which they began.
+    public private(set) var runs: [RunLedger] = []
+    /// Whether the outage is over.
+    public private(set) var isClosed = false
+
+    /// Folds the records of one outage, in order.
+    public init(_ records: some Sequence<Record>) {
+        for record in records { apply(record) }
+    }
+
+    /// The run that began last.
+    public var lastRun: RunLedger? { runs.last }
+
+    /// The last run if it did not come to an end: what `vpower resume` continues.
+    public var interruptedRun: RunLedger? {
+        guard let last = runs.last else { return nil }
+        return last.result == nil || last.result == .interrupted ? last : nil
+    }
+
+    /// Hosts that vpower put in maintenance mode in this outage.
+    public var hostsPutInMaintenance: Set<HostName> {
+        var hosts = Set<HostName>()
+        for run in runs {
+            for step in run.plan.steps {
+                if case .stopHost(let host, maintenance: true) = step.action,
+                    run.asked.contains(step.id)
+                {
+                    hosts.insert(host)
+                }
+            }
+        }
+        return hosts
+    }
+
+    /// Takes one record in.
+    public mutating func apply(_ record: Record) {
+        switch record.event {
+        case .outageOpened(let cluster, _):
+            outage = record.outage
+            self.cluster = cluster
+        case .snapshotTaken(let taken):
+            // An outage has one snapshot: a value vpower changed is never taken for the previous.
+            if snapshot == nil { snapshot = taken }
+        case .runStarted(let plan, _):
+            guard let run = record.run else { return }
+            runs.append(RunLedger(id: run, plan: plan, started: record.at))
+        case .outageClosed:
+            isClosed = true
+        default:
+            guard let run = record.run,
+                let index = runs.lastIndex(where: { $0.id == run })
+            else { return }
+            runs[index].apply(record)
+        }
+    }
+}
+
+/// What the records of one run add up to.
+public struct RunLedger: Hashable, Sendable {
+    /// The run.
+    public let id: RunID
+    /// Its plan.
+    public let plan: Plan
+    /// When it began, by the wall clock.
+    public let started: Timestamp
+    /// Phases that began, with the moment.
+    public private(set) var phasesStarted: [PhaseName: Timestamp] = [:]
+    /// Phases that are over, with the moment.
+    public private(set) var phasesEnded: [PhaseName: Timestamp] = [:]
+    /// Steps that asked for something.
+    public private(set) var asked: Set<StepID> = []
+    /// Steps that are over.
+    public private(set) var outcomes: [StepID: StepOutcome] = [:]
+    /// What an operator should know, in order.
+    public private(set) var notes: [String] = []
+    /// Whether it is past the point of no return.
+    public private(set) var isPastReturn = false
+    /// How it ended; nil while it has not.
+    public private(set) var result: RunResult?
+
+    init(id: RunID, plan: Plan, started: Timestamp) {
+        self.id = id
+        self.plan = plan
+        self.started = started
+    }
+
+    /// Steps that gave up, with why, sorted by identity.
+    public var gaps: [(step: StepID, why: String)] {
+        outcomes.compactMap { step, outcome in
+            if case .gaveUp(let why) = outcome { (step, why) } else { nil }
+        }.sorted { $0.step < $1.step }
+    }
+
+    mutating func apply(_ record: Record) {
+        switch record.event {
+        case .phaseStarted(let phase):
+            if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }
+        case .phaseEnded(let phase): phasesEnded[phase] = record.at
+        case .asked(let step, _): asked.insert(step)
+        case .stepEnded(let step, let outcome): outcomes[step] = outcome
+        case .noted(let text): notes.append(text)
+        case .pointOfNoReturn: isPastReturn = true
+        case .runEnded(let ended): result = ended
+        case .outageOpened, .snapshotTaken, .runStarted, .outageClosed: break
+        }
+    }
+}

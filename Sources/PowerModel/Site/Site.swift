@@ -1,0 +1,425 @@
+/// All that one configuration file describes (`/etc/vpower/site.yaml`).
+public struct Site: Hashable, Sendable {
+    /// The site's own name, for messages.
+    public var name: String
+    /// The UPSes.
+    public var feeds: [Feed]
+    /// The vSphere clusters.
+    public var clusters: [ClusterSite]
+    /// Everything else that is stopped or woken.
+    public var machines: [MachineSite]
+
+    /// A site of these parts.
+    public init(
+        name: String, feeds: [Feed], clusters: [ClusterSite], machines: [MachineSite] = []
+    ) {
+        self.name = name
+        self.feeds = feeds
+        self.clusters = clusters
+        self.machines = machines
+    }
+
+    /// The cluster of this name.
+    public func cluster(_ name: ClusterName) -> ClusterSite? {
+        clusters.first { $0.name == name }
+    }
+
+    /// The feed of this name.
+    public func feed(_ name: FeedName) -> Feed? { feeds.first { $0.name == name } }
+
+    /// The clusters that lose a host when only these feeds are healthy (NUT's MINSUPPLIES logic:
+    /// a host is at risk only when too few of its feeds are healthy).
+    public func clustersAtRisk(healthy: Set<FeedName>) -> [ClusterSite] {
+        clusters.filter { cluster in
+            cluster.hosts.contains { host in
+                host.feeds.count(where: healthy.contains) < host.feedsNeeded
+            }
+        }
+    }
+}
+
+/// One UPS, read from upsd.
+public struct Feed: Hashable, Sendable {
+    /// vpower's name for it.
+    public var name: FeedName
+    /// Where upsd listens.
+    public var server: Endpoint
+    /// The UPS's name at that upsd.
+    public var ups: String
+    /// The upsd user vpower logs in as, if it is to LOGIN at all.
+    public var user: String?
+    /// That user's password.
+    public var password: SecretReference?
+    /// Whether the connection must be TLS. Never a silent fallback (facts/nut.md 1.4).
+    public var tls: FeedTLS
+    /// The runtime to assume where the UPS gives none.
+    public var assumedRuntime: Duration?
+    /// When an outage of this feed becomes a run.
+    public var trigger: TriggerPolicy
+    /// How the output is cut, if vpower is to do it.
+    public var output: OutputPolicy?
+
+    /// A feed of these parts.
+    public init(
+        name: FeedName, server: Endpoint, ups: String, user: String? = nil,
+        password: SecretReference? = nil, tls: FeedTLS = .off, assumedRuntime: Duration? = nil,
+        trigger: TriggerPolicy = TriggerPolicy(), output: OutputPolicy? = nil
+    ) {
+        self.name = name
+        self.server = server
+        self.ups = ups
+        self.user = user
+        self.password = password
+        self.tls = tls
+        self.assumedRuntime = assumedRuntime
+        self.trigger = trigger
+        self.output = output
+    }
+}
+
+/// Whether upsd is spoken to in TLS.
+public enum FeedTLS: Hashable, Sendable {
+    /// Clear text.
+    case off
+    /// STARTTLS, verified against this bundle of certificates (a PEM file), or nothing at all.
+    case require(caBundle: String)
+}
+
+/// A name or address, and a TCP port.
+public struct Endpoint: Hashable, Codable, Sendable, CustomStringConvertible {
+    /// A DNS name or an IP address, without brackets.
+    public var host: String
+    /// The TCP port, 1 to 65535.
+    public var port: Int
+
+    /// An endpoint.
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// `host:port`, an IPv6 address in brackets.
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// When an outage becomes a run. The first of these that is true decides.
+public struct TriggerPolicy: Hashable, Codable, Sendable {
+    /// After this time on battery.
+    public var onBatteryFor: Duration?
+    /// When the UPS says that no more than this is left.
+    public var runtimeBelow: Duration?
+    /// When the UPS says that no more than this charge is left, in percent.
+    public var chargeBelowPercent: Int?
+    /// A feed that was last seen on battery and has been silent this long counts as `OB LB`
+    /// (upsmon's DEADTIME, facts/nut.md 1.6).
+    public var silentFor: Duration
+    /// How long the mains must be back before a restore starts hosts and guests.
+    public var mainsStableFor: Duration
+
+    /// upsmon's DEADTIME is 15 s with a poll every 5 s.
+    public static let silentForDefault: Duration = .seconds(25)
+    /// Long enough to sit out the flapping that often follows an outage.
+    public static let mainsStableForDefault: Duration = .seconds(60)
+
+    /// A policy; `OB LB` always triggers at once, whatever it says.
+    public init(
+        onBatteryFor: Duration? = nil, runtimeBelow: Duration? = nil,
+        chargeBelowPercent: Int? = nil, silentFor: Duration = TriggerPolicy.silentForDefault,
+        mainsStableFor: Duration = TriggerPolicy.mainsStableForDefault
+    ) {
+        self.onBatteryFor = onBatteryFor
+        self.runtimeBelow = runtimeBelow
+        self.chargeBelowPercent = chargeBelowPercent
+        self.silentFor = silentFor
+        self.mainsStableFor = mainsStableFor
+    }
+}
+
+/// How a feed's output is cut after everything on it is down.
+public struct OutputPolicy: Hashable, Codable, Sendable {
+    /// The instant command, `shutdown.return` unless the UPS wants another.
+    public var command: String
+
+    /// Cuts with this instant command.
+    public init(command: String = "shutdown.return") { self.command = command }
+}
+
+/// A vSphere cluster of the site.
+public struct ClusterSite: Hashable, Sendable {
+    /// As vCenter names it.
+    public var name: ClusterName
+    /// The vCenter that manages it.
+    public var vcenter: VCenterSite
+    /// The guest that is this vCenter: its name or its instanceUuid.
+    public var vcsaGuest: String
+    /// The guest in which vpower runs, if it does: its name or its instanceUuid.
+    public var controllerGuest: String?
+    /// Its ESXi hosts.
+    public var hosts: [HostSite]
+    /// The tiers, in the order in which they go down.
+    public var tiers: [TierSite]
+    /// The tier of every guest that no tier names.
+    public var defaultTier: TierName
+    /// Guests others need to work at all: down after vCSA, up before it.
+    public var infrastructure: [GuestPattern]
+    /// Limits of waits that are not a tier's.
+    public var limits: ClusterLimits
+    /// Whether hosts are put in maintenance mode before they are shut down.
+    public var maintenanceMode: Bool
+    /// A machine behind the hosts' switch that must still answer for silence to mean "down".
+    public var witness: Endpoint?
+
+    /// A cluster of these parts.
+    public init(
+        name: ClusterName, vcenter: VCenterSite, vcsaGuest: String, controllerGuest: String? = nil,
+        hosts: [HostSite], tiers: [TierSite], defaultTier: TierName,
+        infrastructure: [GuestPattern] = [], limits: ClusterLimits = ClusterLimits(),
+        maintenanceMode: Bool = false, witness: Endpoint? = nil
+    ) {
+        self.name = name
+        self.vcenter = vcenter
+        self.vcsaGuest = vcsaGuest
+        self.controllerGuest = controllerGuest
+        self.hosts = hosts
+        self.tiers = tiers
+        self.defaultTier = defaultTier
+        self.infrastructure = infrastructure
+        self.limits = limits
+        self.maintenanceMode = maintenanceMode
+        self.witness = witness
+    }
+}
+
+/// How a vCenter is reached.
+public struct VCenterSite: Hashable, Sendable {
+    /// Its name (the one in its certificate) and port.
+    public var endpoint: Endpoint
+    /// The user to log in as.
+    public var user: String
+    /// That user's password.
+    public var password: SecretReference
+    /// How its certificate is verified.
+    public var trust: CertificateTrust
+
+    /// A vCenter.
+    public init(
+        endpoint: Endpoint, user: String, password: SecretReference, trust: CertificateTrust
+    ) {
+        self.endpoint = endpoint
+        self.user = user
+        self.password = password
+        self.trust = trust
+    }
+}
+
+/// How a server's certificate is verified. There is no "not at all".
+public enum CertificateTrust: Hashable, Sendable {
+    /// By the machine's own certificate authorities.
+    case system
+    /// By the authorities in this PEM file.
+    case bundle(path: String)
+    /// By the SHA-256 of the certificate itself (DER), 64 hexadecimal digits in lower case.
+    /// Dates are ignored: clocks are wrong after a power cut.
+    case pinned(sha256: String)
+}
+
+/// One ESXi host and how it is reached.
+public struct HostSite: Hashable, Sendable {
+    /// As vCenter names it.
+    public var name: HostName
+    /// Where its SSH daemon listens.
+    public var ssh: Endpoint
+    /// The user to log in as, usually `root`.
+    public var user: String
+    /// How that user logs in.
+    public var login: HostLogin
+    /// Accepted host keys: `SHA256:` and the base64 that `ssh-keygen -l` prints.
+    public var hostKeys: [String]
+    /// The feeds its power supplies hang on.
+    public var feeds: [FeedName]
+    /// How many of them must be healthy.
+    public var feedsNeeded: Int
+    /// The hardware address to wake it by, `aa:bb:cc:dd:ee:ff`.
+    public var wakeAddress: String?
+
+    /// A host.
+    public init(
+        name: HostName, ssh: Endpoint, user: String = "root", login: HostLogin,
+        hostKeys: [String], feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil
+    ) {
+        self.name = name
+        self.ssh = ssh
+        self.user = user
+        self.login = login
+        self.hostKeys = hostKeys
+        self.feeds = feeds
+        self.feedsNeeded = feedsNeeded
+        self.wakeAddress = wakeAddress
+    }
+}
+
+/// How vpower logs in to a host.
+public enum HostLogin: Hashable, Sendable {
+    /// With a private key in this file (ECDSA for ESXi 8: facts/esxi.md section 5).
+    case key(path: String)
+    /// With a password, through keyboard-interactive.
+    case password(SecretReference)
+}
+
+/// Guests that go down together.
+public struct TierSite: Hashable, Codable, Sendable {
+    /// Its name.
+    public var name: TierName
+    /// The guests in it, by name.
+    public var guests: [GuestPattern]
+    /// How long a guest may take to shut down.
+    public var limit: Duration
+    /// What is done with a guest that takes longer, or has no Tools.
+    public var onLimit: Escalation
+
+    /// Three minutes: what most Windows guests need.
+    public static let limitDefault: Duration = .seconds(180)
+
+    /// A tier.
+    public init(
+        name: TierName, guests: [GuestPattern], limit: Duration = TierSite.limitDefault,
+        onLimit: Escalation = .powerOff
+    ) {
+        self.name = name
+        self.guests = guests
+        self.limit = limit
+        self.onLimit = onLimit
+    }
+}
+
+/// What is done with a guest that does not shut down in time.
+public enum Escalation: String, Hashable, Codable, Sendable, CaseIterable {
+    /// Its power is cut.
+    case powerOff
+    /// Nothing: it goes down with its host. Recorded, not a violation.
+    case leave
+}
+
+/// The limits of a cluster's waits. Each has a name and a default from the vendor's own scripts
+/// (facts/vsphere.md section 6, "PM's waits").
+public struct ClusterLimits: Hashable, Codable, Sendable {
+    /// Until HA, DRS and DPM are seen to be off.
+    public var freeze: Duration = .seconds(120)
+    /// Until the vCLS guests are gone, or back.
+    public var vcls: Duration = .seconds(300)
+    /// Until a boot script is installed and read back.
+    public var arm: Duration = .seconds(60)
+    /// Until vCSA has shut down.
+    public var vcsa: Duration = .seconds(600)
+    /// Until a guest of the infrastructure tier has shut down.
+    public var infrastructure: Duration = .seconds(300)
+    /// Until a host is in maintenance mode.
+    public var maintenance: Duration = .seconds(60)
+    /// Until a host is down.
+    public var host: Duration = .seconds(600)
+    /// How long a host's ports must be silent before it counts as down.
+    public var settle: Duration = .seconds(20)
+    /// Until a host is back after its power is.
+    public var hostBack: Duration = .seconds(1800)
+    /// Until a host's boot script reports that it is done.
+    public var bootScript: Duration = .seconds(1800)
+    /// Until vCenter answers after vCSA was started. The vendor tolerates 30 minutes.
+    public var vcenterBack: Duration = .seconds(1800)
+    /// Until a guest that was started is on.
+    public var start: Duration = .seconds(300)
+    /// How long an armed boot script acts: a host that boots later starts nothing.
+    public var armedFor: Duration = .seconds(7 * 24 * 3600)
+    /// Between two guests that a boot script starts.
+    public var startGap: Duration = .seconds(5)
+    /// What a boot script waits after vCSA was started before it starts the others.
+    public var afterVCSA: Duration = .seconds(300)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// A guest's name, or a pattern of names in which `*` stands for any characters.
+public struct GuestPattern: Hashable, Codable, Sendable, ExpressibleByStringLiteral {
+    /// The pattern as written.
+    public var text: String
+
+    /// A pattern.
+    public init(_ text: String) { self.text = text }
+    /// A pattern.
+    public init(stringLiteral value: String) { text = value }
+    /// Reads a bare string.
+    public init(from decoder: any Decoder) throws {
+        text = try decoder.singleValueContainer().decode(String.self)
+    }
+    /// Writes a bare string.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    /// Whether a guest's name fits, case and all.
+    public func matches(_ name: String) -> Bool {
+        // The classic two-pointer match: `star` remembers where to resume. No recursion, so a
+        // pattern of many stars cannot take exponential time.
+        let pattern = Array(text.unicodeScalars)
+        let subject = Array(name.unicodeScalars)
+        var inPattern = 0
+        var inSubject = 0
+        var star: (pattern: Int, subject: Int)?
+        while inSubject < subject.count {
+            if inPattern < pattern.count, pattern[inPattern] == "*" {
+                star = (inPattern, inSubject)
+                inPattern += 1
+            } else if inPattern < pattern.count, pattern[inPattern] == subject[inSubject] {
+                inPattern += 1
+                inSubject += 1
+            } else if let last = star {
+                star = (last.pattern, last.subject + 1)
+                inPattern = last.pattern + 1
+                inSubject = last.subject + 1
+            } else {
+                return false
+            }
+        }
+        return pattern[inPattern...].allSatisfy { $0 == "*" }
+    }
+}
+
+/// A machine that is neither host nor guest: storage, a switch, a Linux server.
+public struct MachineSite: Hashable, Sendable {
+    /// Its name.
+    public var name: MachineName
+    /// Where its SSH daemon listens.
+    public var ssh: Endpoint
+    /// The user to log in as.
+    public var user: String
+    /// How that user logs in.
+    public var login: HostLogin
+    /// Accepted host keys: `SHA256:` and the base64 that `ssh-keygen -l` prints.
+    public var hostKeys: [String]
+    /// The command that shuts it down, given to the far side's shell as it is written.
+    public var shutdownCommand: String
+    /// The hardware address to wake it by.
+    public var wakeAddress: String?
+    /// The feeds it hangs on.
+    public var feeds: [FeedName]
+    /// Until it is down.
+    public var limit: Duration
+
+    /// A machine.
+    public init(
+        name: MachineName, ssh: Endpoint, user: String, login: HostLogin, hostKeys: [String],
+        shutdownCommand: String, wakeAddress: String? = nil, feeds: [FeedName],
+        limit: Duration = .seconds(300)
+    ) {
+        self.name = name
+        self.ssh = ssh
+        self.user = user
+        self.login = login
+        self.hostKeys = hostKeys
+        self.shutdownCommand = shutdownCommand
+        self.wakeAddress = wakeAddress
+        self.feeds = feeds
+        self.limit = limit
+    }
+}

@@ -1,0 +1,86 @@
+public import PowerModel
+
+/// One cluster through its vCenter.
+///
+/// Every call is bounded by the implementation's own limits and may be repeated: asking for what
+/// is already so succeeds. Calls may be made at the same time from several tasks.
+public protocol ClusterControl: Sendable {
+    /// Reads hosts, guests and automation in one go. All of it, or an error: never a part.
+    func snapshot() async throws(ClusterError) -> ClusterSnapshot
+
+    /// The inventory as soon as it is newer than `version` (at once for nil), or the last known
+    /// one when `limit` has passed without a change.
+    func inventory(newerThan version: UInt64?, within limit: Duration)
+        async throws(ClusterError) -> Inventory
+
+    /// The automation as it is now.
+    func automation() async throws(ClusterError) -> Automation
+
+    /// Changes HA, DRS and DPM in one task and returns when vCenter has accepted it. Hosts'
+    /// agents follow later: look at `HostView.haAgentConfigured`.
+    func change(_ change: AutomationChange) async throws(ClusterError)
+
+    /// Puts vCLS into retreat mode or back. The guests follow later: look at the inventory.
+    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError)
+
+    /// Asks a guest's Tools to shut it down. Returns at once; look at the inventory.
+    func shutDown(_ guest: Guest) async throws(ClusterError)
+
+    /// Cuts a guest's power; returns when vCenter has done it.
+    func powerOff(_ guest: Guest) async throws(ClusterError)
+
+    /// Starts a guest on a host of its own; returns when vCenter has done it.
+    func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
+
+    /// Logs out. Never fails: what cannot be logged out expires.
+    func close() async
+}
+
+/// What went wrong while talking to a vCenter. Every reason is something the engine decides on.
+public struct ClusterError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What kind of failure it is.
+    public enum Reason: Hashable, Sendable {
+        /// Nobody answers there, or the connection broke.
+        case unreachable
+        /// It answers, but is still starting (503, or SSO not up).
+        case starting
+        /// The certificate is not the one that is trusted: nothing was sent.
+        case certificateRefused
+        /// The user or password was refused.
+        case loginRefused
+        /// A privilege is missing, named in `detail`.
+        case notPermitted
+        /// The object does not exist (any more).
+        case notFound
+        /// The guest's Tools do not answer.
+        case toolsUnavailable
+        /// The object is not in a state that allows it; it may already be as wanted.
+        case wrongState
+        /// Any other refusal by vCenter.
+        case refused
+        /// A limit passed.
+        case timedOut
+        /// The answer cannot be understood, or ended too early.
+        case badAnswer
+    }
+
+    /// The vCenter, as the site file names it.
+    public var vcenter: String
+    /// What was being done, as an operator would say it: "shut down guest web01".
+    public var attempting: String
+    /// What kind of failure it is.
+    public var reason: Reason
+    /// The far side's own words, or the library's; never a secret.
+    public var detail: String
+
+    /// An error.
+    public init(vcenter: String, attempting: String, reason: Reason, detail: String) {
+        self.vcenter = vcenter
+        self.attempting = attempting
+        self.reason = reason
+        self.detail = detail
+    }
+
+    /// One line for people.
+    public var description: String { "vCenter \(vcenter): cannot \(attempting): \(detail)" }
+}

@@ -1,0 +1,93 @@
+public import PowerModel
+
+/// One ESXi host, without vCenter.
+///
+/// Every call is bounded and may be repeated. A host's refusal of a login is final: an
+/// implementation makes no second attempt (lock-out is 5, facts/esxi.md section 5).
+public protocol HostControl: Sendable {
+    /// The host.
+    var host: HostName { get }
+
+    /// All guests registered on the host with their power, in one round.
+    func guests() async throws(HostError) -> [HostGuest]
+
+    /// Asks a guest's Tools to shut it down. Returns at once; look at `guests()`.
+    func shutDown(_ guest: BootGuest) async throws(HostError)
+
+    /// Cuts a guest's power and looks that it is off.
+    func powerOff(_ guest: BootGuest) async throws(HostError)
+
+    /// Starts a guest and looks that it is on.
+    func powerOn(_ guest: BootGuest) async throws(HostError)
+
+    /// Whether the host is in maintenance mode. Also the test that hostd is ready.
+    func inMaintenance() async throws(HostError) -> Bool
+
+    /// Enters or leaves maintenance mode; success also when it was so already.
+    func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError)
+
+    /// Tells the host to power itself off. Returns when it was told; look at `isSilent()`.
+    func shutDownHost(reason: String) async throws(HostError)
+
+    /// Whether nobody answers on any of the host's ports. Silence alone does not prove "off".
+    func isSilent() async -> Bool
+
+    /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
+    func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
+
+    /// Takes the boot script out again and saves; success also when there was none.
+    func disarm() async throws(HostError)
+
+    /// What the boot script of this run says of its work since the host booted.
+    func bootReport(of run: RunID) async throws(HostError) -> BootReport
+
+    /// Ends the session.
+    func close() async
+}
+
+/// What went wrong while talking to one host. Every reason is something the engine decides on.
+public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What kind of failure it is.
+    public enum Reason: Hashable, Sendable {
+        /// Nobody answers there, or the connection broke.
+        case unreachable
+        /// The host key is unknown or has changed: nothing was sent.
+        case hostKeyRefused
+        /// The login was refused. Final for this host.
+        case loginRefused
+        /// hostd does not answer yet.
+        case notReady
+        /// The host does not have this guest.
+        case notFound
+        /// The guest's Tools do not answer.
+        case toolsUnavailable
+        /// The host said no.
+        case refused
+        /// A limit passed.
+        case timedOut
+        /// The answer cannot be understood.
+        case badAnswer
+        /// What was read back is not what was written.
+        case notAsWritten
+    }
+
+    /// The host.
+    public var host: HostName
+    /// What was being done, as an operator would say it: "shut down the host".
+    public var attempting: String
+    /// What kind of failure it is.
+    public var reason: Reason
+    /// The far side's own words, or the library's; never a secret.
+    public var detail: String
+
+    /// An error.
+    public init(host: HostName, attempting: String, reason: Reason, detail: String) {
+        self.host = host
+        self.attempting = attempting
+        self.reason = reason
+        self.detail = detail
+    }
+
+    /// One line for people.
+    public var description: String { "host \(host): cannot \(attempting): \(detail)" }
+}
