@@ -1,0 +1,38 @@
+/// One thing that happened at the simulated site, as the site itself saw it.
+public struct LabEvent: Codable, Hashable, Sendable {
+    /// What kinds of things happen.
+    public enum Kind: String, Codable, Hashable, Sendable {
+        /// The mains failed or came back.
+        case mainsOff, mainsOn
+        /// The UPS was told to cut its output; it is off; it is on again.
+        case outputCutAsked, outputOff, outputOn
+        /// HA was switched; its agents have followed.
+        case haOff, haOn, haAgentsGone, haAgentsBack
+        /// DRS's level, or DPM, was changed (`detail` says to what).
+        case drsChanged, dpmChanged
+        /// vCLS was put into retreat mode or back; its guests followed.
+        case vclsRetreat, vclsBack, vclsGuestsGone, vclsGuestsBack
+        /// A guest was asked to shut down; it is off (`detail`: clean or forced); its power was
+        /// lost with its host's; it was started (`detail`: by whom).
+        case guestAsked, guestOff, guestLost, guestOn
+        /// A host was told to shut down; it is off; its power was lost; it runs; hostd answers.
+        case hostTold, hostOff, hostLost, hostUp, hostdUp
+        /// Maintenance mode.
+        case maintenanceOn, maintenanceOff
+        /// A boot script was installed, or taken out; it began; it is done.
+        case armed, disarmed, bootScriptBegan, bootScriptDone
+        /// vCenter went away, or answers.
+        case vcenterDown, vcenterUp
+    }
+
+    /// Its number, from 1.
+    public var number: Int
+    /// Seconds since the lab began.
+    public var atSeconds: Double
+    /// What happened.
+    public var kind: Kind
+    /// To what: a guest's identity, a host's name, or empty.
+    public var object: String
+    /// More of it.
+    public var detail: String
+}

@@ -1,0 +1,165 @@
+public import PowerModel
+
+/// The simulated site before anything happens: what there is, and how long things take.
+public struct LabScenario: Sendable {
+    /// The cluster's name.
+    public var cluster: ClusterName
+    /// vCenter's reference of it.
+    public var clusterReference: String
+    /// The UPS's name, at upsd and in the site file.
+    public var feed: FeedName
+    /// The hosts.
+    public var hosts: [LabHostSpec]
+    /// The guests.
+    public var guests: [LabGuestSpec]
+    /// The automation before the outage.
+    public var automation: Automation
+    /// How long things take.
+    public var pace: LabPace
+
+    /// A scenario of these parts.
+    public init(
+        cluster: ClusterName, clusterReference: String, feed: FeedName, hosts: [LabHostSpec],
+        guests: [LabGuestSpec], automation: Automation, pace: LabPace
+    ) {
+        self.cluster = cluster
+        self.clusterReference = clusterReference
+        self.feed = feed
+        self.hosts = hosts
+        self.guests = guests
+        self.automation = automation
+        self.pace = pace
+    }
+
+    /// The drill's site: one UPS, one HA cluster of three hosts and fourteen guests: eleven
+    /// ordinary ones in three tiers (one without Tools, one that ignores the request, two whose
+    /// names would be dangerous in a shell), vCSA, and two vCLS.
+    public static func standard(pace: LabPace = LabPace()) -> LabScenario {
+        let hosts = (1...3).map { number in
+            LabHostSpec(name: HostName("esx\(number).lab"), reference: "host-\(number + 8)")
+        }
+        var guests: [LabGuestSpec] = []
+        func add(_ name: String, on host: Int, _ nature: GuestNature = .ordinary) {
+            let number = guests.count + 1
+            guests.append(
+                LabGuestSpec(
+                    id: GuestID(
+                        "50000000-0000-4000-8000-0000000000"
+                            + (number < 16 ? "0" : "") + String(number, radix: 16)),
+                    name: name, reference: "vm-\(100 + number)",
+                    vmxPath: "[datastore 1] guest\(number)/guest\(number).vmx",
+                    host: hosts[host - 1].name, nature: nature))
+        }
+        add("app-web01", on: 1)
+        add("app-web02", on: 2)
+        add("app-$(reboot)'\"; `x` 日本語", on: 3)
+        add("app-two\nlines", on: 2)
+        add("mid-queue01", on: 1)
+        add("mid-queue02", on: 2)
+        add("mid-noisy", on: 3)
+        add("mid-notools", on: 1)
+        add("db-main", on: 2)
+        add("db-replica", on: 3)
+        add("db-backup", on: 1)
+        add("vcsa01", on: 2)
+        add("vCLS-4c4c4544-0001", on: 1, .vcls)
+        add("vCLS-4c4c4544-0002", on: 3, .vcls)
+        for index in guests.indices {
+            if guests[index].name == "mid-notools" { guests[index].hasTools = false }
+            if guests[index].name == "mid-noisy" { guests[index].ignoresShutdown = true }
+            if guests[index].name == "vcsa01" { guests[index].isVCSA = true }
+        }
+        return LabScenario(
+            cluster: "Lab".asCluster, clusterReference: "domain-c8", feed: FeedName("ups1"),
+            hosts: hosts, guests: guests,
+            automation: Automation(
+                ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset),
+            pace: pace)
+    }
+}
+
+extension String {
+    fileprivate var asCluster: ClusterName { ClusterName(self) }
+}
+
+/// A simulated host.
+public struct LabHostSpec: Sendable {
+    /// Its name.
+    public var name: HostName
+    /// vCenter's reference of it.
+    public var reference: String
+
+    /// A host.
+    public init(name: HostName, reference: String) {
+        self.name = name
+        self.reference = reference
+    }
+}
+
+/// A simulated guest.
+public struct LabGuestSpec: Sendable {
+    /// Its instanceUuid.
+    public var id: GuestID
+    /// Its name.
+    public var name: String
+    /// vCenter's reference of it.
+    public var reference: String
+    /// Its configuration file.
+    public var vmxPath: String
+    /// The host it is registered on at first.
+    public var host: HostName
+    /// What kind of guest it is.
+    public var nature: GuestNature
+    /// Whether VMware Tools run in it while it is on.
+    public var hasTools = true
+    /// Whether it takes a shutdown request and does nothing.
+    public var ignoresShutdown = false
+    /// Whether it is the vCenter of the site.
+    public var isVCSA = false
+    /// Whether it is on at first.
+    public var isOn = true
+
+    /// A guest.
+    public init(
+        id: GuestID, name: String, reference: String, vmxPath: String, host: HostName,
+        nature: GuestNature
+    ) {
+        self.id = id
+        self.name = name
+        self.reference = reference
+        self.vmxPath = vmxPath
+        self.host = host
+        self.nature = nature
+    }
+}
+
+/// How long things take in a lab.
+public struct LabPace: Sendable {
+    /// From a request to a guest's being off.
+    public var guestStops: Duration = .milliseconds(1500)
+    /// From a guest's start to its Tools' answering.
+    public var toolsUp: Duration = .milliseconds(1000)
+    /// From a command to a host's being off.
+    public var hostStops: Duration = .milliseconds(1500)
+    /// From power to a host's SSH daemon and local.sh.
+    public var hostBoots: Duration = .milliseconds(2000)
+    /// From there to hostd's answering.
+    public var hostdUp: Duration = .milliseconds(1500)
+    /// From vCSA's start to vCenter's answering 503, then to its answering.
+    public var vcenterUp: Duration = .milliseconds(4000)
+    /// From a change of HA to its agents' following.
+    public var haFollows: Duration = .milliseconds(1000)
+    /// From a change of vCLS to its guests' following.
+    public var vclsFollows: Duration = .milliseconds(1500)
+    /// From a host's death to HA's restarting its guests elsewhere.
+    public var haRestarts: Duration = .milliseconds(2000)
+    /// From the command to the output's being off.
+    public var outputCuts: Duration = .milliseconds(1000)
+    /// The least time the output stays off.
+    public var outputStaysOff: Duration = .milliseconds(1500)
+    /// How long the battery lasts.
+    public var battery: Duration = .seconds(600)
+
+    /// The drill's pace: everything takes seconds.
+    public init() {}
+}
