@@ -7,7 +7,7 @@ public import PowerRun
 /// serves a drill in memory, on a virtual clock, and one on the wire, on the real clock.
 public actor LabWorld {
     /// The site before anything happened.
-    public let scenario: LabScenario
+    public nonisolated let scenario: LabScenario
     let time: any TimeSource
     let began: Duration
     var due: [(at: Duration, order: Int, what: Due)] = []
@@ -126,7 +126,8 @@ public actor LabWorld {
     private func perform(_ what: Due) {
         switch what {
         case .guestStops(let id): guestStops(id, detail: "clean")
-        case .toolsUp(let id): guests[id]?.toolsRunning = guests[id]?.power == .on
+        case .toolsUp(let id):
+            if guests[id]?.power == .on { guests[id]?.toolsRunning = true }
         case .hostStops(let name): hostStops(name)
         case .hostUp(let name): hostUp(name)
         case .hostdUp(let name): hostdUp(name)

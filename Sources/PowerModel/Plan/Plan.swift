@@ -50,10 +50,10 @@ extension Name where Kind == PhaseKind {
     public static var infrastructure: Self { .init("infrastructure") }
     /// Hosts that hold neither vCSA nor the controller.
     public static var hosts: Self { .init("hosts") }
+    /// vCSA is on again.
+    public static var vcsaBack: Self { .init("vcsa back") }
     /// vCSA's host.
     public static var vcsaHost: Self { .init("vcsa's host") }
-    /// The controller's host.
-    public static var controllerHost: Self { .init("controller's host") }
     /// Storage and others.
     public static var machines: Self { .init("machines") }
     /// Machines are back.
@@ -129,8 +129,8 @@ public enum Action: Hashable, Codable, Sendable {
     case startMachine(MachineName)
     /// Host seen to be back, woken if it is not; out of maintenance mode where vpower put it there.
     case awaitHost(HostName, leaveMaintenance: Bool)
-    /// Boot script seen to have reported.
-    case awaitBootScript(HostName)
+    /// Boot script armed by this run seen to have reported.
+    case awaitBootScript(HostName, RunID)
     /// vCSA seen to be on: started on its host if no boot script did.
     case startGuestOnHost(GuestID, name: String, HostName)
     /// vCenter seen to answer, with every host that is back connected.
@@ -158,7 +158,7 @@ public enum Action: Hashable, Codable, Sendable {
         case .stopMachine(let machine): StepID("stop-machine/\(machine)")
         case .startMachine(let machine): StepID("start-machine/\(machine)")
         case .awaitHost(let host, _): StepID("await-host/\(host)")
-        case .awaitBootScript(let host): StepID("await-boot-script/\(host)")
+        case .awaitBootScript(let host, _): StepID("await-boot-script/\(host)")
         case .startGuestOnHost(let guest, _, _): StepID("start/\(guest)")
         case .awaitVCenter: StepID("await-vcenter")
         case .thawVCLS: StepID("thaw-vcls")
@@ -183,7 +183,7 @@ public enum Action: Hashable, Codable, Sendable {
         case .stopMachine(let machine): "shut down \(machine)"
         case .startMachine(let machine): "wake \(machine)"
         case .awaitHost(let host, _): "wait for \(host)"
-        case .awaitBootScript(let host): "wait for the boot script of \(host)"
+        case .awaitBootScript(let host, _): "wait for the boot script of \(host)"
         case .startGuestOnHost(_, let name, let host):
             "start guest \(name.onOneLine) through \(host)"
         case .awaitVCenter: "wait for vCenter"

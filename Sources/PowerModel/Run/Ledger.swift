@@ -31,7 +31,7 @@ public struct Ledger: Hashable, Sendable {
         for run in runs {
             for step in run.plan.steps {
                 if case .stopHost(let host, maintenance: true) = step.action,
-                    run.asked.contains(step.id)
+                    run.asked.contains(.maintenance(of: host))
                 {
                     hosts.insert(host)
                 }
@@ -49,9 +49,9 @@ public struct Ledger: Hashable, Sendable {
         case .snapshotTaken(let taken):
             // An outage has one snapshot: a value vpower changed is never taken for the previous.
             if snapshot == nil { snapshot = taken }
-        case .runStarted(let plan, _):
+        case .runStarted(let plan, let cause):
             guard let run = record.run else { return }
-            runs.append(RunLedger(id: run, plan: plan, started: record.at))
+            runs.append(RunLedger(id: run, plan: plan, cause: cause, started: record.at))
         case .outageClosed:
             isClosed = true
         default:
@@ -63,12 +63,22 @@ public struct Ledger: Hashable, Sendable {
     }
 }
 
+extension Name where Kind == StepKind {
+    /// Under this, a host's maintenance mode is announced apart from its shutdown: only the
+    /// second makes later silence mean "down".
+    public static func maintenance(of host: HostName) -> StepID {
+        StepID("maintenance/\(host)")
+    }
+}
+
 /// What the records of one run add up to.
 public struct RunLedger: Hashable, Sendable {
     /// The run.
     public let id: RunID
     /// Its plan.
     public let plan: Plan
+    /// Why it was started, and by whom.
+    public let cause: RunCause
     /// When it began, by the wall clock.
     public let started: Timestamp
     /// Phases that began, with the moment.
@@ -86,9 +96,10 @@ public struct RunLedger: Hashable, Sendable {
     /// How it ended; nil while it has not.
     public private(set) var result: RunResult?
 
-    init(id: RunID, plan: Plan, started: Timestamp) {
+    init(id: RunID, plan: Plan, cause: RunCause, started: Timestamp) {
         self.id = id
         self.plan = plan
+        self.cause = cause
         self.started = started
     }
 

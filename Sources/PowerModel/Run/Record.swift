@@ -30,7 +30,7 @@ public enum RunEvent: Hashable, Codable, Sendable {
     /// The outage's one snapshot: what a restore goes back to.
     case snapshotTaken(ClusterSnapshot)
     /// A run began: this plan will be carried out.
-    case runStarted(Plan, reason: String)
+    case runStarted(Plan, RunCause)
     /// A phase began.
     case phaseStarted(PhaseName)
     /// A phase is over; the next may begin.
@@ -47,6 +47,28 @@ public enum RunEvent: Hashable, Codable, Sendable {
     case runEnded(RunResult)
     /// The outage is over: everything is back.
     case outageClosed
+}
+
+/// Why a run was started, and by whom.
+public struct RunCause: Hashable, Codable, Sendable {
+    /// Who started it.
+    public enum Origin: String, Hashable, Codable, Sendable {
+        /// A person: the mains have no say in it.
+        case hand
+        /// An outage: when the mains return in time, it is reversed.
+        case outage
+    }
+
+    /// Who started it.
+    public var origin: Origin
+    /// Why, in words.
+    public var reason: String
+
+    /// A cause.
+    public init(_ origin: Origin, _ reason: String) {
+        self.origin = origin
+        self.reason = reason
+    }
 }
 
 /// How a step ended.

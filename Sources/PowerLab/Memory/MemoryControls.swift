@@ -1,0 +1,280 @@
+public import PowerModel
+public import PowerRun
+import Synchronization
+
+/// Counts what went through an adapter: for the drill's summary.
+public final class CallCounter: Sendable {
+    private let calls = Mutex(0)
+
+    /// Nothing yet.
+    public init() {}
+
+    /// How many calls there were.
+    public var count: Int { calls.withLock { $0 } }
+
+    func count(_ world: LabWorld) -> LabWorld {
+        calls.withLock { $0 += 1 }
+        return world
+    }
+}
+
+/// The simulated cluster in memory.
+public struct MemoryCluster: ClusterControl {
+    private let lab: LabWorld
+    private let name: ClusterName
+    private let reference: String
+    /// How many calls there were.
+    public let counter = CallCounter()
+
+    /// The cluster of a simulated site.
+    public init(_ world: LabWorld) {
+        lab = world
+        name = world.scenario.cluster
+        reference = world.scenario.clusterReference
+    }
+
+    private func error(_ attempting: String, _ reason: ClusterError.Reason, _ detail: String)
+        -> ClusterError
+    {
+        ClusterError(vcenter: "lab", attempting: attempting, reason: reason, detail: detail)
+    }
+
+    private func reach(_ attempting: String) async throws(ClusterError) -> LabWorld {
+        let world = counter.count(lab)
+        switch await world.vcenterState() {
+        case .up: return world
+        case .starting: throw error(attempting, .starting, "it answers 503")
+        case .down: throw error(attempting, .unreachable, "nobody answers")
+        }
+    }
+
+    private func translate(
+        _ attempting: String, _ body: () async throws(LabRefusal) -> Void
+    ) async throws(ClusterError) {
+        do { try await body() } catch {
+            switch error {
+            case .notFound: throw self.error(attempting, .notFound, "no such guest")
+            case .wrongState(let power):
+                throw self.error(attempting, .wrongState, "it is \(power.rawValue)")
+            case .toolsUnavailable:
+                throw self.error(attempting, .toolsUnavailable, "Tools do not answer")
+            case .failed(let why): throw self.error(attempting, .refused, why)
+            }
+        }
+    }
+
+    /// Hosts, guests and automation.
+    public func snapshot() async throws(ClusterError) -> ClusterSnapshot {
+        let world = try await reach("take a snapshot")
+        return ClusterSnapshot(
+            cluster: name, reference: reference, inventory: await world.inventory(),
+            automation: await world.currentAutomation())
+    }
+
+    /// The inventory when it is newer, or the limit has passed.
+    public func inventory(newerThan version: UInt64?, within limit: Duration)
+        async throws(ClusterError) -> Inventory
+    {
+        let world = try await reach("read the inventory")
+        if let version { _ = await world.change(after: version, within: limit) }
+        return try await reach("read the inventory").inventory()
+    }
+
+    /// The automation.
+    public func automation() async throws(ClusterError) -> Automation {
+        await (try reach("read HA and DRS")).currentAutomation()
+    }
+
+    /// Changes the automation.
+    public func change(_ change: AutomationChange) async throws(ClusterError) {
+        await (try reach("change HA and DRS")).change(change)
+    }
+
+    /// Changes vCLS.
+    public func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
+        await (try reach("change vCLS")).setVCLS(setting)
+    }
+
+    /// Asks a guest to shut down.
+    public func shutDown(_ guest: Guest) async throws(ClusterError) {
+        let what = "shut down guest \(guest.name.onOneLine)"
+        let world = try await reach(what)
+        try await translate(what) { () throws(LabRefusal) in
+            try await world.shutDownGuest(guest.id, by: "vcenter")
+        }
+    }
+
+    /// Cuts a guest's power.
+    public func powerOff(_ guest: Guest) async throws(ClusterError) {
+        let what = "power off guest \(guest.name.onOneLine)"
+        let world = try await reach(what)
+        try await translate(what) { () throws(LabRefusal) in
+            try await world.powerOffGuest(guest.id)
+        }
+    }
+
+    /// Starts a guest.
+    public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
+        let what = "start guest \(guest.name.onOneLine)"
+        let world = try await reach(what)
+        try await translate(what) { () throws(LabRefusal) in
+            try await world.powerOnGuest(guest.id, on: host, by: "vcenter")
+        }
+    }
+
+    /// Nothing to log out of.
+    public func close() async {}
+}
+
+/// A simulated host in memory.
+public struct MemoryHost: HostControl {
+    /// The host.
+    public let host: HostName
+    private let lab: LabWorld
+    /// How many calls there were.
+    public let counter = CallCounter()
+
+    /// A host of a simulated site.
+    public init(_ host: HostName, in world: LabWorld) {
+        self.host = host
+        lab = world
+    }
+
+    private func error(_ attempting: String, _ reason: HostError.Reason, _ detail: String)
+        -> HostError
+    {
+        HostError(host: host, attempting: attempting, reason: reason, detail: detail)
+    }
+
+    private func reach(_ attempting: String, hostd: Bool = true) async throws(HostError)
+        -> LabWorld
+    {
+        let world = counter.count(lab)
+        guard await world.answers(host) else {
+            throw error(attempting, .unreachable, "nobody answers")
+        }
+        if hostd, await !world.hostdReady(host) {
+            throw error(attempting, .notReady, "hostd does not answer")
+        }
+        return world
+    }
+
+    private func find(_ guest: BootGuest, _ attempting: String) async throws(HostError)
+        -> (LabWorld, GuestID)
+    {
+        let world = try await reach(attempting)
+        guard let row = await world.rows(on: host).first(where: { $0.vmxPath == guest.vmxPath })
+        else { throw error(attempting, .notFound, "it is not registered there") }
+        return (world, row.id)
+    }
+
+    /// The guests registered there.
+    public func guests() async throws(HostError) -> [HostGuest] {
+        await (try reach("list the guests")).rows(on: host).map {
+            HostGuest(name: $0.name, vmxPath: $0.vmxPath, power: $0.power)
+        }
+    }
+
+    /// Asks a guest to shut down.
+    public func shutDown(_ guest: BootGuest) async throws(HostError) {
+        let what = "shut down guest \(guest.name.onOneLine)"
+        let (world, id) = try await find(guest, what)
+        do { try await world.shutDownGuest(id, by: host.rawValue) } catch .toolsUnavailable {
+            throw error(what, .toolsUnavailable, "Tools do not answer")
+        } catch .wrongState(.off) {
+        } catch { throw self.error(what, .refused, "\(error)") }
+    }
+
+    /// Cuts a guest's power.
+    public func powerOff(_ guest: BootGuest) async throws(HostError) {
+        let what = "power off guest \(guest.name.onOneLine)"
+        let (world, id) = try await find(guest, what)
+        do { try await world.powerOffGuest(id) } catch .wrongState(.off) {
+        } catch { throw self.error(what, .refused, "\(error)") }
+    }
+
+    /// Starts a guest.
+    public func powerOn(_ guest: BootGuest) async throws(HostError) {
+        let what = "start guest \(guest.name.onOneLine)"
+        let (world, id) = try await find(guest, what)
+        do { try await world.powerOnGuest(id, on: host, by: host.rawValue) } catch .wrongState(.on)
+        {
+        } catch { throw self.error(what, .refused, "\(error)") }
+    }
+
+    /// Whether it is in maintenance mode.
+    public func inMaintenance() async throws(HostError) -> Bool {
+        await (try reach("read maintenance mode")).inMaintenance(host)
+    }
+
+    /// Enters or leaves maintenance mode.
+    public func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
+        let what = "\(on ? "enter" : "leave") maintenance mode"
+        let world = try await reach(what)
+        guard await world.setMaintenance(host, on: on) else {
+            throw error(what, .refused, "guests run there")
+        }
+    }
+
+    /// Tells it to power itself off.
+    public func shutDownHost(reason: String) async throws(HostError) {
+        await (try reach("shut down the host", hostd: false)).shutDownHost(host)
+    }
+
+    /// Whether nobody answers.
+    public func isSilent() async -> Bool { await !counter.count(lab).answers(host) }
+
+    /// Keeps the orders as the boot script.
+    public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
+        await (try reach("install the boot script", hostd: false)).setOrders(orders, on: host)
+        return BootScriptInstall(
+            sha256: String(repeating: "0", count: 64), drift: [], unchanged: false)
+    }
+
+    /// Forgets the orders.
+    public func disarm() async throws(HostError) {
+        await (try reach("take out the boot script", hostd: false)).setOrders(nil, on: host)
+    }
+
+    /// What the boot script has reported.
+    public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
+        await (try reach("read the boot report", hostd: false)).bootReport(of: run, on: host)
+    }
+
+    /// No session to end.
+    public func close() async {}
+}
+
+/// The simulated UPS in memory.
+public struct MemoryFeed: FeedControl {
+    /// The feed.
+    public let feed: FeedName
+    private let lab: LabWorld
+    /// How many calls there were.
+    public let counter = CallCounter()
+
+    /// The UPS of a simulated site.
+    public init(_ world: LabWorld) {
+        feed = world.scenario.feed
+        lab = world
+    }
+
+    /// What the UPS says now.
+    public func read() async -> FeedReading {
+        let variables = await counter.count(lab).upsVariables()
+        return FeedReading(
+            status: variables["ups.status"].map { UPSStatus($0) },
+            runtime: variables["battery.runtime"].flatMap(Int.init).map { .seconds($0) },
+            chargePercent: variables["battery.charge"].flatMap(Int.init),
+            loadPercent: variables["ups.load"].flatMap(Int.init))
+    }
+
+    /// There is no login to hold in memory.
+    public func holdLogin() async throws(FeedError) {}
+    /// There is no login to release in memory.
+    public func releaseLogin() async {}
+    /// Cuts the output.
+    public func cutOutput() async throws(FeedError) { await counter.count(lab).cutOutput() }
+    /// There is no connection.
+    public func close() async {}
+}

@@ -1,0 +1,246 @@
+/// Turns a site and what is seen of it into plans. Pure: the same input gives the same plan.
+public struct Planner: Sendable {
+    /// The cluster, as the site file has it.
+    public var site: ClusterSite
+    /// Machines that go down after its hosts.
+    public var machines: [MachineSite]
+
+    /// A planner of one cluster.
+    public init(site: ClusterSite, machines: [MachineSite] = []) {
+        self.site = site
+        self.machines = machines
+    }
+
+    /// The plan that takes the whole cluster down.
+    /// - Parameters:
+    ///   - now: the cluster as it is: what is on is shut down.
+    ///   - goal: the outage's first snapshot: what was on then is what boot scripts start.
+    ///   - run: the run's identity, for the boot scripts.
+    ///   - wall: the present moment, for their expiry.
+    /// - Throws: when vCSA cannot be told, or a host of the cluster is not in the site file.
+    public func shutdown(
+        now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
+    ) throws(PlanError) -> Plan {
+        try checkHosts(now.inventory)
+        let roles = try Roles(of: now.inventory, in: site)
+        let orders = try bootOrders(now: now, goal: goal, run: run, wall: wall)
+        var phases = [
+            phase(.freeze, needs: [], [Step(.freeze, limit: site.limits.freeze)])
+        ]
+        if now.automation.vcls.keepsGuests {
+            phases.append(phase(.retreat, needs: [], [Step(.retreat, limit: site.limits.vcls)]))
+        }
+        phases.append(
+            phase(
+                .arm, needs: [.freeze],
+                orders.map { Step(.arm($0.host, $0), limit: site.limits.arm) }))
+        var before: PhaseName = .freeze
+        for (tier, guests) in roles.tiers {
+            let steps = guests.filter { $0.power == .on }.map { guest in
+                Step(.stopGuest(guest.id, name: guest.name, tier.onLimit), limit: tier.limit)
+            }
+            if steps.isEmpty { continue }
+            phases.append(phase(.guests(tier.name), needs: [before], steps))
+            before = .guests(tier.name)
+        }
+        let vcsa = throughHost([roles.vcsa], limit: site.limits.vcsa)
+        phases.append(phase(.vcsa, needs: [before, .retreat], vcsa))
+        let infrastructure = throughHost(roles.infrastructure, limit: site.limits.infrastructure)
+        phases.append(phase(.infrastructure, needs: [.vcsa], infrastructure))
+        phases += hostPhases(vcsaHost: roles.vcsa.host)
+        phases.removeAll { $0.steps.isEmpty }
+        return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
+    }
+
+    /// The plan that brings back what the outage's snapshot has.
+    /// - Parameters:
+    ///   - goal: the outage's first snapshot.
+    ///   - ledger: what was done since: which hosts were armed, stopped, put in maintenance mode.
+    public func restore(goal: ClusterSnapshot, ledger: Ledger) throws(PlanError) -> Plan {
+        let roles = try Roles(of: goal.inventory, in: site)
+        let hosts = site.hosts.map(\.name).sorted()
+        let maintained = ledger.hostsPutInMaintenance
+        let back = hosts.map { host in
+            Step(
+                .awaitHost(host, leaveMaintenance: maintained.contains(host)),
+                limit: site.limits.hostBack)
+        }
+        let scripts = ledger.bootsAwaited.sorted { $0.key < $1.key }.map { host, run in
+            Step(.awaitBootScript(host, run), limit: site.limits.bootScript)
+        }
+        let needed = roles.infrastructure + [roles.vcsa]
+        let stopped = ledger.machinesStopped.sorted().map { machine in
+            Step(.startMachine(machine), limit: limit(of: machine))
+        }
+        var phases = [
+            phase(.machinesBack, needs: [], stopped),
+            phase(.hostsBack, needs: [.machinesBack], back),
+            phase(.bootScripts, needs: [.hostsBack], scripts),
+            phase(.vcsaBack, needs: [.bootScripts], startThroughHost(needed)),
+            phase(
+                .vcenterBack, needs: [.vcsaBack],
+                [Step(.awaitVCenter, limit: site.limits.vcenterBack)]),
+            phase(.thaw, needs: [.vcenterBack], thawSteps(goal.automation)),
+        ]
+        var before: PhaseName = .thaw
+        for (tier, guests) in roles.tiers.reversed() {
+            let steps = guests.filter { $0.power == .on }.compactMap { guest in
+                guest.host.map { host in
+                    Step(
+                        .startGuest(guest.id, name: guest.name, host), limit: site.limits.start)
+                }
+            }
+            if steps.isEmpty { continue }
+            phases.append(phase(.guests(tier.name), needs: [before], steps))
+            before = .guests(tier.name)
+        }
+        phases.append(
+            phase(
+                .haBack, needs: [before],
+                [Step(.thawHA(goal.automation.ha), limit: site.limits.freeze)]))
+        phases.append(
+            phase(
+                .disarm, needs: [.haBack],
+                hosts.map { Step(.disarm($0), limit: site.limits.arm) }))
+        phases.removeAll { $0.steps.isEmpty }
+        return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
+    }
+
+    /// What each host's boot script shall do: the guests that were on in the outage's snapshot,
+    /// each on the host where it is registered now.
+    public func bootOrders(
+        now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
+    ) throws(PlanError) -> [BootOrders] {
+        let roles = try Roles(of: goal.inventory, in: site)
+        func here(_ guests: [Guest], _ host: HostName) -> [BootGuest] {
+            guests.filter { $0.power == .on }.filter { guest in
+                (now.inventory.guest(guest.id)?.host ?? guest.host) == host
+            }.map { BootGuest(name: $0.name, vmxPath: $0.vmxPath) }
+        }
+        return site.hosts.map(\.name).sorted().map { host in
+            BootOrders(
+                host: host, run: run, expires: wall + site.limits.armedFor,
+                leaveMaintenance: site.maintenanceMode,
+                infrastructure: here(roles.infrastructure, host),
+                vcsa: here([roles.vcsa], host).first,
+                waitsForVCSA: roles.vcsa.power == .on,
+                tiers: roles.tiers.reversed().map { here($0.guests, host) }
+                    .filter { !$0.isEmpty },
+                startGap: site.limits.startGap, afterVCSA: site.limits.afterVCSA)
+        }
+    }
+
+    private func hostPhases(vcsaHost: HostName?) -> [Phase] {
+        func stop(_ host: HostName) -> Step {
+            Step(
+                .stopHost(host, maintenance: site.maintenanceMode),
+                limit: site.limits.host + site.limits.settle)
+        }
+        let others = site.hosts.map(\.name).sorted().filter { $0 != vcsaHost }
+        let last = vcsaHost.map { [stop($0)] } ?? []
+        let machineSteps = machines.map { Step(.stopMachine($0.name), limit: $0.limit) }
+        return [
+            phase(.hosts, needs: [.infrastructure, .arm, .retreat], others.map(stop)),
+            phase(.vcsaHost, needs: [.hosts], last),
+            phase(.machines, needs: [.vcsaHost], machineSteps),
+        ]
+    }
+
+    private func throughHost(_ guests: [Guest], limit: Duration) -> [Step] {
+        guests.filter { $0.power == .on }.compactMap { guest in
+            guest.host.map { host in
+                Step(.stopGuestOnHost(guest.id, name: guest.name, host), limit: limit)
+            }
+        }
+    }
+
+    private func startThroughHost(_ guests: [Guest]) -> [Step] {
+        guests.filter { $0.power == .on }.compactMap { guest in
+            guest.host.map { host in
+                Step(
+                    .startGuestOnHost(guest.id, name: guest.name, host), limit: site.limits.start)
+            }
+        }
+    }
+
+    private func thawSteps(_ automation: Automation) -> [Step] {
+        [
+            Step(.thawVCLS(automation.vcls), limit: site.limits.vcls),
+            Step(
+                .thawDRS(automation.drsLevel, dpm: automation.dpm), limit: site.limits.freeze),
+        ]
+    }
+
+    private func limit(of machine: MachineName) -> Duration {
+        machines.first { $0.name == machine }?.limit ?? site.limits.hostBack
+    }
+
+    /// A phase with the budget its steps add up to: they run side by side.
+    private func phase(_ name: PhaseName, needs: [PhaseName], _ steps: [Step]) -> Phase {
+        Phase(name: name, needs: needs, budget: steps.map(\.limit).max() ?? .zero, steps: steps)
+    }
+
+    /// Where a phase needs one that has nothing to do, it needs what that one needed.
+    private func joined(_ phases: [Phase]) -> [Phase] {
+        let present = Set(phases.map(\.name))
+        var last: PhaseName?
+        return phases.map { phase in
+            var phase = phase
+            let missing = phase.needs.contains {
+                !present.contains($0) && !Self.optional.contains($0)
+            }
+            phase.needs = phase.needs.filter(present.contains)
+            if missing, let last, !phase.needs.contains(last) { phase.needs.append(last) }
+            last = phase.name
+            return phase
+        }
+    }
+
+    /// Phases that are absent when there is nothing to do, and whose absence delays nobody.
+    private static let optional: Set<PhaseName> = [.retreat, .arm]
+
+    private func checkHosts(_ inventory: Inventory) throws(PlanError) {
+        let known = Set(site.hosts.map(\.name))
+        let strangers = inventory.hosts.map(\.name).filter { !known.contains($0) }
+        if strangers.isEmpty { return }
+        throw PlanError(
+            "cluster \(site.name): the site file does not have "
+                + strangers.map(\.rawValue).joined(separator: ", "),
+            try: "add every host of the cluster under `hosts`: one left on would restart nothing "
+                + "but keep the battery busy")
+    }
+}
+
+extension Ledger {
+    /// The hosts whose boot script is to report, and the run that armed each: those that were
+    /// armed and then told to stop.
+    public var bootsAwaited: [HostName: RunID] {
+        var armed: [HostName: RunID] = [:]
+        var awaited: [HostName: RunID] = [:]
+        for run in runs {
+            for step in run.plan.steps {
+                if case .arm(let host, _) = step.action, case .done = run.outcomes[step.id] {
+                    armed[host] = run.id
+                }
+                // Only a host that was told to stop after it was armed boots into that script.
+                if case .stopHost(let host, _) = step.action, run.asked.contains(step.id) {
+                    awaited[host] = armed[host]
+                }
+            }
+        }
+        return awaited
+    }
+
+    /// The machines that were told to stop.
+    public var machinesStopped: Set<MachineName> {
+        var stopped = Set<MachineName>()
+        for run in runs {
+            for step in run.plan.steps {
+                if case .stopMachine(let machine) = step.action, run.asked.contains(step.id) {
+                    stopped.insert(machine)
+                }
+            }
+        }
+        return stopped
+    }
+}

@@ -1,0 +1,93 @@
+/// Who is who in a cluster: what the site file says, found in what vCenter shows.
+public struct Roles: Hashable, Sendable {
+    /// The guest that is the vCenter.
+    public var vcsa: Guest
+    /// Guests others need to work at all, sorted by identity.
+    public var infrastructure: [Guest]
+    /// The other guests by tier, in the order in which tiers go down; each sorted by identity.
+    public var tiers: [(tier: TierSite, guests: [Guest])]
+    /// Guests that no tier names: they are in the default tier, and `check` reports them.
+    public var unnamed: [GuestID]
+
+    /// Compares what is in it.
+    public static func == (left: Roles, right: Roles) -> Bool {
+        left.vcsa == right.vcsa && left.infrastructure == right.infrastructure
+            && left.tiers.map(\.tier) == right.tiers.map(\.tier)
+            && left.tiers.map(\.guests) == right.tiers.map(\.guests)
+    }
+
+    /// Hashes what is compared.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(vcsa)
+        hasher.combine(infrastructure)
+    }
+
+    /// Sorts the guests of an inventory into roles.
+    /// - Throws: when the vCSA cannot be told, or the controller is one of the guests.
+    public init(of inventory: Inventory, in site: ClusterSite) throws(PlanError) {
+        let candidates = inventory.guests.filter { $0.nature == .ordinary }
+        vcsa = try Roles.find(
+            site.vcsaGuest, key: "vcsa", among: candidates, in: site.name)
+        if let controller = site.controllerGuest {
+            let guest = try Roles.find(
+                controller, key: "controller", among: candidates, in: site.name)
+            throw PlanError(
+                "cluster \(site.name): the controller \(guest.name.onOneLine) is a guest of it",
+                try: "run vpower on a machine outside of the cluster; this version cannot stop "
+                    + "the host it runs on")
+        }
+        infrastructure = []
+        tiers = site.tiers.map { ($0, []) }
+        unnamed = []
+        for guest in candidates where guest.id != vcsa.id {
+            if site.infrastructure.contains(where: { $0.matches(guest.name) }) {
+                infrastructure.append(guest)
+                continue
+            }
+            let named = site.tiers.firstIndex { tier in
+                tier.guests.contains { $0.matches(guest.name) }
+            }
+            if named == nil { unnamed.append(guest.id) }
+            let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
+            guard let index = named ?? fallback else {
+                throw PlanError(
+                    "cluster \(site.name): there is no tier \(site.defaultTier)",
+                    try: "name one of its tiers under defaultTier")
+            }
+            tiers[index].guests.append(guest)
+        }
+    }
+
+    private static func find(
+        _ wanted: String, key: String, among guests: [Guest], in cluster: ClusterName
+    ) throws(PlanError) -> Guest {
+        let found = guests.filter { $0.id.rawValue == wanted.lowercased() || $0.name == wanted }
+        if found.count == 1, let only = found.first { return only }
+        if found.isEmpty {
+            throw PlanError(
+                "cluster \(cluster): no guest is named \(wanted.onOneLine)",
+                try: "set `\(key)` of the cluster to the guest's name or instanceUuid")
+        }
+        let list = found.map { "\($0.name.onOneLine) (\($0.id))" }.joined(separator: ", ")
+        throw PlanError(
+            "cluster \(cluster): more than one guest is named \(wanted.onOneLine): \(list)",
+            try: "set `\(key)` of the cluster to the instanceUuid of the right one")
+    }
+}
+
+/// Why no plan can be made.
+public struct PlanError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong.
+    public var summary: String
+    /// What to do next.
+    public var tryThis: String
+
+    /// An error.
+    public init(_ summary: String, try tryThis: String) {
+        self.summary = summary
+        self.tryThis = tryThis
+    }
+
+    /// What is wrong, on one line.
+    public var description: String { summary }
+}

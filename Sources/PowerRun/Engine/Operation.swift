@@ -1,0 +1,227 @@
+public import PowerModel
+
+/// What people and the daemon do with one cluster: take it down, bring it back, go on with what
+/// was interrupted. Holds the rules about outages; the runs themselves are `Runner`'s.
+public struct Operation: Sendable {
+    let around: Surroundings
+    let planner: Planner
+    let makeID: @Sendable () -> String
+    let control: RunControl
+    /// The last inventory the daemon kept, for when vCenter is gone before an outage began.
+    let kept: ClusterSnapshot?
+
+    /// An operation on the cluster of these surroundings.
+    /// - Parameters:
+    ///   - machines: those that go down after the cluster's hosts.
+    ///   - kept: the last snapshot anybody kept, used only when vCenter does not answer.
+    ///   - makeID: gives an identity that was never given before.
+    public init(
+        in around: Surroundings, machines: [MachineSite] = [], control: RunControl,
+        kept: ClusterSnapshot? = nil, makeID: @escaping @Sendable () -> String
+    ) {
+        self.around = around
+        planner = Planner(site: around.site, machines: machines)
+        self.control = control
+        self.kept = kept
+        self.makeID = makeID
+    }
+
+    /// A run that is planned and not begun: nothing is written, nothing is changed.
+    public struct Prepared: Sendable {
+        /// What will be done.
+        public var plan: Plan
+        /// What an operator should know before it begins.
+        public var warnings: [String]
+        var run: RunID
+        var outage: OutageID
+        var opensOutage: Bool
+        var goal: ClusterSnapshot
+        var now: Inventory
+    }
+
+    /// What is known of this cluster's open outage; empty when there is none.
+    public func ledger() async throws(OperationError) -> Ledger {
+        do { return Ledger(try await around.journal.openOutage(of: around.site.name)) } catch {
+            throw .journal(error)
+        }
+    }
+
+    // MARK: Down
+
+    /// Plans the shutdown of the whole cluster.
+    public func prepareShutdown() async throws(OperationError) -> Prepared {
+        let ledger = try await ledger()
+        var warnings: [String] = []
+        let now: ClusterSnapshot
+        do { now = try await around.cluster.snapshot() } catch {
+            guard error.isAbsence, let base = ledger.snapshot ?? kept else {
+                throw .cluster(error)
+            }
+            warnings.append("\(error); the last known inventory and the hosts are used instead")
+            now = await refreshed(base)
+        }
+        let goal = ledger.snapshot ?? now
+        let run = RunID(makeID())
+        do {
+            let plan = try planner.shutdown(now: now, goal: goal, run: run, wall: around.time.wall)
+            let unnamed = try Roles(of: now.inventory, in: around.site).unnamed
+            let names = unnamed.compactMap { now.inventory.guest($0)?.name.onOneLine }.sorted()
+            if !names.isEmpty {
+                warnings.append(
+                    "in no tier, so in \(around.site.defaultTier): "
+                        + names.joined(separator: ", "))
+            }
+            return Prepared(
+                plan: plan, warnings: warnings, run: run,
+                outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
+                goal: goal, now: now.inventory)
+        } catch { throw .plan(error) }
+    }
+
+    /// Takes the cluster down as planned.
+    public func shutDown(_ prepared: Prepared, because cause: RunCause) async -> RunResult {
+        if prepared.opensOutage {
+            await append(
+                .outageOpened(cluster: around.site.name, reason: cause.reason),
+                prepared.outage)
+            await append(.snapshotTaken(prepared.goal), prepared.outage)
+        }
+        for warning in prepared.warnings { await append(.noted(warning), prepared.outage) }
+        return await runner(prepared).carryOut(because: cause)
+    }
+
+    // MARK: Back
+
+    /// Plans the way back to the open outage's snapshot.
+    public func prepareRestore() async throws(OperationError) -> Prepared {
+        let ledger = try await ledger()
+        guard let goal = ledger.snapshot, let outage = ledger.outage else {
+            throw .nothingToRestore(around.site.name)
+        }
+        do {
+            let plan = try planner.restore(goal: goal, ledger: ledger)
+            return Prepared(
+                plan: plan, warnings: [], run: RunID(makeID()), outage: outage,
+                opensOutage: false, goal: goal, now: goal.inventory)
+        } catch { throw .plan(error) }
+    }
+
+    /// Brings the cluster back as planned, and closes the outage when everything is back.
+    /// - Parameter acceptGaps: closes it also when some steps gave up.
+    public func restore(
+        _ prepared: Prepared, because cause: RunCause, acceptGaps: Bool = false
+    ) async -> RunResult {
+        let result = await runner(prepared).carryOut(because: cause)
+        if result == .finished || (result == .finishedWithGaps && acceptGaps) {
+            await append(.outageClosed, prepared.outage)
+        }
+        return result
+    }
+
+    // MARK: On
+
+    /// What became of `resume`.
+    public enum Resumed: Sendable, Hashable {
+        /// The interrupted run was continued and ended so.
+        case continued(PlanKind, RunResult)
+        /// The mains are back and nothing irrevocable had happened: it was undone.
+        case reversed(RunResult)
+    }
+
+    /// Goes on with the run that was interrupted. The power is read first: a run that an outage
+    /// began is reversed when the mains are back and the point of no return is not passed; a
+    /// run begun by hand is continued whatever the mains do.
+    public func resume(mainsAreBack: Bool) async throws(OperationError) -> Resumed {
+        let ledger = try await ledger()
+        guard let run = ledger.interruptedRun, let goal = ledger.snapshot,
+            let outage = ledger.outage
+        else { throw .nothingToResume(around.site.name) }
+        let undo =
+            mainsAreBack && run.plan.kind == .cluster && run.cause.origin == .outage
+            && !run.isPastReturn
+        if undo {
+            await append(.runEnded(.reversed), outage, run: run.id)
+            let prepared = try await prepareRestore()
+            return .reversed(await restore(prepared, because: run.cause))
+        }
+        let prepared = Prepared(
+            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
+            goal: goal, now: await inventoryNow(or: goal))
+        let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
+        if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
+        return .continued(run.plan.kind, result)
+    }
+
+    // MARK: Parts
+
+    private func runner(_ prepared: Prepared, continuing earlier: RunLedger? = nil) -> Runner {
+        Runner(
+            prepared.plan, run: prepared.run, outage: prepared.outage, goal: prepared.goal,
+            now: prepared.now, continuing: earlier, control: control, in: around)
+    }
+
+    private func append(_ event: RunEvent, _ outage: OutageID, run: RunID? = nil) async {
+        do {
+            let record = try await around.journal.append(event, run: run, outage: outage)
+            await around.announcer.announce(record)
+        } catch {
+            let lost = Record(
+                number: 0, at: around.time.wall, run: run, outage: outage,
+                event: .noted("not recorded: \(error)"))
+            await around.announcer.announce(lost)
+        }
+    }
+
+    private func inventoryNow(or goal: ClusterSnapshot) async -> Inventory {
+        do { return try await around.cluster.snapshot().inventory } catch {
+            return await refreshed(goal).inventory
+        }
+    }
+
+    /// A known snapshot with what the hosts themselves say now of power and place. What no host
+    /// lists is unknown, never off.
+    private func refreshed(_ base: ClusterSnapshot) async -> ClusterSnapshot {
+        var seen: [String: (HostName, GuestPower)] = [:]
+        for (name, host) in around.hosts.sorted(by: { $0.key < $1.key }) {
+            // A host that cannot be read leaves its guests unknown.
+            guard let guests = try? await host.guests() else { continue }
+            for guest in guests where seen[guest.vmxPath]?.1 != .on {
+                seen[guest.vmxPath] = (name, guest.power)
+            }
+        }
+        var snapshot = base
+        snapshot.inventory.guests = base.inventory.guests.map { guest in
+            var guest = guest
+            guest.power = seen[guest.vmxPath]?.1 ?? (guest.power == .on ? .unknown : guest.power)
+            guest.host = seen[guest.vmxPath]?.0 ?? guest.host
+            guest.tools = .unknown
+            return guest
+        }
+        return snapshot
+    }
+}
+
+/// Why nothing could be begun. Once a run has begun, nothing is thrown any more.
+public enum OperationError: Error, Sendable, CustomStringConvertible {
+    /// No plan can be made.
+    case plan(PlanError)
+    /// vCenter does not answer, and there is no earlier inventory to go by.
+    case cluster(ClusterError)
+    /// The journal cannot be read.
+    case journal(JournalError)
+    /// There is no open outage of this cluster.
+    case nothingToRestore(ClusterName)
+    /// There is no interrupted run of this cluster.
+    case nothingToResume(ClusterName)
+
+    /// One line for people.
+    public var description: String {
+        switch self {
+        case .plan(let error): "\(error)"
+        case .cluster(let error): "\(error)"
+        case .journal(let error): "\(error)"
+        case .nothingToRestore(let cluster): "cluster \(cluster) has no open outage"
+        case .nothingToResume(let cluster): "cluster \(cluster) has no interrupted run"
+        }
+    }
+}

@@ -1,0 +1,259 @@
+import PowerModel
+
+/// What is done through the hosts themselves.
+extension Runner {
+    /// Does something on a host until it is as wanted, or the wait is over. The body returns the
+    /// outcome, or why it is not so yet.
+    private func untilDone(
+        on name: HostName, _ wait: Wait,
+        _ body: (any HostControl) async throws(HostError) -> Progress
+    ) async -> StepOutcome? {
+        guard let host = around.hosts[name] else {
+            return .gaveUp("the site file does not have \(name)")
+        }
+        var problem = "nothing was seen"
+        repeat {
+            do {
+                switch try await body(host) {
+                case .over(let outcome): return outcome
+                case .notYet(let why): problem = why
+                }
+            } catch {
+                problem = "\(error)"
+                // Both are final for a host: another try would lock the account, or is forbidden.
+                if error.reason == .loginRefused || error.reason == .hostKeyRefused {
+                    return wait.gaveUp(problem)
+                }
+            }
+        } while await wait.again()
+        return wait.gaveUp(problem)
+    }
+
+    private enum Progress {
+        case over(StepOutcome)
+        case notYet(String)
+    }
+
+    /// Boot script installed, saved and read back.
+    func arm(_ name: HostName, _ orders: BootOrders, _ wait: Wait) async -> StepOutcome? {
+        await untilDone(on: name, wait) { host throws(HostError) in
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            let install = try await host.arm(orders)
+            for line in install.drift {
+                await record(.noted("\(name): local.sh: \(line.onOneLine)"))
+            }
+            return .over(.done(install.unchanged ? .already : .asked))
+        }
+    }
+
+    /// Boot script taken out.
+    func disarm(_ name: HostName, _ wait: Wait) async -> StepOutcome? {
+        await untilDone(on: name, wait) { host throws(HostError) in
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            try await host.disarm()
+            return .over(.done(.asked))
+        }
+    }
+
+    /// vCSA or an infrastructure guest shut down through its host. Never powered off hard.
+    func stopGuestOnHost(_ id: GuestID, _ name: HostName, _ wait: Wait) async -> StepOutcome? {
+        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
+        var wasAsked = false
+        return await untilDone(on: name, wait) { host throws(HostError) in
+            let row = try await host.guests().first { $0.vmxPath == guest.vmxPath }
+            switch row?.power {
+            case .off: return .over(.done(wasAsked ? .asked : .already))
+            case .suspended: return .over(.left("it is suspended"))
+            case nil: return .notYet("\(name) does not list it")
+            case .unknown: return .notYet("\(name) does not say whether it is on")
+            case .on:
+                if wasAsked { return .notYet("it is still on") }
+                await recordAsk(wait.step.id, wait.step.action.summary)
+                try await host.shutDown(boot)
+                wasAsked = true
+                return .notYet("it was asked and is still on")
+            }
+        }
+    }
+
+    /// vCSA or an infrastructure guest seen to be on; started where no boot script did it.
+    func startGuestOnHost(_ id: GuestID, _ name: HostName, _ wait: Wait) async -> StepOutcome? {
+        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
+        var wasAsked = false
+        return await untilDone(on: name, wait) { host throws(HostError) in
+            let row = try await host.guests().first { $0.vmxPath == guest.vmxPath }
+            switch row?.power {
+            case .on: return .over(.done(wasAsked ? .asked : .already))
+            case .suspended: return .over(.left("it is suspended"))
+            case nil: return .notYet("\(name) does not list it")
+            case .unknown: return .notYet("\(name) does not say whether it is on")
+            case .off:
+                await recordAsk(wait.step.id, wait.step.action.summary)
+                wasAsked = true
+                try await host.powerOn(boot)
+                return .notYet("it was started, but is not seen on")
+            }
+        }
+    }
+
+    /// Host shut down and seen to be down: told, silent for the settle time, the witness there.
+    func stopHost(_ name: HostName, maintenance: Bool, _ wait: Wait) async -> StepOutcome? {
+        // A resumed run finds in the records that it may have been told: then silence counts.
+        var wasTold = earlier?.asked.contains(wait.step.id) == true
+        var wasToldNow = false
+        var silentSince: Duration?
+        let outcome = await untilDone(on: name, wait) { host throws(HostError) in
+            if await host.isSilent() {
+                guard wasTold else {
+                    return .notYet("it does not answer, and was not told to shut down")
+                }
+                let since = silentSince ?? around.time.elapsed
+                silentSince = since
+                return await settled(since: since)
+            }
+            silentSince = nil
+            if !wasToldNow {
+                if let why = try await tellToStop(host, maintenance: maintenance, wait) {
+                    return .notYet(why)
+                }
+                wasTold = true
+                wasToldNow = true
+            }
+            return .notYet("it was told to shut down and still answers")
+        }
+        await around.hosts[name]?.close()
+        return outcome
+    }
+
+    /// Whether silence has lasted long enough, and is the host's own.
+    private func settled(since: Duration) async -> Progress {
+        if around.time.elapsed - since < around.site.limits.settle {
+            return .notYet("it fell silent just now")
+        }
+        if let witness = around.site.witness {
+            guard await around.answers(witness) else {
+                return .notYet("it is silent, but so is the witness \(witness)")
+            }
+        }
+        return .over(.done(.asked))
+    }
+
+    /// Tells a host to stop once no guest that matters is on; returns why it did not.
+    private func tellToStop(
+        _ host: any HostControl, maintenance: Bool, _ wait: Wait
+    ) async throws(HostError) -> String? {
+        let on = try await host.guests().filter {
+            ($0.power == .on || $0.power == .unknown) && !mayStayOn.contains($0.vmxPath)
+                && !leftOn.contains($0.vmxPath)
+        }
+        let names = on.map(\.name.onOneLine).sorted().joined(separator: ", ")
+        if !on.isEmpty {
+            guard control.isDeadlineReached else { return "guests are still on: \(names)" }
+            await record(.noted("\(host.host): the battery is at its end: cut off: \(names)"))
+        }
+        if maintenance {
+            await recordAsk(.maintenance(of: host.host), "maintenance mode on \(host.host)")
+            do {
+                try await host.setMaintenance(true, within: around.site.limits.maintenance)
+            } catch {
+                await record(.noted("\(error); it is shut down without maintenance mode"))
+            }
+        }
+        if control.passReturn() { await record(.pointOfNoReturn("\(host.host) is told to stop")) }
+        await recordAsk(wait.step.id, "shut down \(host.host)")
+        try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
+        return nil
+    }
+
+    /// Guests that policy leaves to go down with their host, by configuration file.
+    private var leftOn: Set<String> {
+        Set(
+            plan.steps.compactMap { step in
+                guard case .stopGuest(let id, _, .leave) = step.action else { return nil }
+                return known[id]?.vmxPath
+            })
+    }
+
+    /// Host seen to be back with hostd ready; out of maintenance mode where vpower put it there.
+    func awaitHost(
+        _ name: HostName, leaveMaintenance: Bool, _ wait: Wait
+    ) async -> StepOutcome? {
+        var wasAsked = false
+        let wakeAt = around.time.elapsed + around.pace.wakeAfter
+        var woken = false
+        return await untilDone(on: name, wait) { host throws(HostError) in
+            if !woken, around.time.elapsed >= wakeAt, await host.isSilent() {
+                woken = true
+                await recordAsk(wait.step.id, "wake \(name)")
+                if let why = await around.wake(name) { await record(.noted("\(name): \(why)")) }
+            }
+            guard try await host.inMaintenance() else {
+                return .over(.done(wasAsked ? .asked : .already))
+            }
+            guard leaveMaintenance else { return .over(.done(.already)) }
+            await recordAsk(wait.step.id, "leave maintenance mode on \(name)")
+            wasAsked = true
+            try await host.setMaintenance(false, within: around.site.limits.maintenance)
+            return .notYet("it is still in maintenance mode")
+        }
+    }
+
+    /// Boot script seen to have reported.
+    func awaitBootScript(
+        _ name: HostName, armedBy run: RunID, _ wait: Wait
+    ) async -> StepOutcome? {
+        await untilDone(on: name, wait) { host throws(HostError) in
+            switch try await host.bootReport(of: run) {
+            case .done(let failed):
+                for path in failed {
+                    await record(
+                        .noted("\(name): its boot script could not start \(path.onOneLine)"))
+                }
+                return .over(.done(.already))
+            case .expired: return .over(.left("it had expired and started nothing"))
+            case .running: return .notYet("it is still at work")
+            case .none: return .notYet("it has not reported")
+            }
+        }
+    }
+
+    /// Machine shut down and seen to be silent.
+    func stopMachine(_ name: MachineName, _ wait: Wait) async -> StepOutcome? {
+        guard let machine = around.machines[name] else {
+            return .gaveUp("the site file does not have \(name)")
+        }
+        var wasTold = earlier?.asked.contains(wait.step.id) == true
+        var problem = "it still answers"
+        repeat {
+            if await machine.isSilent() {
+                return .done(wasTold ? .asked : .already)
+            }
+            if wasTold { continue }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            do {
+                try await machine.shutDown()
+                wasTold = true
+            } catch { problem = "\(error)" }
+        } while await wait.again()
+        return wait.gaveUp(problem)
+    }
+
+    /// Machine woken and seen to answer.
+    func startMachine(_ name: MachineName, _ wait: Wait) async -> StepOutcome? {
+        guard let machine = around.machines[name] else {
+            return .gaveUp("the site file does not have \(name)")
+        }
+        var problem = "it does not answer"
+        var wasAsked = false
+        repeat {
+            if await !machine.isSilent() { return .done(wasAsked ? .asked : .already) }
+            if wasAsked { continue }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            wasAsked = true
+            do { try await machine.wake() } catch { problem = "\(error)" }
+        } while await wait.again()
+        return wait.gaveUp(problem)
+    }
+}
