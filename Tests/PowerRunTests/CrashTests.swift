@@ -52,7 +52,7 @@ struct CrashTests {
                 let operation = site.operation()
                 let ledger = try await operation.ledger()
                 if ledger.outage == nil {
-                    return (.continued(.restore, .finished), await site.violations())
+                    return (Operation.Resumed.continued(.restore, .finished), await site.violations())
                 }
                 if ledger.interruptedRun?.plan.kind == .restore {
                     let resumed = try await operation.resume(mainsAreBack: true)
@@ -61,7 +61,7 @@ struct CrashTests {
                 let prepared = try await operation.prepareRestore()
                 let result = await operation.restore(
                     prepared, because: RunCause(.outage, "back"))
-                return (.continued(.restore, result), await site.violations())
+                return (Operation.Resumed.continued(.restore, result), await site.violations())
             }
             #expect(resumed == .continued(.restore, .finished), "killed after record \(count)")
             #expect(violations == [], "killed after record \(count)")
