@@ -1,0 +1,161 @@
+import PowerLab
+import PowerModel
+import PowerRun
+
+/// What a drill runs against: the simulated site, and the adapters that reach it.
+struct DrillSite: Sendable {
+    /// `memory` or `wire`.
+    var over: String
+    var world: LabWorld
+    var time: any TimeSource
+    var feed: any FeedControl
+    var trigger: TriggerPolicy
+    /// Everything a run needs; the announcer is the drill's.
+    var around: @Sendable (any Announcer) -> Surroundings
+    /// Calls and bytes per adapter.
+    var traffic: @Sendable () async -> [DrillTraffic]
+}
+
+/// What went through one adapter.
+struct DrillTraffic: Codable, Sendable {
+    var adapter: String
+    var calls: Int
+    var bytes: Int
+}
+
+/// How a drill went: what `vpower drill --format json` prints.
+struct DrillReport: Codable, Sendable {
+    struct PhaseTime: Codable, Sendable {
+        var name: String
+        var seconds: Double
+    }
+
+    var result: String
+    var over: String
+    var guestsCleanlyShutDown: Int
+    var guestsForcedOff: Int
+    var guestsRestored: Int
+    var violations: [String]
+    var phases: [PhaseTime]
+    var adapters: [DrillTraffic]
+    var seconds: Double
+}
+
+/// The main job against the lab: the mains fail, the cluster goes down in order, the output is
+/// cut, the mains return, everything comes back. Judged by the lab's own log.
+struct DrillRun: Sendable {
+    let site: DrillSite
+    let timeline: Timeline
+    /// Leaves out the phase that turns HA off, to show what a violation looks like.
+    let leavesHAOn: Bool
+
+    /// How often the drill looks at the UPS.
+    private static let look: Duration = .milliseconds(250)
+    /// How long the drill stays on line power before and after.
+    private static let calm: Duration = .milliseconds(500)
+    /// The longest the drill waits for anything of the lab's own.
+    private static let patience: Duration = .seconds(30)
+
+    func carryOut() async throws -> DrillReport {
+        let began = site.time.elapsed
+        await timeline.say("the site is on line power (\(await statusNow()))")
+        try await site.time.sleep(for: Self.calm)
+        await site.world.failMains()
+        await timeline.say("MAINS FAIL (\(await statusNow()))")
+        let reason = try await waitForTrigger()
+        await timeline.say("trigger: \(reason)")
+        let down = try await goDown(because: reason)
+        if down == .finished || down == .finishedWithGaps {
+            await timeline.say("every host is down: the UPS is told to cut its output")
+            try await site.feed.cutOutput()
+            try await waitUntil { await !site.world.hasOutput }
+            await timeline.say("output off")
+        }
+        try await site.time.sleep(for: Self.calm)
+        await site.world.returnMains()
+        await timeline.say("MAINS RETURN (\(await statusNow()))")
+        let up = try await comeBack()
+        return await report(up: up, seconds: (site.time.elapsed - began).inSeconds)
+    }
+
+    private func statusNow() async -> String {
+        let reading = await site.feed.read()
+        return reading.status?.description ?? reading.problem ?? "no status"
+    }
+
+    /// Watches the feed as the daemon does, until the outage becomes a run.
+    private func waitForTrigger() async throws -> FeedWatch.Reason {
+        var watch = FeedWatch(policy: site.trigger)
+        let deadline = site.time.elapsed + Self.patience
+        while site.time.elapsed < deadline {
+            if case .trigger(let reason) = watch.take(
+                await site.feed.read(), at: site.time.elapsed)
+            {
+                return reason
+            }
+            try await site.time.sleep(for: Self.look)
+        }
+        throw Problem(summary: "the feed never triggered", code: .failed)
+    }
+
+    private func operation() -> Operation {
+        let outages = site.time.wall.millisecondsSinceEpoch
+        return Operation(
+            in: site.around(timeline), control: RunControl(),
+            makeID: { "drill-\(outages)-\(UInt32.random(in: 0...UInt32.max))" })
+    }
+
+    private func goDown(because reason: FeedWatch.Reason) async throws -> RunResult {
+        let operation = operation()
+        var prepared = try await operation.prepareShutdown()
+        if leavesHAOn { prepared.plan.phases.removeAll { $0.name == .freeze } }
+        try await site.feed.holdLogin()
+        let result = await operation.shutDown(
+            prepared, because: RunCause(.outage, reason.description))
+        await site.feed.releaseLogin()
+        return result
+    }
+
+    private func comeBack() async throws -> RunResult {
+        try await waitUntil { await site.feed.read().status?.onLine == true }
+        try await site.time.sleep(for: Self.calm)
+        let operation = operation()
+        let prepared = try await operation.prepareRestore()
+        return await operation.restore(prepared, because: RunCause(.outage, "the mains are back"))
+    }
+
+    private func waitUntil(_ isSo: () async -> Bool) async throws {
+        let deadline = site.time.elapsed + Self.patience
+        while await !isSo() {
+            guard site.time.elapsed < deadline else {
+                throw Problem(summary: "the lab did not follow within its limit", code: .failed)
+            }
+            try await site.time.sleep(for: Self.look)
+        }
+    }
+
+    private func report(up: RunResult, seconds: Double) async -> DrillReport {
+        let log = await site.world.log
+        let scenario = site.world.scenario
+        let ordinary = Set(
+            scenario.guests.filter { $0.nature == .ordinary }.map(\.id.rawValue))
+        func off(_ how: String) -> Int {
+            log.count { $0.kind == .guestOff && $0.detail == how && ordinary.contains($0.object) }
+        }
+        let inventory = await site.world.inventory()
+        let restored = scenario.guests.count { guest in
+            ordinary.contains(guest.id.rawValue) && guest.isOn
+                && inventory.guest(guest.id)?.power == .on
+        }
+        let violations = LabChecker.violations(
+            in: log, of: scenario, restoredTo: await site.world.currentAutomation())
+        let phases = await timeline.phases.map {
+            DrillReport.PhaseTime(name: $0.name, seconds: $0.seconds)
+        }
+        return DrillReport(
+            result: up == .finished ? "restored" : up.rawValue, over: site.over,
+            guestsCleanlyShutDown: off("clean"), guestsForcedOff: off("forced"),
+            guestsRestored: restored, violations: violations, phases: phases,
+            adapters: await site.traffic(), seconds: seconds)
+    }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import FoundationEssentials
+import PowerModel
+import PowerRun
+
+/// A failure as a person is told of it: what, why, what to do next, and the exit code.
+struct Problem: Error, CustomStringConvertible {
+    /// What failed, on one line.
+    var summary: String
+    /// More of it, line by line.
+    var detail: [String] = []
+    /// What to do next.
+    var tryThis: String?
+    /// What the command exits with.
+    var code: ExitCodes
+
+    var description: String {
+        var lines = ["vpower: \(summary)"]
+        lines += detail.map { "  \($0)" }
+        if let tryThis { lines.append("Try: \(tryThis)") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// The exit codes of every command (README, "Exit codes").
+enum ExitCodes: Int32 {
+    case done = 0
+    case failed = 1
+    case gaps = 3
+    case usage = 64
+    case siteInvalid = 65
+    case unreachable = 69
+    case interrupted = 75
+    case refused = 77
+}
+
+extension ExitCodes {
+    /// The exit code a run's end stands for.
+    init(_ result: RunResult) {
+        switch result {
+        case .finished, .reversed: self = .done
+        case .finishedWithGaps: self = .gaps
+        case .interrupted: self = .interrupted
+        }
+    }
+}
+
+extension Problem {
+    /// Runs a command's body and turns what it throws into a message on stderr and an exit code.
+    static func report(_ body: () async throws -> ExitCodes) async throws {
+        let code: ExitCodes
+        do { code = try await body() } catch let problem as Problem {
+            Terminal.error(problem.description)
+            code = problem.code
+        } catch let error as OperationError {
+            let problem = Problem(error)
+            Terminal.error(problem.description)
+            code = problem.code
+        } catch let error as HostError {
+            let problem = Problem(error)
+            Terminal.error(problem.description)
+            code = problem.code
+        } catch let error as ClusterError {
+            let problem = Problem(.cluster(error))
+            Terminal.error(problem.description)
+            code = problem.code
+        }
+        throw ExitCode(code.rawValue)
+    }
+
+    init(_ error: OperationError) {
+        switch error {
+        case .plan(let plan):
+            self.init(summary: plan.summary, tryThis: plan.tryThis, code: .failed)
+        case .cluster(let cluster): self.init(cluster)
+        case .journal(let journal):
+            self.init(
+                summary: "\(journal)",
+                tryThis: "check the disk, or name another state directory with --state",
+                code: journal.reason == .locked ? .refused : .failed)
+        case .nothingToRestore(let name):
+            self.init(
+                summary: "cluster \(name) has no open outage: there is nothing to restore",
+                tryThis: "vpower status", code: .failed)
+        case .nothingToResume(let name):
+            self.init(
+                summary: "cluster \(name) has no interrupted run", tryThis: "vpower status",
+                code: .failed)
+        }
+    }
+
+    init(_ error: ClusterError) {
+        let (code, next): (ExitCodes, String) =
+            switch error.reason {
+            case .unreachable, .starting, .timedOut:
+                (.unreachable, "is vCenter on, and does this machine reach it?")
+            case .certificateRefused:
+                (.refused, "vpower trust, and compare before you pin it")
+            case .loginRefused: (.refused, "check `user` and `password` of the vCenter")
+            case .notPermitted: (.refused, "give the user the privilege named above")
+            default: (.failed, "vpower check")
+            }
+        self.init(summary: "\(error)", tryThis: next, code: code)
+    }
+
+    init(_ error: HostError) {
+        let (code, next): (ExitCodes, String) =
+            switch error.reason {
+            case .unreachable, .timedOut:
+                (.unreachable, "is SSH on at the host, and does this machine reach it?")
+            case .hostKeyRefused: (.refused, "vpower trust, and compare before you pin it")
+            case .loginRefused:
+                (.refused, "check the key or password; vpower does not try again by itself")
+            default: (.failed, "vpower check")
+            }
+        self.init(summary: "\(error)", tryThis: next, code: code)
+    }
+}
