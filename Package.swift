@@ -81,6 +81,7 @@ let package = Package(
             [
                 "PowerRun", "PowerModel", log,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
         .target(
             name: "Templates",
