@@ -108,7 +108,7 @@ let package = Package(
         tests("ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
         tests("TemplatesTests", ["Templates"]),
-        tests("NUTTests", ["NUT", "PowerModel", "PowerRun"] + nio),
+        tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),
         tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),
         tests("PowerLabTests", ["PowerLab", "PowerModel", "PowerRun"]),
         tests("PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
