@@ -81,6 +81,7 @@ let package = Package(
             [
                 "PowerRun", "PowerModel", log,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio),
         .target(
             name: "Templates",
@@ -111,7 +112,7 @@ let package = Package(
         tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),
         tests("PowerLabTests", ["PowerLab", "PowerModel", "PowerRun"]),
         tests("PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
-        tests("NotifyTests", []),
+        tests("NotifyTests", ["PowerService", "PowerModel"]),
         tests("CommandTests", ["PowerModel", "PowerRun", "PowerLab", "PowerStore"]),
         tests("TidyTests", []),
         tests("Drills", ["PowerModel", "PowerRun", "PowerLab"]),

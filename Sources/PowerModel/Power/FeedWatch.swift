@@ -76,6 +76,10 @@ public struct FeedWatch: Hashable, Sendable {
         return takeSilence(at: now)
     }
 
+    /// Takes a trigger back that must be seen twice (DESIGN 5.8): the next reading that says so
+    /// triggers again. What is known of the outage stays.
+    public mutating func withdrawTrigger() { triggered = false }
+
     private mutating func takeOnBattery(
         _ reading: FeedReading, status: UPSStatus, at now: Duration
     ) -> Decision {
