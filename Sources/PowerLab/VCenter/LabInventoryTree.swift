@@ -1,0 +1,361 @@
+import Foundation
+import PowerModel
+
+/// The inventory of the lab's vCenter at one moment, as managed objects with properties.
+struct LabInventoryTree: Sendable {
+    /// What vCenter last saw of a guest while it was in touch with its host: it goes on showing
+    /// that when it is not (facts/vsphere.md 2.12).
+    struct LastSeen: Hashable, Sendable {
+        var power: GuestPower
+        var toolsRunning: Bool
+    }
+
+    static let root = VimReference("Folder", "group-d1")
+    static let datacenter = VimReference("Datacenter", "datacenter-2")
+    static let vmFolder = VimReference("Folder", "group-v3")
+    static let hostFolder = VimReference("Folder", "group-h4")
+    static let pool = VimReference("ResourcePool", "resgroup-8")
+
+    let snapshot: LabSnapshot
+    let lastSeen: [GuestID: LastSeen]
+
+    /// Every entity, parents before children.
+    var entities: [VimReference] {
+        [
+            LabInventoryTree.root, LabInventoryTree.datacenter, LabInventoryTree.vmFolder,
+            LabInventoryTree.hostFolder, snapshot.clusterReference, LabInventoryTree.pool,
+        ] + snapshot.hosts.map(\.reference) + snapshot.guests.map(\.reference)
+    }
+
+    /// The properties of an entity; nil when there is no such object.
+    func properties(of reference: VimReference) -> [String: VimValue]? {
+        switch reference {
+        case LabInventoryTree.root:
+            return entity(
+                "Datacenters", parent: nil,
+                ["childEntity": .references([LabInventoryTree.datacenter])])
+        case LabInventoryTree.datacenter:
+            return entity(
+                "LabDC", parent: LabInventoryTree.root,
+                [
+                    "vmFolder": .reference(LabInventoryTree.vmFolder),
+                    "hostFolder": .reference(LabInventoryTree.hostFolder),
+                ])
+        case LabInventoryTree.vmFolder:
+            return entity(
+                "vm", parent: LabInventoryTree.datacenter,
+                ["childEntity": .references(snapshot.guests.map(\.reference))])
+        case LabInventoryTree.hostFolder:
+            return entity(
+                "host", parent: LabInventoryTree.datacenter,
+                ["childEntity": .references([snapshot.clusterReference])])
+        case LabInventoryTree.pool:
+            return entity(
+                "Resources", parent: snapshot.clusterReference,
+                [
+                    "owner": .reference(snapshot.clusterReference),
+                    "vm": .references(snapshot.guests.map(\.reference)),
+                ])
+        case snapshot.clusterReference: return cluster
+        default:
+            return snapshot.host(reference).map(host) ?? snapshot.guest(reference).map(guest)
+        }
+    }
+
+    /// Whether an entity is the other, or is somewhere below it.
+    func contains(_ reference: VimReference, in container: VimReference) -> Bool {
+        var next: VimReference? = reference
+        while let now = next {
+            if now == container { return true }
+            next = parent(of: now)
+        }
+        // A guest's parent is its folder; it is below the pool and the cluster as well.
+        return reference.type == "VirtualMachine"
+            && [snapshot.clusterReference, LabInventoryTree.pool, LabInventoryTree.hostFolder]
+                .contains(container)
+    }
+
+    /// What an entity is below; nil for the root, and for what is no entity.
+    func parent(of reference: VimReference) -> VimReference? {
+        switch reference {
+        case LabInventoryTree.root: nil
+        case LabInventoryTree.datacenter: LabInventoryTree.root
+        case LabInventoryTree.vmFolder, LabInventoryTree.hostFolder: LabInventoryTree.datacenter
+        case LabInventoryTree.pool: snapshot.clusterReference
+        case snapshot.clusterReference: LabInventoryTree.hostFolder
+        default:
+            switch reference.type {
+            case "HostSystem": snapshot.clusterReference
+            case "VirtualMachine": LabInventoryTree.vmFolder
+            default: nil
+            }
+        }
+    }
+
+    private func entity(
+        _ name: String, parent: VimReference?, _ more: [String: VimValue?]
+    ) -> [String: VimValue] {
+        var properties = more.compactMapValues { $0 }
+        properties["name"] = .string(name)
+        properties["parent"] = parent.map { .reference($0) }
+        properties["overallStatus"] = .simple("green", type: "ManagedEntityStatus")
+        return properties
+    }
+
+    // MARK: The cluster
+
+    private var cluster: [String: VimValue] {
+        entity(
+            snapshot.cluster.rawValue, parent: LabInventoryTree.hostFolder,
+            [
+                "host": .references(snapshot.hosts.map(\.reference)),
+                "resourcePool": .reference(LabInventoryTree.pool),
+                "configurationEx": .object(configuration),
+            ])
+    }
+
+    private var configuration: VimObject {
+        let automation = snapshot.automation
+        let das = VimObject(
+            "ClusterDasConfigInfo",
+            [
+                "enabled": .bool(automation.ha), "hostMonitoring": .string("enabled"),
+                "vmMonitoring": .string("vmMonitoringDisabled"), "failoverLevel": .int(1),
+                "admissionControlEnabled": .bool(true),
+            ])
+        let drs = VimObject(
+            "ClusterDrsConfigInfo",
+            [
+                "enabled": .bool(automation.drsEnabled), "enableVmBehaviorOverrides": .bool(true),
+                "defaultVmBehavior": .simple(automation.drsLevel.rawValue, type: "DrsBehavior"),
+                "vmotionRate": .int(3),
+            ])
+        let dpm = VimObject(
+            "ClusterDpmConfigInfo",
+            [
+                "enabled": .bool(automation.dpm),
+                "defaultDpmBehavior": .simple("automated", type: "DpmBehavior"),
+                "hostPowerActionRate": .int(3),
+            ])
+        return VimObject(
+            "ClusterConfigInfoEx",
+            [
+                "vmSwapPlacement": .string("vmDirectory"), "spbmEnabled": .bool(true),
+                "dasConfig": .object(das), "drsConfig": .object(drs),
+                "dpmConfigInfo": .object(dpm),
+            ])
+    }
+
+    // MARK: Hosts
+
+    private func host(_ host: LabSnapshot.Host) -> [String: VimValue] {
+        let product = about(
+            name: "VMware ESXi", line: "embeddedEsx", api: "HostAgent", operatingSystem: "vmnix-x86"
+        )
+        let runtime = VimObject(
+            "HostRuntimeInfo",
+            [
+                "connectionState": .simple(
+                    host.isConnected ? "connected" : "notResponding",
+                    type: "HostSystemConnectionState"),
+                "powerState": .simple(
+                    host.isConnected ? "poweredOn" : "unknown", type: "HostSystemPowerState"),
+                "standbyMode": .string("none"), "inMaintenanceMode": .bool(host.inMaintenance),
+                "dasHostState": haState(of: host).map {
+                    .object(VimObject("ClusterDasFdmHostState", ["state": .string($0)]))
+                },
+            ])
+        let number = (snapshot.hosts.firstIndex { $0.name == host.name } ?? 0) + 1
+        let system = VimObject(
+            "HostSystemInfo",
+            [
+                "vendor": .string("LAB"), "model": .string("Lab host"),
+                "uuid": .string("4c4c4544-0000-4000-8000-" + padded(number, to: 12)),
+            ])
+        return entity(
+            host.name.rawValue, parent: snapshot.clusterReference,
+            [
+                "vm": .references(
+                    snapshot.guests.filter { $0.host == host.name }.map(\.reference)),
+                "runtime": .object(runtime),
+                "hardware": .object(
+                    VimObject("HostHardwareInfo", ["systemInfo": .object(system)])),
+                "summary": .object(
+                    VimObject(
+                        "HostListSummary",
+                        [
+                            "host": .reference(host.reference), "runtime": .object(runtime),
+                            "managementServerIp": .string("127.0.0.1"),
+                        ])),
+                "config": .object(
+                    VimObject(
+                        "HostConfigInfo",
+                        [
+                            "host": .reference(host.reference), "product": .object(product),
+                            "lockdownMode": .simple(
+                                "lockdownDisabled", type: "HostLockdownMode"),
+                        ])),
+            ])
+    }
+
+    private func haState(of host: LabSnapshot.Host) -> String? {
+        guard snapshot.haAgents else { return nil }
+        guard host.isConnected else { return "hostDown" }
+        return snapshot.hosts.first(where: \.isConnected)?.name == host.name
+            ? "master" : "connectedToMaster"
+    }
+
+    // MARK: Guests
+
+    private func guest(_ guest: LabSnapshot.Guest) -> [String: VimValue] {
+        let isConnected = snapshot.host(guest.host)?.isConnected == true
+        let seen =
+            isConnected
+            ? LastSeen(power: guest.power, toolsRunning: guest.toolsRunning)
+            : lastSeen[guest.spec.id]
+                ?? LastSeen(power: guest.power, toolsRunning: guest.toolsRunning)
+        let config = configuration(of: guest)
+        let runtime = VimObject(
+            "VirtualMachineRuntimeInfo",
+            [
+                "host": snapshot.host(guest.host).map { .reference($0.reference) },
+                "connectionState": .simple(
+                    isConnected ? "connected" : "disconnected",
+                    type: "VirtualMachineConnectionState"),
+                "powerState": .simple(seen.power.vim, type: "VirtualMachinePowerState"),
+                "toolsInstallerMounted": .bool(false), "numMksConnections": .int(0),
+                "onlineStandby": .bool(false), "consolidationNeeded": .bool(false),
+            ])
+        let summary = VimObject(
+            "VirtualMachineConfigSummary",
+            [
+                "name": .string(guest.spec.name),
+                "template": .bool(guest.spec.nature == .template),
+                "vmPathName": .string(guest.spec.vmxPath), "uuid": config["uuid"],
+                "instanceUuid": config["instanceUuid"], "guestId": config["guestId"],
+                "managedBy": config["managedBy"],
+            ])
+        return entity(
+            guest.spec.name, parent: LabInventoryTree.vmFolder,
+            [
+                "resourcePool": guest.spec.nature == .template
+                    ? nil : .reference(LabInventoryTree.pool),
+                "config": .object(config), "runtime": .object(runtime),
+                "guest": .object(tools(of: guest, seen)),
+                "summary": .object(
+                    VimObject(
+                        "VirtualMachineSummary",
+                        [
+                            "vm": .reference(guest.reference), "runtime": .object(runtime),
+                            "config": .object(summary),
+                        ])),
+                "disabledMethod": .list(
+                    (seen.power == .on
+                        ? ["PowerOnVM_Task", "Destroy_Task", "UnregisterVM"]
+                        : ["PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest"])
+                        .map { .string($0) }, of: "string"),
+            ])
+    }
+
+    private func configuration(of guest: LabSnapshot.Guest) -> VimObject {
+        let spec = guest.spec
+        var managedBy: (key: String, type: String)?
+        var extra: [(key: String, value: String)] = [("nvram", "guest\(guest.number).nvram")]
+        var guestID = "ubuntu64Guest"
+        switch spec.nature {
+        case .vcls:
+            managedBy = ("com.vmware.vim.eam", "cluster-agent")
+            extra.append(("HDCS.agent", "true"))
+            guestID = "other3xLinux64Guest"
+        case .agent:
+            managedBy = ("com.vmware.vim.eam", "agent")
+        case .ordinary, .template, .ftSecondary, .unusable:
+            if spec.isVCSA { guestID = "vmwarePhoton64Guest" }
+        }
+        return VimObject(
+            "VirtualMachineConfigInfo",
+            [
+                "changeVersion": .string("1"), "name": .string(spec.name),
+                "version": .string("vmx-19"),
+                "uuid": .string("42000000-0000-4000-8000-" + padded(guest.number, to: 12)),
+                "instanceUuid": .string(spec.id.rawValue),
+                "template": .bool(spec.nature == .template), "guestId": .string(guestID),
+                "guestFullName": .string(guestID), "alternateGuestName": .string(""),
+                "files": .object(
+                    VimObject(
+                        "VirtualMachineFileInfo", ["vmPathName": .string(spec.vmxPath)])),
+                "extraConfig": .list(
+                    extra.map {
+                        .object(
+                            VimObject(
+                                "OptionValue",
+                                ["key": .string($0.key), "value": .string($0.value)]))
+                    }, of: "OptionValue"),
+                "managedBy": managedBy.map {
+                    .object(
+                        VimObject(
+                            "ManagedByInfo",
+                            ["extensionKey": .string($0.key), "type": .string($0.type)]))
+                },
+            ])
+    }
+
+    private func tools(of guest: LabSnapshot.Guest, _ seen: LastSeen) -> VimObject {
+        let runs = seen.toolsRunning
+        let address = guest.spec.isVCSA ? "127.0.0.1" : "10.0.0.\(guest.number % 250 + 1)"
+        let hostName = guest.spec.isVCSA ? "localhost" : "guest\(guest.number).lab"
+        return VimObject(
+            "GuestInfo",
+            [
+                "toolsRunningStatus": .string(
+                    runs ? "guestToolsRunning" : "guestToolsNotRunning"),
+                "toolsVersionStatus2": .string(
+                    guest.spec.hasTools ? "guestToolsUnmanaged" : "guestToolsNotInstalled"),
+                "hostName": runs ? .string(hostName) : nil,
+                "ipAddress": runs ? .string(address) : nil,
+                "guestState": .string(
+                    runs ? (guest.isStopping ? "shuttingDown" : "running") : "notRunning"),
+                "guestStateChangeSupported": .bool(runs),
+            ])
+    }
+
+    private func padded(_ number: Int, to width: Int) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+}
+
+/// What a product says of itself.
+func about(
+    name: String, line: String, api: String, operatingSystem: String, instance: String? = nil
+) -> VimObject {
+    VimObject(
+        "AboutInfo",
+        [
+            "name": .string(name), "fullName": .string("\(name) 8.0.3 build-24022510 (lab)"),
+            "vendor": .string("VMware, Inc."), "version": .string("8.0.3"),
+            "patchLevel": .string("00000"), "build": .string("24022510"),
+            "osType": .string(operatingSystem), "productLineId": .string(line),
+            "apiType": .string(api), "apiVersion": .string(VimVersion.newest.text),
+            "instanceUuid": instance.map { .string($0) },
+        ])
+}
+
+extension GuestPower {
+    /// How vim25 calls it. What a world does not know, vCenter would not have either.
+    var vim: String {
+        switch self {
+        case .on: "poweredOn"
+        case .off, .unknown: "poweredOff"
+        case .suspended: "suspended"
+        }
+    }
+}
+
+extension Timestamp {
+    /// The moment as XML Schema writes it.
+    var vim: String {
+        Date(timeIntervalSince1970: Double(millisecondsSinceEpoch) / 1000)
+            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

@@ -1,0 +1,84 @@
+import PowerModel
+import PowerRun
+
+/// The simulated cluster at one moment, with what `Inventory` hides: what is really on.
+struct LabSnapshot: Sendable {
+    struct Host: Sendable {
+        let name: HostName
+        let reference: VimReference
+        let isConnected: Bool
+        let inMaintenance: Bool
+    }
+
+    struct Guest: Sendable {
+        let spec: LabGuestSpec
+        let number: Int
+        let host: HostName
+        let power: GuestPower
+        let toolsRunning: Bool
+        let isStopping: Bool
+        var reference: VimReference { VimReference("VirtualMachine", spec.reference) }
+    }
+
+    let version: UInt64
+    let cluster: ClusterName
+    let clusterReference: VimReference
+    let hosts: [Host]
+    let guests: [Guest]
+    let automation: Automation
+    let haAgents: Bool
+    let vcenter: LabWorld.VCenterState
+    let wall: Timestamp
+
+    func host(_ name: HostName) -> Host? { hosts.first { $0.name == name } }
+    func host(_ reference: VimReference) -> Host? { hosts.first { $0.reference == reference } }
+    func guest(_ reference: VimReference) -> Guest? { guests.first { $0.reference == reference } }
+}
+
+/// What vCenter needs of the world beyond what everybody may ask.
+extension LabWorld {
+    /// Everything vCenter shows, at one moment.
+    func vcenterSnapshot() -> LabSnapshot {
+        let state = vcenterState()
+        var order: [GuestID: Int] = [:]
+        for (index, spec) in scenario.guests.enumerated() { order[spec.id] = index + 1 }
+        return LabSnapshot(
+            version: version, cluster: scenario.cluster,
+            clusterReference: VimReference("ClusterComputeResource", scenario.clusterReference),
+            hosts: hosts.values.map { host in
+                LabSnapshot.Host(
+                    name: host.spec.name,
+                    reference: VimReference("HostSystem", host.spec.reference),
+                    isConnected: (host.power == .on || host.power == .stopping) && host.hostdReady,
+                    inMaintenance: host.inMaintenance)
+            }.sorted { $0.name < $1.name },
+            guests: guests.values.filter(\.exists).map { guest in
+                LabSnapshot.Guest(
+                    spec: guest.spec, number: order[guest.spec.id] ?? 0, host: guest.host,
+                    power: guest.power, toolsRunning: guest.toolsRunning,
+                    isStopping: guest.stopping)
+            }.sorted { $0.number < $1.number },
+            automation: automation, haAgents: haAgents, vcenter: state, wall: time.wall)
+    }
+
+    /// Starts a guest as vCenter does: on a host of the caller's choice, where it is then
+    /// registered.
+    func powerOnByVCenter(_ id: GuestID, on wanted: HostName?) throws(LabRefusal) {
+        advance()
+        guard let guest = guests[id], guest.exists else { throw .notFound }
+        guard guest.power != .on else { throw .wrongState(guest.power) }
+        let target = wanted ?? guest.host
+        guard hostdReady(target) else { throw .failed("the host is not connected") }
+        guard !inMaintenance(target) else { throw .failed("the host is in maintenance mode") }
+        if target != guest.host { move(id, to: target) }
+        try powerOnGuest(id, on: target, by: "vCenter")
+    }
+
+    /// Turns DRS itself on or off; off would delete the resource pools of a real cluster.
+    func setDRS(enabled: Bool) {
+        advance()
+        guard enabled != automation.drsEnabled else { return }
+        automation.drsEnabled = enabled
+        note(.drsChanged, "", enabled ? "on" : "off")
+    }
+}

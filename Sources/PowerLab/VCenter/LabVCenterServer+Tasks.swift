@@ -1,0 +1,182 @@
+import PowerModel
+import PowerRun
+
+/// The methods that give back a task.
+extension LabVCenterServer {
+    /// How long a task runs before it does what it is for: long enough to be seen running.
+    static let taskTime: Duration = .milliseconds(100)
+
+    /// Starts a task; a wrong state is the task's error, not the call's (facts/vsphere.md 2.13).
+    func startTask(
+        _ call: VimCall, _ key: String, _ reader: LabPropertyReader
+    ) throws(VimFault) -> VimValue? {
+        if call.method == "CancelTask" {
+            try cancelTask(call.receiver)
+            return nil
+        }
+        let snapshot = reader.tree.snapshot
+        if let running = tasks.values.first(where: {
+            $0.isRunning && $0.entity == call.receiver
+        }), call.receiver.type == "VirtualMachine" {
+            throw LabVCenterServer.inProgress(running)
+        }
+        let task = LabTask(
+            id: "task-\(nextNumber())", work: try work(of: call, snapshot),
+            entity: call.receiver,
+            entityName: reader.properties(of: call.receiver)?["name"]?.text ?? "",
+            userName: sessions[key]?.userName ?? "", queued: snapshot.wall)
+        tasks[task.id] = task
+        revision += 1
+        taskRuns[task.id] = Task { [weak self, world] in
+            _ = await world.change(after: .max, within: LabVCenterServer.taskTime)
+            await self?.run(task)
+        }
+        return .reference(task.reference)
+    }
+
+    private func work(
+        of call: VimCall, _ snapshot: LabSnapshot
+    ) throws(VimFault) -> LabTask.Work {
+        func guest() throws(VimFault) -> GuestID {
+            guard let guest = snapshot.guest(call.receiver) else { throw .notFound(call.receiver) }
+            return guest.spec.id
+        }
+        func host(_ reference: VimReference) throws(VimFault) -> HostName {
+            guard let host = snapshot.host(reference) else { throw .notFound(reference) }
+            return host.name
+        }
+        switch call.method {
+        case "PowerOffVM_Task": return .powerOff(try guest())
+        case "PowerOnVM_Task":
+            guard let wanted = call["host"]?.reference else { return .powerOn(try guest(), nil) }
+            return .powerOn(try guest(), try host(wanted))
+        case "ReconfigureComputeResource_Task":
+            guard let spec = call["spec"]?.object else { throw .invalidRequest("no spec") }
+            return .reconfigure(spec, modify: call["modify"]?.flag == true)
+        case "EnterMaintenanceMode_Task":
+            let seconds = call["timeout"]?.number ?? 0
+            return .enterMaintenance(
+                try host(call.receiver), limit: seconds > 0 ? .seconds(seconds) : nil)
+        case "ExitMaintenanceMode_Task": return .exitMaintenance(try host(call.receiver))
+        case "ShutdownHost_Task":
+            return .shutDownHost(try host(call.receiver), force: call["force"]?.flag == true)
+        default:
+            throw VimFault(
+                "MethodNotFound", "there is no method \(call.method)",
+                ["receiver": .reference(call.receiver), "method": .string(call.method)])
+        }
+    }
+
+    private func cancelTask(_ reference: VimReference) throws(VimFault) {
+        guard var task = tasks[reference.id] else { throw .notFound(reference) }
+        guard task.isRunning else {
+            throw VimFault("InvalidState", "The task has already ended.")
+        }
+        task.state = .error(VimFault("RequestCanceled", "The task was canceled by a user."))
+        tasks[reference.id] = task
+        taskRuns.removeValue(forKey: reference.id)?.cancel()
+        revision += 1
+    }
+
+    /// Does a task's work, unless it was canceled or lost meanwhile.
+    private func run(_ task: LabTask) async {
+        guard tasks[task.id]?.isRunning == true else { return }
+        var state = LabTask.State.success
+        do { try await perform(task) } catch { state = .error(error) }
+        let snapshot = await world.vcenterSnapshot()
+        taskRuns[task.id] = nil
+        guard tasks[task.id]?.isRunning == true else { return }
+        tasks[task.id]?.state = state
+        tasks[task.id]?.completed = snapshot.wall
+        revision += 1
+    }
+
+    private func perform(_ task: LabTask) async throws(VimFault) {
+        let snapshot = await world.vcenterSnapshot()
+        switch task.work {
+        case .powerOff(let id):
+            _ = try guest(task.entity, snapshot)
+            do { try await world.powerOffGuest(id) } catch {
+                throw LabVCenterServer.fault(error, task.entity, wanted: .off)
+            }
+        case .powerOn(let id, let host):
+            let guest = try guest(task.entity, snapshot)
+            try LabVCenterServer.reach(host ?? guest.host, snapshot)
+            do { try await world.powerOnByVCenter(id, on: host) } catch {
+                throw LabVCenterServer.fault(error, task.entity, wanted: .on)
+            }
+        case .reconfigure(let spec, let modify): try await reconfigure(spec, modify: modify)
+        case .enterMaintenance(let host, let limit):
+            try await enterMaintenance(host, limit, task, snapshot)
+        case .exitMaintenance(let host):
+            try LabVCenterServer.reach(host, snapshot)
+            guard snapshot.host(host)?.inMaintenance == true,
+                await world.setMaintenance(host, on: false)
+            else { throw VimFault("InvalidState", "The host is not in maintenance mode.") }
+        case .shutDownHost(let host, let force):
+            try LabVCenterServer.reach(host, snapshot)
+            guard force || snapshot.host(host)?.inMaintenance == true else {
+                throw VimFault("InvalidState", "The host is not in maintenance mode.")
+            }
+            await world.shutDownHost(host)
+        }
+    }
+
+    // MARK: Hosts
+
+    /// Waits until no guest is on there: nothing moves them away for it.
+    private func enterMaintenance(
+        _ host: HostName, _ limit: Duration?, _ task: LabTask, _ snapshot: LabSnapshot
+    ) async throws(VimFault) {
+        if snapshot.host(host)?.inMaintenance == true {
+            throw VimFault("InvalidState", "The host is in maintenance mode already.")
+        }
+        let clock = ContinuousClock()
+        let began = clock.now
+        while true {
+            let now = await world.vcenterSnapshot()
+            try LabVCenterServer.reach(host, now)
+            guard tasks[task.id]?.isRunning == true, !Task.isCancelled else { return }
+            if await world.setMaintenance(host, on: true) { return }
+            if let limit, clock.now - began >= limit {
+                throw VimFault("Timedout", "Operation timed out.")
+            }
+            _ = await world.change(after: now.version, within: LabVCenterServer.lookEvery)
+        }
+    }
+
+    // MARK: The cluster
+
+    /// Applies a ClusterConfigSpecEx. What the lab's cluster does not have is refused, rather
+    /// than taken and forgotten.
+    private func reconfigure(_ spec: VimObject, modify: Bool) async throws(VimFault) {
+        guard spec.type == "ClusterConfigSpecEx" else {
+            throw .invalidArgument("spec", "A cluster takes a ClusterConfigSpecEx.")
+        }
+        let served: [String: Set<String>] = [
+            "dasConfig": ["enabled"], "drsConfig": ["enabled", "defaultVmBehavior"],
+            "dpmConfig": ["enabled"],
+        ]
+        for (name, value) in spec.fields {
+            guard let fields = served[name], let part = value.object else {
+                throw VimFault("NotSupported", "This vCenter does not serve spec.\(name).")
+            }
+            for field in part.fields.keys where !fields.contains(field) {
+                throw VimFault("NotSupported", "This vCenter does not serve \(name).\(field).")
+            }
+        }
+        let das = spec["dasConfig"]?.object
+        let drs = spec["drsConfig"]?.object
+        let dpm = spec["dpmConfig"]?.object
+        let level = drs?["defaultVmBehavior"]?.text.flatMap(DRSLevel.init(rawValue:))
+        // Without `modify` what is absent goes back to its default: off, and fully automated.
+        await world.change(
+            AutomationChange(
+                ha: das?["enabled"]?.flag ?? (modify ? nil : false),
+                drsLevel: level ?? (modify ? nil : .fullyAutomated),
+                dpm: dpm?["enabled"]?.flag ?? (modify ? nil : false)))
+        if let enabled = drs?["enabled"]?.flag ?? (modify ? nil : false) {
+            await world.setDRS(enabled: enabled)
+        }
+    }
+}

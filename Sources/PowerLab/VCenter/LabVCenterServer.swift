@@ -1,0 +1,251 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import PowerModel
+import PowerRun
+
+/// Where the lab's vCenter listens, and what its certificate is.
+public struct LabVCenterAddress: Hashable, Sendable {
+    /// Its port on 127.0.0.1.
+    public var port: Int
+    /// SHA-256 of its certificate's DER form, in lower-case hex.
+    public var certificateSHA256: String
+    /// Its certificate as a PEM file.
+    public var certificatePEMPath: String
+}
+
+/// The simulated site's vCenter on the wire: vim25 SOAP over HTTPS (facts/vsphere.md section 2).
+///
+/// It reads requests by the schema and refuses what the schema does not allow, so that a client
+/// that passes here has its element orders and types right. While the site's vCenter is down,
+/// connections are refused; while it starts, a proxy answers 503; a restart forgets all sessions,
+/// views, filters and tasks.
+public actor LabVCenterServer {
+    let world: LabWorld
+    let user: String
+    let password: String
+    private let directory: String
+    /// The most objects in one answer, whatever a client asks for.
+    let pageSize: Int
+    let table = VimTable.vim25
+
+    /// SOAP calls that were answered, refused ones as well.
+    public private(set) var calls = 0
+    /// Bytes of requests' bodies.
+    public private(set) var bytesIn = 0
+    /// Bytes of answers' bodies.
+    public private(set) var bytesOut = 0
+
+    private var listener: LabListener?
+    private var watch: Task<Void, Never>?
+
+    var sessions: [String: LabSession] = [:]
+    var tasks: [String: LabTask] = [:]
+    var taskRuns: [String: Task<Void, Never>] = [:]
+    var options: [String: String] = LabVCenterServer.firstOptions
+    var lastSeen: [GuestID: LabInventoryTree.LastSeen] = [:]
+    /// Grows with what changes in vCenter but not in the world: tasks, options.
+    var revision = 0
+    private var lastNumber = 0
+
+    /// A vCenter of this world.
+    ///
+    /// - Parameters:
+    ///   - user: the only user there is.
+    ///   - password: the user's password.
+    ///   - directory: where its certificate goes; it must exist.
+    ///   - pageSize: the most objects in one answer (facts/vsphere.md 2.3: 100 was seen).
+    public init(
+        world: LabWorld, user: String, password: String, directory: String, pageSize: Int = 100
+    ) {
+        self.world = world
+        self.user = user
+        self.password = password
+        self.directory = directory
+        self.pageSize = max(1, pageSize)
+    }
+
+    // MARK: Life
+
+    /// Makes a certificate, takes a port and serves as the world's vCenter says.
+    public func start() async throws -> LabVCenterAddress {
+        guard listener == nil else {
+            throw LabVCenterError(attempting: "start", detail: "it has been started already")
+        }
+        let certificate = try await LabCertificate.make(in: directory)
+        let listener = try LabListener(certificate: certificate) { [weak self] request, channel in
+            await self?.answer(request, on: channel) ?? Response(status: .serviceUnavailable)
+        }
+        self.listener = listener
+        if await world.vcenterState() != .down { try await listener.open() }
+        watch = Task { [weak self, world] in
+            var seen: UInt64 = 0
+            while !Task.isCancelled, let self {
+                await self.follow()
+                seen = await world.change(after: seen, within: LabVCenterServer.lookEvery)
+            }
+        }
+        return LabVCenterAddress(
+            port: listener.port, certificateSHA256: certificate.sha256,
+            certificatePEMPath: certificate.certificatePEMPath)
+    }
+
+    /// Stops serving; returns when nothing of it runs any more.
+    public func stop() async {
+        watch?.cancel()
+        await watch?.value
+        watch = nil
+        forgetEverything()
+        await listener?.close()
+        listener = nil
+    }
+
+    /// How often vCenter looks at a world in which nothing was noted: Tools that come up, for
+    /// one, are not.
+    static let lookEvery: Duration = .milliseconds(200)
+
+    /// Follows the world: what was seen last of guests, and whether vCenter is there at all.
+    private func follow() async {
+        let snapshot = await world.vcenterSnapshot()
+        guard let listener else { return }
+        switch snapshot.vcenter {
+        case .up: remember(snapshot)
+        case .starting: forgetEverything()
+        case .down:
+            forgetEverything()
+            return await listener.close()
+        }
+        do { try await listener.open() } catch {
+            // The port is kept, so that only a shortage of descriptors can be the reason: the
+            // next look tries again, and clients meet a vCenter that is down.
+            listener.breakConnections()
+        }
+    }
+
+    /// Notes what a vCenter in touch with a host sees of its guests.
+    func remember(_ snapshot: LabSnapshot) {
+        for guest in snapshot.guests where snapshot.host(guest.host)?.isConnected == true {
+            lastSeen[guest.spec.id] = LabInventoryTree.LastSeen(
+                power: guest.power, toolsRunning: guest.toolsRunning)
+        }
+    }
+
+    /// What a restart of vCenter loses.
+    func forgetEverything() {
+        sessions = [:]
+        tasks = [:]
+        for run in taskRuns.values { run.cancel() }
+        taskRuns = [:]
+    }
+
+    /// A number nobody has had.
+    func nextNumber() -> Int {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    // MARK: HTTP
+
+    /// More than any request of vim25 that a client of the lab has reason to send.
+    static let largestRequest = 4 << 20
+
+    private func answer(_ request: Request, on channel: any Channel) async -> Response {
+        switch await world.vcenterState() {
+        case .down:
+            // The listener is about to be closed; nobody is there to answer.
+            listener?.breakConnections()
+            return Response(status: .serviceUnavailable)
+        case .starting:
+            return text("no healthy upstream", .serviceUnavailable, "text/plain")
+        case .up: break
+        }
+        let path = request.uri.path
+        if path == "/sdk/vimServiceVersions.xml", request.method == .get {
+            return text(LabVCenterServer.serviceVersions, .ok, "text/xml")
+        }
+        guard path == "/sdk" || path == "/sdk/" else { return text("", .notFound, "text/plain") }
+        guard request.method == .post else { return text("", .methodNotAllowed, "text/plain") }
+        do {
+            let body = try await request.body.collect(upTo: LabVCenterServer.largestRequest)
+            return await answer(
+                Array(body.readableBytesView), headers: request.headers, on: channel)
+        } catch {
+            return text("", .contentTooLarge, "text/plain")
+        }
+    }
+
+    private func answer(
+        _ body: [UInt8], headers: HTTPFields, on channel: any Channel
+    ) async -> Response {
+        calls += 1
+        bytesIn += body.count
+        var version = VimVersion.newest
+        var cookie: String?
+        do {
+            version = try requestedVersion(headers)
+            let call = try VimDecoder(table: table, version: version).call(in: body)
+            let result = try await execute(
+                call, session: LabVCenterServer.sessionKey(in: headers), channel, &cookie)
+            let answer = VimEncoder(table: table, version: version)
+                .response(to: call.method, result)
+            return text(answer, .ok, "text/xml; charset=utf-8", cookie: cookie)
+        } catch {
+            let answer = VimEncoder(table: table, version: version).fault(error)
+            return text(answer, .internalServerError, "text/xml; charset=utf-8")
+        }
+    }
+
+    private func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
+        guard let name = HTTPField.Name("SOAPAction"), var action = headers[name] else {
+            throw .invalidRequest("a SOAPAction is required")
+        }
+        if action.count >= 2, action.hasPrefix("\""), action.hasSuffix("\"") {
+            action = String(action.dropFirst().dropLast())
+        }
+        guard
+            let version = VimVersion.known.first(where: { "\(VimDecoder.vim)/\($0.text)" == action }
+            )
+        else { throw .invalidRequest("Unsupported version URI \"\(action)\"") }
+        return version
+    }
+
+    /// The session's key, if the cookie comes back exactly as it was set: with its quotes.
+    private static func sessionKey(in headers: HTTPFields) -> String? {
+        for field in headers[values: .cookie] {
+            for pair in field.split(separator: ";") {
+                let trimmed = pair.trimmingCharacters(in: .whitespaces)
+                guard trimmed.hasPrefix("vmware_soap_session=\""), trimmed.hasSuffix("\"")
+                else { continue }
+                return String(trimmed.dropFirst("vmware_soap_session=\"".count).dropLast())
+            }
+        }
+        return nil
+    }
+
+    private func text(
+        _ body: String, _ status: HTTPResponse.Status, _ type: String, cookie: String? = nil
+    ) -> Response {
+        bytesOut += body.utf8.count
+        var headers: HTTPFields = [.contentType: type]
+        if let cookie {
+            headers[.setCookie] =
+                "vmware_soap_session=\"\(cookie)\"; Path=/; HttpOnly; Secure;"
+        }
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
+    }
+
+    /// `/sdk/vimServiceVersions.xml`.
+    static let serviceVersions: String = {
+        let prior = VimVersion.known.dropFirst().map { "<version>\($0.text)</version>" }
+        return """
+            <?xml version="1.0" encoding="UTF-8"?>
+            <namespaces version="1.0">
+            <namespace><name>urn:vim25</name><version>\(VimVersion.newest.text)</version>
+            <priorVersions>\(prior.joined())</priorVersions></namespace>
+            </namespaces>
+            """
+    }()
+}

@@ -1,0 +1,189 @@
+"""What pyvmomi knows of vim25 types, as a source that is independent of the lab's own table.
+
+usage: vim_types.py check < table.json     prints a JSON list of differences; [] when none
+       vim_types.py swift                  prints the lab's table, as Swift
+"""
+
+import json
+import sys
+
+from pyVmomi import VmomiSupport, vim, vmodl
+
+F_OPTIONAL = VmomiSupport.F_OPTIONAL
+NAMESPACE = "urn:vim25"
+# Versions up to this one are what every supported vCenter has: no mark in the table.
+FLOOR = (6, 7)
+SIMPLE = {
+    VmomiSupport.GetVmodlType(name): text
+    for name, text in {
+        "bool": "boolean", "string": "string", "int": "int", "long": "long", "byte": "byte",
+        "short": "short", "float": "float", "double": "double",
+        "vmodl.DateTime": "dateTime", "vmodl.Binary": "base64Binary",
+        "vmodl.PropertyPath": "string", "vmodl.URI": "anyURI", "anyType": "anyType",
+        "vmodl.TypeName": "string", "vmodl.MethodName": "string",
+    }.items()
+}
+
+
+def type_name(kind, flags=0):
+    if flags & VmomiSupport.F_LINK:
+        return "string"
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    if issubclass(kind, VmomiSupport.ManagedObject):
+        return "&" + (kind._wsdlName if kind is not VmomiSupport.ManagedObject else "ManagedObject")
+    return kind._wsdlName
+
+
+def since(version):
+    text = VmomiSupport.versionIdMap.get(version, "")
+    if not version.startswith("vim.") or not text or not text[0].isdigit():
+        return None
+    numbers = tuple(int(part) for part in text.split(".") if part.isdigit())
+    return text if numbers > FLOOR else None
+
+
+def field(info, owner=""):
+    """One field or parameter as the table writes it: `name type[?|*|+] [since]`."""
+    kind, many = info.type, ""
+    optional = bool(info.flags & F_OPTIONAL)
+    if isinstance(kind, type) and issubclass(kind, VmomiSupport.Array):
+        kind, many = kind.Item, "*" if optional else "+"
+    elif optional:
+        many = "?"
+    version = since(info.version)
+    name = type_name(kind, info.flags)
+    if name == "MethodFault" and owner != "LocalizedMethodFault":
+        # What pyvmomi calls a fault is, on the wire, a fault with its message around it.
+        name = "LocalizedMethodFault"
+    return f"{info.name} {name}{many}" + (f" {version}" if version else "")
+
+
+def described(name):
+    kind = VmomiSupport.GetWsdlType(NAMESPACE, name)
+    if issubclass(kind, VmomiSupport.Enum):
+        return {"values": [str(value) for value in kind.values if str(value) != "unset"]}
+    base = kind.__mro__[1]
+    own = kind._propInfo if "_propInfo" in kind.__dict__ else {}
+    if name == "MethodFault":
+        # pyvmomi adds a `msg` of its own, which is not on the wire.
+        own = {key: info for key, info in own.items() if key != "msg"}
+    base_name = getattr(base, "_wsdlName", None)
+    if name in ("DynamicData", "DynamicProperty"):
+        base_name = None
+    if name == "LocalizedMethodFault":
+        # pyvmomi makes it a fault itself, so that it can be raised.
+        base_name = "DynamicData"
+    return {"base": base_name, "fields": [field(info, name) for info in own_list(kind, own)]}
+
+
+def own_list(kind, own):
+    inherited = {info.name for info in kind.__mro__[1]._GetPropertyList()} if hasattr(
+        kind.__mro__[1], "_GetPropertyList") else set()
+    return [info for info in kind._GetPropertyList()
+            if info.name not in inherited and info.name in own]
+
+
+def method(owner, wsdl):
+    kind = VmomiSupport.GetWsdlType(NAMESPACE, owner)
+    for info in kind._GetMethodList():
+        if info.wsdlName == wsdl:
+            return {"on": owner, "fields": [field(param) for param in info.params]}
+    return None
+
+
+def managed(name):
+    kind = VmomiSupport.GetWsdlType(NAMESPACE, name)
+    base = kind.__mro__[1]
+    return {
+        "base": None if base is VmomiSupport.ManagedObject else base._wsdlName,
+        "fields": [field(info) for info in kind._propInfo.values()],
+    }
+
+
+def check(table):
+    differences = []
+    for name, mine in table["objects"].items():
+        theirs = described(name)
+        if theirs.get("base") != mine["base"] or theirs.get("fields") != mine["fields"]:
+            differences.append({"type": name, "lab": mine, "pyvmomi": theirs})
+    for name, mine in table["enums"].items():
+        theirs = described(name)
+        if theirs.get("values") != mine:
+            differences.append({"type": name, "lab": mine, "pyvmomi": theirs})
+    for name, mine in table["methods"].items():
+        if name == "Fetch":  # pyvmomi's own way to read one property; it has no description of it
+            continue
+        theirs = method(mine["on"], name)
+        if theirs != mine:
+            differences.append({"method": name, "lab": mine, "pyvmomi": theirs})
+    for name, mine in table["managed"].items():
+        theirs = managed(name)
+        if theirs != mine:
+            differences.append({"managed": name, "lab": mine, "pyvmomi": theirs})
+    return differences
+
+
+OBJECTS = """PropertyFilterSpec PropertySpec ObjectSpec SelectionSpec TraversalSpec RetrieveOptions
+WaitOptions ComputeResourceConfigSpec ClusterConfigSpecEx ClusterDasConfigInfo ClusterDrsConfigInfo
+ClusterDpmConfigInfo ClusterSystemVMsConfigSpec OptionValue HostMaintenanceSpec
+VsanHostDecommissionMode
+ServiceContent AboutInfo UserSession RetrieveResult ObjectContent DynamicProperty MissingProperty
+LocalizedMethodFault UpdateSet PropertyFilterUpdate ObjectUpdate PropertyChange MissingObject
+TaskInfo TaskReason TaskReasonUser ComputeResourceConfigInfo ClusterConfigInfoEx ManagedByInfo
+ClusterDasFdmHostState VirtualMachineConfigInfo VirtualMachineFileInfo VirtualMachineRuntimeInfo
+VirtualMachineQuestionInfo GuestInfo VirtualMachineSummary VirtualMachineConfigSummary
+HostRuntimeInfo HostHardwareInfo HostSystemInfo HostListSummary HostConfigInfo
+NotAuthenticated NoPermission SecurityError RuntimeFault VimFault InvalidLogin InvalidProperty
+InvalidName InvalidArgument InvalidRequest InvalidType MethodNotFound ManagedObjectNotFound
+InvalidCollectorVersion RequestCanceled InvalidPowerState InvalidState ToolsUnavailable NotSupported
+Timedout TaskInProgress HostNotConnected HostCommunication SystemError InvalidLocale MethodFault
+DynamicData HostNotReachable NotFound ClusterSystemVMsConfigInfo""".split()
+ENUMS = """DrsBehavior DpmBehavior TaskInfoState VirtualMachinePowerState
+VirtualMachineConnectionState HostSystemConnectionState HostSystemPowerState ObjectUpdateKind
+PropertyChangeOp""".split()
+METHODS = [pair.split(".") for pair in """ServiceInstance.RetrieveServiceContent
+ServiceInstance.CurrentTime SessionManager.Login SessionManager.Logout
+ViewManager.CreateContainerView View.DestroyView PropertyCollector.CreatePropertyCollector
+PropertyCollector.DestroyPropertyCollector PropertyCollector.CreateFilter
+PropertyFilter.DestroyPropertyFilter PropertyCollector.RetrievePropertiesEx
+PropertyCollector.ContinueRetrievePropertiesEx PropertyCollector.CancelRetrievePropertiesEx
+PropertyCollector.WaitForUpdatesEx PropertyCollector.CancelWaitForUpdates
+ComputeResource.ReconfigureComputeResource_Task OptionManager.QueryOptions
+OptionManager.UpdateOptions VirtualMachine.ShutdownGuest VirtualMachine.PowerOffVM_Task
+VirtualMachine.PowerOnVM_Task HostSystem.EnterMaintenanceMode_Task
+HostSystem.ExitMaintenanceMode_Task HostSystem.ShutdownHost_Task Task.CancelTask""".split()]
+MANAGED = """ServiceInstance SessionManager ViewManager View ManagedObjectView ContainerView
+PropertyCollector PropertyFilter OptionManager ExtensibleManagedObject ManagedEntity Folder
+Datacenter ComputeResource ClusterComputeResource HostSystem VirtualMachine ResourcePool Task""".split()
+
+
+def swift_list(fields):
+    return "[" + ", ".join(f'"{text}"' for text in fields) + "]"
+
+
+def swift():
+    for name in OBJECTS:
+        what = described(name)
+        base = f'"{what["base"]}"' if what["base"] else "nil"
+        print(f'.init("{name}", base: {base}, {swift_list(what["fields"])}),')
+    print("// enums")
+    for name in ENUMS:
+        print(f'"{name}": {swift_list(described(name)["values"])},')
+    print("// methods")
+    for owner, wsdl in METHODS:
+        print(f'.init("{wsdl}", on: "{owner}", {swift_list(method(owner, wsdl)["fields"])}),')
+    print("// managed")
+    for name in MANAGED:
+        what = managed(name)
+        base = f'"{what["base"]}"' if what["base"] else "nil"
+        print(f'.init("{name}", base: {base}, {swift_list(what["fields"])}),')
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        json.dump(check(json.load(sys.stdin)), sys.stdout)
+    elif sys.argv[1:] == ["swift"]:
+        swift()
+    else:
+        sys.exit(__doc__)
