@@ -36,7 +36,7 @@ enum ImportTable {
         "PowerLab": engine.union(basics).union(system).union(nio)
             .union(["Foundation", "FoundationXML", "Logging", "Hummingbird", "HummingbirdTLS"]),
         "PowerService": engine.union(basics).union(system).union(nio)
-            .union(["Foundation", "Logging", "ServiceLifecycle"]),
+            .union(["Foundation", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals"]),
         "vpower": engine.union(basics).union(system).union([
             "PowerService", "PowerLab", "PowerStore", "NUT", "VSphere", "ESXi", "Machines",
             "Transport", "Templates", "Logging", "ArgumentParser", "ServiceLifecycle",
