@@ -166,6 +166,7 @@ import Testing
         let late = "## What to do\n" + good
         #expect(TextRules.runbookMistakes("x", late).count == 1)
         #expect(TextRules.runbookMistakes("x", good + "```sh runbook\nrm x\n```").count == 1)
+        #expect(TextRules.runbookMistakes("x", good + "   ```sh runbook\n").count == 1)
         let none = TextRules.runbookSections.joined(separator: "\n")
         #expect(TextRules.runbookMistakes("x", none).count == 1)
     }

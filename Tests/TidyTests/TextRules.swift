@@ -116,6 +116,8 @@ enum TextRules {
         for (index, line) in lines(text).enumerated() {
             if line.hasPrefix("```") {
                 inBlock = line == "```sh runbook"
+            } else if line.contains("```") {
+                mistakes.append("\(path):\(index + 1): a block that does not begin its line")
             } else if inBlock {
                 commands += 1
                 if !line.hasPrefix("vpower ") {
