@@ -1,0 +1,40 @@
+# The ways into this repository. Nothing here is a file: every target runs each time it is asked
+# for, and what is already done is found out by the tool that did it (dpkg, swift build).
+
+SWIFT ?= swift
+# The gate that keeps a target from importing what Package.swift does not give it.
+IMPORTS := --explicit-target-dependency-import-check error
+
+.DEFAULT_GOAL := help
+# Two targets asked for together (`make -j lint test`) run one after the other: they would only
+# wait for each other's lock on .build, and mix their output.
+.NOTPARALLEL:
+.PHONY: help setup setup-drill drill test lint soak bench deb
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what the build, the drill and the tests need
+	@scripts/setup test
+
+setup-drill: ## Install what the build and the drill need
+	@scripts/setup drill
+
+drill: setup-drill ## Build, then shut down and restore a simulated site
+	$(SWIFT) build --product vpower $(IMPORTS)
+	.build/debug/vpower drill
+
+test: setup ## Build, then run every test
+	$(SWIFT) build --build-tests $(IMPORTS)
+	$(SWIFT) test --skip-build --disable-xctest
+
+lint: ## Check the format of the Swift files and the shell scripts
+	$(SWIFT) format lint --strict -r Sources Tests Templates Package.swift
+	shellcheck .ci/run scripts/*
+
+soak bench deb:
+	@echo "make $@: not there yet" >&2; exit 1
+
+soak: ## Not there yet: drills for hours
+bench: ## Not there yet: timings
+deb: ## Not there yet: a Debian package
