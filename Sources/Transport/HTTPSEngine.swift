@@ -1,0 +1,198 @@
+internal import CLibCurl
+import Glibc
+import Synchronization
+
+/// The thread behind a client: one libcurl multi handle, and the transfers on it.
+///
+/// Everything of libcurl's is touched by that thread alone, but for `curl_multi_wakeup`, which is
+/// made for other threads. It ends when the client is gone.
+final class HTTPSEngine: Sendable {
+    typealias Completion = @Sendable (Result<HTTPSResponse, HTTPSError>) -> Void
+
+    private enum Command {
+        case start(ticket: UInt64, HTTPSRequest, Completion)
+        case cancel(ticket: UInt64)
+    }
+
+    private struct State {
+        var commands: [Command] = []
+        var lastTicket: UInt64 = 0
+        var threadStarted = false
+        var stopping = false
+        var counters = HTTPSCounters()
+        var presentedSHA256: String?
+    }
+
+    let endpoint: HTTPSEndpoint
+    let trust: HTTPSTrust
+    let options: HTTPSOptions
+    private let state = Mutex(State())
+    /// Only the thread uses these, and whoever creates and destroys the engine.
+    nonisolated(unsafe) private let multi: UnsafeMutableRawPointer?
+    nonisolated(unsafe) private let pin: HTTPSPin?
+
+    /// With nothing to do the thread sleeps; a wake-up ends it. Only a bound for the unexpected.
+    private static let idleMilliseconds: Int32 = 60_000
+
+    private static let library: CURLcode = vp_curl_global_init()
+
+    /// Once per process; never undone, since libssh2 shares what libcurl sets up.
+    static func initializeLibrary() { _ = library }
+
+    init(endpoint: HTTPSEndpoint, trust: HTTPSTrust, options: HTTPSOptions) {
+        Self.initializeLibrary()
+        self.endpoint = endpoint
+        self.trust = trust
+        self.options = options
+        multi = curl_multi_init()
+        pin = if case .pinned(let sha256) = trust { HTTPSPin(sha256: sha256) } else { nil }
+    }
+
+    deinit {
+        if let multi { _ = curl_multi_cleanup(multi) }
+        withExtendedLifetime(pin) {}
+    }
+
+    var counters: HTTPSCounters { state.withLock { $0.counters } }
+    var presentedSHA256: String? { state.withLock { $0.presentedSHA256 } }
+
+    func newTicket() -> UInt64 {
+        state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+    }
+
+    func submit(_ request: HTTPSRequest, ticket: UInt64, completion: @escaping Completion) {
+        guard multi != nil else {
+            return completion(.failure(error(.broken, "libcurl gave no handle: out of memory")))
+        }
+        let startThread = state.withLock { state in
+            state.commands.append(.start(ticket: ticket, request, completion))
+            defer { state.threadStarted = true }
+            return !state.threadStarted
+        }
+        if startThread, !startOwnThread() {
+            let waiting = state.withLock { state in
+                defer { state.commands = [] }
+                state.threadStarted = false
+                return state.commands
+            }
+            for case .start(_, _, let completion) in waiting {
+                completion(.failure(error(.broken, "no thread could be started")))
+            }
+        }
+        wake()
+    }
+
+    func cancel(_ ticket: UInt64) {
+        state.withLock { $0.commands.append(.cancel(ticket: ticket)) }
+        wake()
+    }
+
+    func stop() {
+        state.withLock { $0.stopping = true }
+        wake()
+    }
+
+    func error(_ reason: HTTPSError.Reason, _ detail: String) -> HTTPSError {
+        HTTPSError(endpoint: endpoint.description, reason: reason, detail: detail)
+    }
+
+    private func wake() {
+        if let multi { _ = curl_multi_wakeup(multi) }
+    }
+
+    private func startOwnThread() -> Bool {
+        var thread = pthread_t()
+        let context = Unmanaged.passRetained(self)
+        let failed = pthread_create(
+            &thread, nil,
+            { context in
+                if let context {
+                    Unmanaged<HTTPSEngine>.fromOpaque(context).takeRetainedValue().run()
+                }
+                return nil
+            }, context.toOpaque())
+        guard failed == 0 else {
+            context.release()
+            return false
+        }
+        pthread_detach(thread)
+        return true
+    }
+
+    // MARK: On the thread
+
+    private func run() {
+        guard let multi else { return }
+        var transfers: [UInt64: HTTPSTransfer] = [:]
+        while true {
+            let (commands, stopping) = state.withLock { state in
+                defer { state.commands = [] }
+                return (state.commands, state.stopping)
+            }
+            for command in commands { obey(command, multi: multi, transfers: &transfers) }
+            if stopping { break }
+            var running: Int32 = 0
+            _ = curl_multi_perform(multi, &running)
+            finishDone(multi: multi, transfers: &transfers)
+            _ = curl_multi_poll(multi, nil, 0, Self.idleMilliseconds, nil)
+        }
+        for transfer in transfers.values {
+            finish(transfer, multi: multi, .failure(error(.broken, "the client was closed")))
+        }
+    }
+
+    private func obey(
+        _ command: Command, multi: UnsafeMutableRawPointer,
+        transfers: inout [UInt64: HTTPSTransfer]
+    ) {
+        switch command {
+        case .start(let ticket, let request, let completion):
+            state.withLock { $0.counters.calls += 1 }
+            do throws(HTTPSError) {
+                let transfer = try HTTPSTransfer(
+                    ticket: ticket, request: request, engine: self, pin: pin,
+                    completion: completion)
+                guard curl_multi_add_handle(multi, transfer.handle) == CURLM_OK else {
+                    throw error(.broken, "libcurl does not take the request")
+                }
+                transfers[ticket] = transfer
+            } catch {
+                completion(.failure(error))
+            }
+        case .cancel(let ticket):
+            guard let transfer = transfers.removeValue(forKey: ticket) else { return }
+            finish(transfer, multi: multi, .failure(error(.broken, "cancelled")))
+        }
+    }
+
+    private func finishDone(
+        multi: UnsafeMutableRawPointer, transfers: inout [UInt64: HTTPSTransfer]
+    ) {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
+                let done = transfers.first(where: { $0.value.handle == handle })
+            else { continue }
+            let code = message.pointee.data.result
+            transfers[done.key] = nil
+            finish(done.value, multi: multi, done.value.result(code))
+        }
+    }
+
+    private func finish(
+        _ transfer: HTTPSTransfer, multi: UnsafeMutableRawPointer,
+        _ result: Result<HTTPSResponse, HTTPSError>
+    ) {
+        let moved = transfer.moved
+        _ = curl_multi_remove_handle(multi, transfer.handle)
+        state.withLock { state in
+            state.counters.bytesOut += moved.out
+            state.counters.bytesIn += moved.in
+            state.presentedSHA256 = pin?.presented
+        }
+        transfer.completion(result)
+    }
+}

@@ -1,0 +1,86 @@
+import PowerRun
+import Transport
+
+/// Why one call has no result, before it is told to the engine as a `ClusterError`.
+enum CallFailure: Error, Hashable, Sendable {
+    /// No answer.
+    case transport(HTTPSError)
+    /// vCenter answered with a fault, as SOAP or in a task.
+    case fault(SOAPFault)
+    /// An HTTP status that is not vim's: a proxy in front, or a vCenter that is starting.
+    case status(Int)
+    /// The answer cannot be understood.
+    case unreadable(String)
+    /// A limit of ours passed.
+    case timedOut(String)
+    /// vCenter answers, but cannot log anybody in yet.
+    case starting(String)
+    /// What was asked for does not exist, seen by looking.
+    case missing(String)
+    /// It cannot be asked for.
+    case refused(String)
+
+    /// Whether logging in again is the way on.
+    var isNotAuthenticated: Bool {
+        if case .fault(let fault) = self { fault.isNotAuthenticated } else { false }
+    }
+
+    /// What the engine decides on, and an operator's words for it.
+    var forEngine: (reason: ClusterError.Reason, detail: String) {
+        switch self {
+        case .transport(let error): Self.transport(error)
+        case .fault(let fault): (Self.reason(fault.type), fault.description)
+        case .status(let status): Self.status(status)
+        case .unreadable(let what): (.badAnswer, "the answer \(what)")
+        case .timedOut(let what): (.timedOut, what)
+        case .starting(let what): (.starting, what)
+        case .missing(let what): (.notFound, what)
+        case .refused(let what): (.refused, what)
+        }
+    }
+
+    private static func transport(_ error: HTTPSError) -> (ClusterError.Reason, String) {
+        switch error.reason {
+        case .unreachable: (.unreachable, error.detail)
+        case .broken: (.unreachable, "the connection broke: \(error.detail)")
+        case .certificateRefused:
+            (
+                .certificateRefused,
+                "\(error.detail). Nothing was sent. If the certificate was renewed, look at it "
+                    + "with `vpower trust` and pin the new one"
+            )
+        case .timedOut: (.timedOut, error.detail)
+        case .tooLarge: (.badAnswer, error.detail)
+        }
+    }
+
+    private static func status(_ status: Int) -> (ClusterError.Reason, String) {
+        switch status {
+        case 502, 503, 504:
+            (.starting, "it answers with HTTP status \(status): vCenter is still starting")
+        case 404:
+            (.starting, "it has no /sdk (HTTP status 404): not a vCenter, or still starting")
+        default:
+            (.starting, "it answers with HTTP status \(status), not as vCenter does")
+        }
+    }
+
+    /// By the concrete type, facts/vsphere.md 2.6 and 2.12.
+    private static func reason(_ type: String) -> ClusterError.Reason {
+        switch type {
+        case "InvalidLogin", "PasswordExpired": .loginRefused
+        // Logging in again has been tried already: vCenter forgets sessions while it comes up.
+        case "NotAuthenticated": .starting
+        case "NoPermission", "RestrictedByAdministrator",
+            "HostAccessRestrictedToManagementServer":
+            .notPermitted
+        case "ManagedObjectNotFound", "NotFound": .notFound
+        case "ToolsUnavailable": .toolsUnavailable
+        case "InvalidPowerState", "InvalidState", "TaskInProgress", "InvalidHostState",
+            "InvalidHostConnectionState", "ConcurrentAccess":
+            .wrongState
+        case "Timedout": .timedOut
+        default: .refused
+        }
+    }
+}

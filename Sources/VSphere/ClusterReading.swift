@@ -1,0 +1,216 @@
+import PowerModel
+
+/// Makes a cluster's inventory and automation of what a property collector said.
+struct ClusterReading {
+    /// Properties of all VMs that can change or that say what kind of guest it is.
+    static let guestPaths = [
+        "name", "config.template", "config.instanceUuid", "config.guestId", "config.managedBy",
+        "config.ftInfo", "summary.config.vmPathName", "runtime.powerState",
+        "runtime.connectionState", "runtime.host", "guest.toolsRunningStatus",
+    ]
+    /// Properties of all hosts.
+    static let hostPaths = [
+        "name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
+        "runtime.dasHostState",
+    ]
+    /// The agent's marks of vCLS are in here; large, so read once per guest.
+    static let extraConfig = "config.extraConfig"
+    /// HA, DRS and DPM.
+    static let configuration = "configurationEx"
+
+    /// What a snapshot reads in one go.
+    static let snapshotChoices = [
+        PropertyChoice(kind: "VirtualMachine", paths: guestPaths + [extraConfig]),
+        PropertyChoice(kind: "HostSystem", paths: hostPaths),
+        PropertyChoice(kind: "ClusterComputeResource", paths: ["name", configuration]),
+    ]
+    /// What is watched.
+    static let watchChoices = [
+        PropertyChoice(kind: "VirtualMachine", paths: guestPaths),
+        PropertyChoice(kind: "HostSystem", paths: hostPaths),
+        PropertyChoice(kind: "ClusterComputeResource", paths: ["name"]),
+    ]
+
+    /// All objects that were read.
+    let objects: [ObjectProperties]
+
+    // MARK: The cluster
+
+    /// The one cluster of this name, or of this reference (`domain-c8`).
+    func cluster(_ name: ClusterName) throws(CallFailure) -> ObjectProperties {
+        let clusters = objects.filter { $0.reference.kind == "ClusterComputeResource" }
+        let named = clusters.filter {
+            $0.reference.id == name.rawValue
+                || Self.unescaped($0["name"]?.text ?? "") == name.rawValue
+                || $0["name"]?.text == name.rawValue
+        }
+        if named.count == 1 { return named[0] }
+        let candidates = (named.isEmpty ? clusters : named)
+            .map { "\(Self.unescaped($0["name"]?.text ?? "")) (\($0.reference.id))" }
+            .sorted().joined(separator: ", ")
+        guard named.isEmpty else {
+            throw .refused(
+                "there are \(named.count) clusters named \(name): \(candidates). Give the one in "
+                    + "brackets as the cluster's name")
+        }
+        throw .missing(
+            "there is no cluster \(name); this user sees "
+                + (candidates.isEmpty ? "none" : candidates))
+    }
+
+    /// Inventory names carry `/`, `\` and `%` as `%2f`, `%5c` and `%25` (facts/vsphere.md 2.3).
+    static func unescaped(_ name: String) -> String {
+        var text = ""
+        var rest = name[...]
+        while let percent = rest.firstIndex(of: "%") {
+            text += rest[..<percent]
+            switch rest[percent...].prefix(3).lowercased() {
+            case "%2f": text += "/"
+            case "%5c": text += "\\"
+            case "%25": text += "%"
+            default:
+                text += "%"
+                rest = rest[rest.index(after: percent)...]
+                continue
+            }
+            rest = rest[rest.index(percent, offsetBy: 3)...]
+        }
+        return text + rest
+    }
+
+    // MARK: Hosts and guests
+
+    /// The VMs on the hosts of this cluster.
+    func guests(of cluster: Reference) throws(CallFailure) -> [ObjectProperties] {
+        let hosts = Set(try hosts(of: cluster).map(\.reference))
+        var guests: [ObjectProperties] = []
+        for vm in objects where vm.reference.kind == "VirtualMachine" {
+            try Self.demandReadable(vm, ["runtime.host", "runtime.powerState"])
+            // A VM without a host belongs to no cluster that could be named.
+            if let host = vm["runtime.host"]?.reference, hosts.contains(host) { guests.append(vm) }
+        }
+        return guests
+    }
+
+    private func hosts(of cluster: Reference) throws(CallFailure) -> [ObjectProperties] {
+        var hosts: [ObjectProperties] = []
+        for host in objects where host.reference.kind == "HostSystem" {
+            try Self.demandReadable(host, ["parent", "name"])
+            if host["parent"]?.reference == cluster { hosts.append(host) }
+        }
+        return hosts
+    }
+
+    /// A guest that may not be looked at would silently fall out of the inventory.
+    private static func demandReadable(
+        _ object: ObjectProperties, _ paths: [String]
+    ) throws(CallFailure) {
+        for path in paths where object.unreadable[path] == "NoPermission" {
+            throw .fault(
+                SOAPFault(
+                    type: "NoPermission",
+                    message: "\(path) of \(object.reference.kind) \(object.reference.id) may not "
+                        + "be read; give vpower's user System.Read there"))
+        }
+    }
+
+    /// The cluster's inventory, its hosts' and guests' references beside it.
+    func inventory(
+        of cluster: Reference, version: UInt64, marks: [Reference: Bool]
+    ) throws(CallFailure) -> (inventory: Inventory, references: KnownReferences) {
+        var references = KnownReferences()
+        var views: [HostView] = []
+        var connected: [Reference: HostView] = [:]
+        for host in try hosts(of: cluster) {
+            guard let name = host["name"]?.text, !name.isEmpty else {
+                throw .unreadable("has a host without a name: \(host.reference.id)")
+            }
+            let view = HostView(
+                name: HostName(name), reference: host.reference.id,
+                connected: host["runtime.connectionState"]?.text == "connected",
+                inMaintenance: host["runtime.inMaintenanceMode"]?.bool ?? false,
+                haAgentConfigured: host["runtime.dasHostState"] != nil)
+            views.append(view)
+            connected[host.reference] = view
+            references.hosts[view.name] = host.reference
+        }
+        let vms = try guests(of: cluster)
+        let identities = Self.identities(of: vms)
+        var guests: [Guest] = []
+        for vm in vms {
+            let host = vm["runtime.host"]?.reference.flatMap { connected[$0] }
+            let id = identities[vm.reference] ?? Self.fallback(vm.reference)
+            references.guests[id] = vm.reference
+            guests.append(
+                Guest(
+                    id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
+                    reference: vm.reference.id,
+                    vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
+                    power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
+                    tools: Classification.tools(of: vm),
+                    nature: Classification.nature(of: vm, extraConfigMark: marks[vm.reference])))
+        }
+        let inventory = Inventory(version: version, hosts: views, guests: guests)
+        return (inventory, references)
+    }
+
+    /// instanceUuid where there is one of its own. vCenter keeps them unique; should two guests
+    /// share one after all, neither is known by it.
+    private static func identities(of vms: [ObjectProperties]) -> [Reference: GuestID] {
+        var owners: [String: [Reference]] = [:]
+        for vm in vms {
+            guard let uuid = vm["config.instanceUuid"]?.text.lowercased(), !uuid.isEmpty,
+                !Classification.isFTSecondary(vm)
+            else { continue }
+            owners[uuid, default: []].append(vm.reference)
+        }
+        var identities: [Reference: GuestID] = [:]
+        for (uuid, references) in owners where references.count == 1 {
+            identities[references[0]] = GuestID(uuid)
+        }
+        return identities
+    }
+
+    /// For a guest whose `config` cannot be read (facts/vsphere.md 2.12).
+    private static func fallback(_ reference: Reference) -> GuestID {
+        GuestID("moref:\(reference.id)")
+    }
+
+    // MARK: Automation
+
+    /// HA, DRS, DPM, and vCLS as the cluster itself has it; `vclsOption` is the advanced setting.
+    static func automation(
+        _ cluster: ObjectProperties, vclsOption: VCLSSetting
+    ) throws(CallFailure) -> Automation {
+        if cluster.unreadable[configuration] == "NoPermission" {
+            throw .fault(
+                SOAPFault(
+                    type: "NoPermission",
+                    message: "the cluster's configuration may not be read; give vpower's user "
+                        + "System.Read on the cluster"))
+        }
+        guard let configuration = cluster[configuration],
+            let ha = configuration.at("dasConfig", "enabled")?.bool,
+            let drs = configuration.at("drsConfig", "enabled")?.bool
+        else {
+            // Absent means unknown, never off (DESIGN 5.2).
+            throw .unreadable("does not say whether HA and DRS of \(cluster.reference.id) are on")
+        }
+        let behavior = configuration.at("drsConfig", "defaultVmBehavior")?.text
+        guard let level = behavior.map(DRSLevel.init(rawValue:)) ?? (drs ? nil : .manual) else {
+            throw .unreadable("has the DRS level \(behavior ?? "nil"), which vpower does not know")
+        }
+        let absent = configuration.at("systemVMsConfig", "deploymentMode")?.text == "ABSENT"
+        return Automation(
+            ha: ha, drsEnabled: drs, drsLevel: level,
+            // Optional: a cluster on which DPM was never touched does not have it.
+            dpm: configuration.at("dpmConfigInfo", "enabled")?.bool ?? false,
+            vcls: absent ? .retreat : vclsOption)
+    }
+}
+
+/// How vCenter calls what the engine knows by name and identity.
+struct KnownReferences: Hashable, Sendable {
+    var hosts: [HostName: Reference] = [:]
+    var guests: [GuestID: Reference] = [:]
+}

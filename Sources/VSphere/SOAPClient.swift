@@ -1,0 +1,248 @@
+import Synchronization
+import Transport
+
+/// One login: what belongs to it dies with it (views, filters, collectors).
+struct Session: Sendable {
+    /// Counts the logins of this client.
+    var generation: Int
+    /// The vim25 version both sides know.
+    var version: String
+    /// Where the managers are.
+    var content: ServiceContent
+    /// The session's own cookies: a new login never sends an old one (facts/vsphere.md 2.1).
+    var cookies: HTTPSCookieJar
+}
+
+/// Sends vim25 calls over HTTPS and keeps one login.
+final class SOAPClient: Sendable {
+    private let https: HTTPSClient
+    private let user: String
+    private let password: String
+    private let limits: VCenterLimits
+    private let login: LoginState
+
+    init(https: HTTPSClient, user: String, password: String, limits: VCenterLimits) {
+        self.https = https
+        self.user = user
+        self.password = password
+        self.limits = limits
+        login = LoginState()
+    }
+
+    /// Requests and bytes so far.
+    var counters: HTTPSCounters { https.counters }
+
+    // MARK: Calls
+
+    /// One call; the response element, e.g. `<ShutdownGuestResponse>`.
+    func call(
+        _ method: String, on object: Reference, in session: Session, within limit: Duration,
+        stallLimit: Duration? = nil, _ arguments: (inout XMLText) -> Void = { _ in }
+    ) async throws(CallFailure) -> Element {
+        try await call(
+            method, on: object, version: session.version, cookies: session.cookies,
+            within: limit, stallLimit: stallLimit, arguments)
+    }
+
+    private func call(
+        _ method: String, on object: Reference, version: String, cookies: HTTPSCookieJar,
+        within limit: Duration, stallLimit: Duration? = nil,
+        _ arguments: (inout XMLText) -> Void = { _ in }
+    ) async throws(CallFailure) -> Element {
+        let xml = XMLText.envelope(
+            method: method, on: object, operation: "vpower-\(login.nextOperation())", arguments)
+        guard !xml.isUnsendable else {
+            throw .refused("a value holds a control character that XML cannot carry")
+        }
+        let response = try await send(
+            HTTPSRequest(
+                method: "POST", path: "/sdk",
+                headers: [
+                    .init("Content-Type", "text/xml; charset=\"utf-8\""),
+                    .init("SOAPAction", "\"urn:vim25/\(version)\""),
+                ],
+                body: Array(xml.text.utf8), timeout: limit, stallLimit: stallLimit ?? limit,
+                cookies: cookies))
+        // Any other status is not vim's: a proxy's words, never to be read as an answer.
+        guard response.status == 200 || response.status == 500 else {
+            throw .status(response.status)
+        }
+        let payload: Element
+        do {
+            payload = try ReplyReader.payload(of: response.body)
+        } catch {
+            if response.status == 500 { throw .status(500) }
+            throw .unreadable("to \(method) \(error)")
+        }
+        if payload.name == "Fault", payload.namespace == ReplyReader.envelopeNamespace {
+            throw .fault(SOAPFault(envelope: payload))
+        }
+        guard response.status == 200, payload.name == Self.responseName(method) else {
+            throw .unreadable("to \(method) is <\(payload.name)> with status \(response.status)")
+        }
+        return payload
+    }
+
+    /// `PowerOffVM_Task` is answered by `PowerOffVM_TaskResponse`.
+    private static func responseName(_ method: String) -> String { method + "Response" }
+
+    private func send(_ request: HTTPSRequest) async throws(CallFailure) -> HTTPSResponse {
+        do {
+            return try await https.send(request)
+        } catch {
+            throw .transport(error)
+        }
+    }
+
+    // MARK: Sessions
+
+    /// Runs calls in the current session, logging in when there is none. When vCenter has
+    /// forgotten the session, logs in once more and runs them again from their beginning, so that
+    /// views, filters and tokens of the old session are never used in the new one.
+    func withSession<Value: Sendable>(
+        _ body: (Session) async throws(CallFailure) -> Value
+    ) async throws(CallFailure) -> Value {
+        let session = try await session(after: nil)
+        do throws(CallFailure) {
+            return try await body(session)
+        } catch {
+            guard error.isNotAuthenticated else { throw error }
+        }
+        return try await body(try await self.session(after: session.generation))
+    }
+
+    /// A session newer than `generation`. Several callers share one login.
+    private func session(after generation: Int?) async throws(CallFailure) -> Session {
+        let attempt = login.attempt(after: generation) { next in
+            Task { await self.logIn(generation: next) }
+        }
+        let result = await attempt.value
+        // A failed attempt is over: the next call makes a new one. The refusal itself is never
+        // repeated here; when to try again is the engine's to decide.
+        if case .failure = result { login.forget(attempt) }
+        return try result.get()
+    }
+
+    private func logIn(generation: Int) async -> Result<Session, CallFailure> {
+        do throws(CallFailure) {
+            let cookies = HTTPSCookieJar()
+            let (version, content) = try await greet(cookies)
+            guard content.about.apiType == "VirtualCenter" else {
+                throw .refused(
+                    "this is no vCenter but \(content.about.name) (\(content.about.apiType))")
+            }
+            try await logIn(content.sessionManager, version: version, cookies: cookies)
+            return .success(
+                Session(
+                    generation: generation, version: version, content: content, cookies: cookies))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func logIn(
+        _ manager: Reference, version: String, cookies: HTTPSCookieJar
+    ) async throws(CallFailure) {
+        do throws(CallFailure) {
+            _ = try await call(
+                "Login", on: manager, version: version, cookies: cookies, within: limits.login
+            ) {
+                $0.add("userName", user)
+                $0.add("password", password)
+            }
+        } catch {
+            guard case .fault(let fault) = error, !Self.loginRefusals.contains(fault.type) else {
+                throw error
+            }
+            // SSO comes up later than the API (facts/vsphere.md 2.14).
+            throw .starting("nobody can log in yet: \(fault.description)")
+        }
+    }
+
+    /// Faults of Login that waiting does not cure.
+    private static let loginRefusals: Set = [
+        "InvalidLogin", "NoPermission", "InvalidLocale", "PasswordExpired", "NotSupported",
+    ]
+
+    /// Who answers there, without a login.
+    func greet() async throws(CallFailure) -> ServiceContent {
+        try await greet(HTTPSCookieJar()).content
+    }
+
+    private func greet(
+        _ cookies: HTTPSCookieJar
+    ) async throws(CallFailure) -> (version: String, content: ServiceContent) {
+        let offered = try await send(
+            HTTPSRequest(path: "/sdk/vimServiceVersions.xml", timeout: limits.call))
+        guard offered.status == 200 else { throw .status(offered.status) }
+        let version = try APIVersion.choose(offered.body)
+        let reply = try await call(
+            "RetrieveServiceContent",
+            on: Reference(kind: "ServiceInstance", id: "ServiceInstance"), version: version,
+            cookies: cookies, within: limits.call)
+        return (version, try ServiceContent(reply: reply))
+    }
+
+    /// Logs out, if logged in. What cannot be logged out expires by itself.
+    func logOut() async {
+        guard let attempt = login.end(), case .success(let session) = await attempt.value else {
+            return
+        }
+        do throws(CallFailure) {
+            _ = try await call(
+                "Logout", on: session.content.sessionManager, in: session,
+                within: Self.logoutLimit)
+        } catch {
+            // The server drops idle sessions; there is nobody who could do more.
+        }
+    }
+
+    /// Nobody waits for a logout longer than this: vCenter may be shutting down.
+    private static let logoutLimit: Duration = .seconds(5)
+}
+
+/// The one login of a client, shared by everybody who needs it at the same time.
+private final class LoginState: Sendable {
+    typealias Attempt = Task<Result<Session, CallFailure>, Never>
+
+    private struct State {
+        var current: (generation: Int, attempt: Attempt)?
+        var lastGeneration = 0
+        var lastOperation: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// The attempt whose session is newer than `generation`, started by `start` if there is none.
+    func attempt(after generation: Int?, start: (Int) -> Attempt) -> Attempt {
+        state.withLock { state in
+            if let current = state.current, current.generation > (generation ?? 0) {
+                return current.attempt
+            }
+            state.lastGeneration += 1
+            let attempt = start(state.lastGeneration)
+            state.current = (state.lastGeneration, attempt)
+            return attempt
+        }
+    }
+
+    func forget(_ attempt: Attempt) {
+        state.withLock { state in
+            if state.current?.attempt == attempt { state.current = nil }
+        }
+    }
+
+    func end() -> Attempt? {
+        state.withLock { state in
+            defer { state.current = nil }
+            return state.current?.attempt
+        }
+    }
+
+    func nextOperation() -> UInt64 {
+        state.withLock { state in
+            state.lastOperation += 1
+            return state.lastOperation
+        }
+    }
+}

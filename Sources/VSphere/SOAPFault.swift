@@ -1,0 +1,68 @@
+/// A fault, from a SOAP reply or from a task: both carry the same types (facts/vsphere.md 2.13).
+struct SOAPFault: Error, Hashable, Sendable {
+    /// The concrete type, from `xsi:type`: e.g. `InvalidPowerState`. Empty when there is none.
+    var type: String
+    /// The server's words. Never decided on.
+    var message: String
+    /// The fault's own fields.
+    var fields: Element?
+
+    /// From `<Fault>` in a SOAP body.
+    init(envelope fault: Element) {
+        let detail = fault["detail"]?.children.first
+        message = fault["faultstring"]?.text ?? ""
+        fields = detail
+        // The element's name is the *declared* fault and "Fault"; only the type is concrete.
+        type = detail?.type ?? Self.declared(detail?.name)
+    }
+
+    /// From a `LocalizedMethodFault`: a task's `error`, a missing property's `fault`.
+    init(localized fault: Element) {
+        message = fault["localizedMessage"]?.text ?? ""
+        fields = fault["fault"]
+        type = fields?.type ?? ""
+    }
+
+    private static func declared(_ name: String?) -> String {
+        guard let name else { return "" }
+        return name.hasSuffix("Fault") ? String(name.dropLast("Fault".count)) : name
+    }
+
+    /// Whether the session is gone: log in again.
+    var isNotAuthenticated: Bool { type == "NotAuthenticated" }
+
+    /// The power state the guest already has, when that is why the call was refused.
+    var existingPowerState: String? {
+        type == "InvalidPowerState" ? fields?["existingState"]?.text : nil
+    }
+
+    /// What the fault adds to the server's words.
+    var details: String {
+        var parts: [String] = []
+        if let privilege = fields?["privilegeId"]?.text, !privilege.isEmpty {
+            parts.append("privilege \(privilege)")
+        }
+        if let object = fields?["object"]?.reference ?? fields?["obj"]?.reference {
+            parts.append("on \(object.kind) \(object.id)")
+        }
+        if let state = existingPowerState { parts.append("it is \(state)") }
+        if let name = fields?["name"]?.text, !name.isEmpty { parts.append(name) }
+        return parts.joined(separator: " ")
+    }
+
+    /// One line: type, words, details.
+    var description: String {
+        let words = [message, details].filter { !$0.isEmpty }.joined(separator: "; ")
+        let name = type.isEmpty ? "fault without a type" : type
+        return words.isEmpty ? name : "\(name): \(words)"
+    }
+}
+
+extension SOAPFault {
+    /// A fault found by looking at what could not be read.
+    init(type: String, message: String) {
+        self.type = type
+        self.message = message
+        fields = nil
+    }
+}
