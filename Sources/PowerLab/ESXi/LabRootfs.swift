@@ -123,11 +123,10 @@ struct LabRootfs: Sendable {
         let file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return nil }
         defer { close(file) }
-        var information = stat()
-        guard fstat(file, &information) == 0, information.st_mode & S_IFMT == S_IFREG,
-            information.st_size <= readLimit
-        else { return nil }
-        var bytes = [UInt8](repeating: 0, count: Int(information.st_size))
+        // Pipes and sockets cannot be sought, directories cannot be read: what remains is a file.
+        let size = lseek(file, 0, SEEK_END)
+        guard size >= 0, size <= readLimit, lseek(file, 0, SEEK_SET) == 0 else { return nil }
+        var bytes = [UInt8](repeating: 0, count: Int(size))
         var count = 0
         while count < bytes.count {
             let got = bytes.withUnsafeMutableBytes { buffer in

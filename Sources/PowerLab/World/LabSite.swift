@@ -19,6 +19,7 @@ extension LabScenario {
         limits.armedFor = .seconds(3600)
         limits.startGap = .seconds(1)
         limits.afterVCSA = .seconds(3)
+        limits.look = .seconds(1)
         return limits
     }
 

@@ -333,6 +333,8 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var startGap: Duration = .seconds(5)
     /// What a boot script waits after vCSA was started before it starts the others.
     public var afterVCSA: Duration = .seconds(300)
+    /// Between two looks at what gives no signal of its own: a host, HA's agents.
+    public var look: Duration = .seconds(2)
 
     /// The defaults.
     public init() {}

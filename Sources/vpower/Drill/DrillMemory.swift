@@ -19,7 +19,7 @@ enum DrillMemory {
             let run = DrillRun(site: site, timeline: timeline, leavesHAOn: leavesHAOn)
             do { return .success(try await run.carryOut()) } catch { return .failure(error) }
         }
-        guard let result else { throw SimulationStuck(after: time.elapsed) }
+        guard let result else { throw Problem(summary: "the drill was killed", code: .failed) }
         return try result.get()
     }
 
@@ -29,7 +29,7 @@ enum DrillMemory {
         let hosts = world.scenario.hosts.map { MemoryHost($0.name, in: world) }
         let journal = MemoryJournal { time.wall }
         return DrillSite(
-            over: "memory", world: world, time: time, feed: feed, trigger: drillTrigger,
+            world: world, time: time, feed: feed, trigger: drillTrigger,
             around: { announcer in
                 Surroundings(
                     site: world.scenario.memorySite, cluster: cluster,

@@ -4,14 +4,12 @@ import PowerRun
 
 /// What a drill runs against: the simulated site, and the adapters that reach it.
 struct DrillSite: Sendable {
-    /// `memory` or `wire`.
-    var over: String
     var world: LabWorld
     var time: any TimeSource
     var feed: any FeedControl
     var trigger: TriggerPolicy
     /// Everything a run needs; the announcer is the drill's.
-    var around: @Sendable (any Announcer) -> Surroundings
+    var around: @Sendable (any Announcer) throws -> Surroundings
     /// Calls and bytes per adapter.
     var traffic: @Sendable () async -> [DrillTraffic]
 }
@@ -98,15 +96,15 @@ struct DrillRun: Sendable {
         throw Problem(summary: "the feed never triggered", code: .failed)
     }
 
-    private func operation() -> Operation {
+    private func operation() throws -> Operation {
         let outages = site.time.wall.millisecondsSinceEpoch
         return Operation(
-            in: site.around(timeline), control: RunControl(),
+            in: try site.around(timeline), control: RunControl(),
             makeID: { "drill-\(outages)-\(UInt32.random(in: 0...UInt32.max))" })
     }
 
     private func goDown(because reason: FeedWatch.Reason) async throws -> RunResult {
-        let operation = operation()
+        let operation = try operation()
         var prepared = try await operation.prepareShutdown()
         if leavesHAOn { prepared.plan.phases.removeAll { $0.name == .freeze } }
         try await site.feed.holdLogin()
@@ -119,7 +117,7 @@ struct DrillRun: Sendable {
     private func comeBack() async throws -> RunResult {
         try await waitUntil { await site.feed.read().status?.onLine == true }
         try await site.time.sleep(for: Self.calm)
-        let operation = operation()
+        let operation = try operation()
         let prepared = try await operation.prepareRestore()
         return await operation.restore(prepared, because: RunCause(.outage, "the mains are back"))
     }
@@ -152,10 +150,12 @@ struct DrillRun: Sendable {
         let phases = await timeline.phases.map {
             DrillReport.PhaseTime(name: $0.name, seconds: $0.seconds)
         }
+        let adapters = await site.traffic()
         return DrillReport(
-            result: up == .finished ? "restored" : up.rawValue, over: site.over,
+            result: up == .finished ? "restored" : up.rawValue,
+            over: adapters.allSatisfy { $0.bytes > 0 } ? "wire" : "memory",
             guestsCleanlyShutDown: off("clean"), guestsForcedOff: off("forced"),
             guestsRestored: restored, violations: violations, phases: phases,
-            adapters: await site.traffic(), seconds: seconds)
+            adapters: adapters, seconds: seconds)
     }
 }

@@ -1,0 +1,263 @@
+import FoundationEssentials
+public import PowerModel
+public import PowerRun
+
+/// The simulated site on the wire: an upsd, a vCenter over TLS, and hosts on sshd and busybox
+/// ash, all on 127.0.0.1, all of them windows on one `LabWorld`.
+public actor LabWire {
+    /// The site behind the wire.
+    public nonisolated let world: LabWorld
+    /// Where its files are: keys, certificates, root file systems, the site file.
+    public nonisolated let directory: String
+    /// The upsd.
+    public nonisolated let nut: LabNUTServer
+    /// The vCenter.
+    public nonisolated let vcenter: LabVCenterServer
+
+    private let hosts: [LabESXiHost]
+    private let time: any TimeSource
+    private var pump: Task<Void, Never>?
+
+    /// How often the hosts on the wire follow the world.
+    private static let pumpEvery: Duration = .milliseconds(50)
+    /// The users and passwords of the lab: it listens on this machine only.
+    private static let upsUser = "vpower"
+    private static let vcenterUser = "vpower@vsphere.local"
+
+    /// A site that is not started yet.
+    /// - Parameter directory: an absolute path; made if it is not there.
+    public init(
+        _ scenario: LabScenario = .standard(), directory: String, time: any TimeSource
+    ) {
+        self.directory = directory
+        self.time = time
+        let world = LabWorld(scenario, time: time)
+        self.world = world
+        let backend = LabWireBackend(world: world)
+        nut = LabNUTServer(
+            backend: backend,
+            upses: [LabUPS(name: scenario.feed.rawValue, text: "the lab's UPS")],
+            accounts: [
+                LabNUTAccount(user: Self.upsUser, password: Self.password, mayCommand: true)
+            ])
+        vcenter = LabVCenterServer(
+            world: world, user: Self.vcenterUser, password: Self.password, directory: directory)
+        hosts = scenario.hosts.map { spec in
+            LabESXiHost(
+                name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",
+                backend: backend)
+        }
+    }
+
+    /// The password of the lab's accounts, with characters that trip careless clients.
+    private static let password = "l&b <pass> \"wörd\""
+
+    /// Starts everything and writes `site.yaml`; returns the site file's path.
+    public func start() async throws -> String {
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        let upsPort = try await nut.start()
+        let address = try await vcenter.start()
+        for host in hosts { try await host.start() }
+        let world = world
+        let hosts = hosts
+        let time = time
+        pump = Task {
+            while !Task.isCancelled {
+                for transition in await world.takeTransitions() {
+                    await Self.follow(transition, hosts)
+                }
+                do { try await time.sleep(for: Self.pumpEvery) } catch { return }
+            }
+        }
+        try write(Self.password, to: "ups.secret")
+        try write(Self.password, to: "vcenter.secret")
+        try write(await siteFile(upsPort: upsPort, vcenter: address), to: "site.yaml")
+        return "\(directory)/site.yaml"
+    }
+
+    /// Stops everything, by pid.
+    public func stop() async {
+        pump?.cancel()
+        await pump?.value
+        for host in hosts { await host.powerOff(orderly: false) }
+        await vcenter.stop()
+        await nut.stop()
+    }
+
+    /// The contents of a file on a host, as seen from outside; nil when there is none.
+    public nonisolated func file(_ path: String, on host: HostName) -> String? {
+        hosts.first { $0.name == host.rawValue }?.fileContents(path)
+    }
+
+    private static func follow(_ transition: LabTransition, _ hosts: [LabESXiHost]) async {
+        switch transition {
+        case .hostOff(let name, let orderly):
+            await hosts.first { $0.name == name.rawValue }?.powerOff(orderly: orderly)
+        case .hostUp(let name):
+            // A host that does not start stays silent, and the run under test reports it.
+            do { try await hosts.first { $0.name == name.rawValue }?.start() } catch {}
+        }
+    }
+
+    private func write(_ text: String, to name: String) throws {
+        let path = "\(directory)/\(name)"
+        try Data(text.utf8).write(to: URL(filePath: path))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+    }
+
+    private func siteFile(upsPort: Int, vcenter: LabVCenterAddress) async -> String {
+        var text = """
+            # The lab's site file, written by `vpower lab`.
+            site: lab
+            feeds:
+              - name: \(world.scenario.feed)
+                server: 127.0.0.1:\(upsPort)
+                ups: \(world.scenario.feed)
+                user: \(Self.upsUser)
+                password: "file:\(directory)/ups.secret"
+                tls: off
+                trigger:
+                  onBatteryFor: 2s
+                  silentFor: 5s
+                  mainsStableFor: 1s
+                output:
+                  command: shutdown.return
+            clusters:
+              - name: \(world.scenario.cluster)
+                vcenter:
+                  address: 127.0.0.1
+                  port: \(vcenter.port)
+                  user: \(Self.vcenterUser)
+                  password: "file:\(directory)/vcenter.secret"
+                  certificate:
+                    sha256: \(vcenter.certificateSHA256)
+                vcsa: \(world.scenario.guests.first { $0.isVCSA }?.name ?? "")
+                hosts:
+
+            """
+        for host in hosts {
+            text += """
+                      - name: \(host.name)
+                        address: 127.0.0.1
+                        sshPort: \(await host.port)
+                        user: \(host.user)
+                        key: \(host.userKeyPath)
+                        hostKeys: ["\(await host.hostKeyFingerprint)"]
+                        feeds: [\(world.scenario.feed)]
+
+                """
+        }
+        text += "    tiers:\n"
+        for tier in LabScenario.tiers {
+            let patterns = tier.guests.map { "\"\($0.text)\"" }.joined(separator: ", ")
+            text += """
+                      - name: \(tier.name)
+                        guests: [\(patterns)]
+                        limit: \(tier.limit.milliseconds / 1000)s
+                        onLimit: \(tier.onLimit.rawValue)
+
+                """
+        }
+        text += "    defaultTier: apps\n    limits:\n"
+        for (key, limit) in LabScenario.limits.byKey {
+            text += "      \(key): \(limit.milliseconds / 1000)s\n"
+        }
+        return text
+    }
+}
+
+extension ClusterLimits {
+    /// Every limit by its key in the site file, in the order of the keys.
+    var byKey: [(key: String, limit: Duration)] {
+        [
+            ("afterVCSA", afterVCSA), ("arm", arm), ("armedFor", armedFor),
+            ("bootScript", bootScript), ("freeze", freeze), ("host", host),
+            ("hostBack", hostBack), ("infrastructure", infrastructure), ("look", look),
+            ("maintenance", maintenance), ("settle", settle), ("start", start),
+            ("startGap", startGap), ("vcenterBack", vcenterBack), ("vcls", vcls),
+            ("vcsa", vcsa),
+        ]
+    }
+}
+
+/// What the lab's servers ask of the world.
+private struct LabWireBackend: LabHostBackend, LabUPSBackend {
+    let world: LabWorld
+
+    /// The longest a host that was told to stop is waited for.
+    private static let hostStopsLimit: Duration = .seconds(30)
+
+    func upsVariables(_ ups: String) async -> [String: String]? {
+        ups == world.scenario.feed.rawValue ? await world.upsVariables() : nil
+    }
+
+    func instantCommand(_ ups: String, _ command: String) async -> Bool {
+        guard ups == world.scenario.feed.rawValue, command == "shutdown.return" else {
+            return false
+        }
+        await world.cutOutput()
+        return true
+    }
+
+    func guests(on host: String) async -> [LabHostGuest] {
+        await world.rows(on: HostName(host)).map { row in
+            LabHostGuest(
+                vmid: row.vmid, name: row.name, vmxPath: row.vmxPath,
+                guestOS: row.isVCSA ? "vmwarePhoton64Guest" : "other3xLinux64Guest",
+                hardwareVersion: "vmx-19", annotation: row.annotation,
+                power: row.power == .on ? .on : row.power == .suspended ? .suspended : .off,
+                toolsRunning: row.toolsRunning, invalid: false)
+        }
+    }
+
+    func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer {
+        let name = HostName(host)
+        guard let id = await world.guestID(vmid: vmid, on: name) else { return .notFound }
+        do {
+            switch verb {
+            case .shutdown: try await world.shutDownGuest(id, by: host)
+            case .off: try await world.powerOffGuest(id)
+            case .on: try await world.powerOnGuest(id, on: name, by: host)
+            }
+            return .done
+        } catch {
+            return switch error {
+            case .notFound: .notFound
+            case .wrongState(let power):
+                .wrongState(existing: power == .on ? .on : power == .suspended ? .suspended : .off)
+            case .toolsUnavailable: .toolsUnavailable
+            case .failed(let why): .failed(why)
+            }
+        }
+    }
+
+    func hostdReady(_ host: String) async -> Bool { await world.hostdReady(HostName(host)) }
+
+    func inMaintenance(_ host: String) async -> Bool { await world.inMaintenance(HostName(host)) }
+
+    func setMaintenance(_ host: String, on: Bool, limitSeconds: Int) async -> Bool {
+        await world.setMaintenance(HostName(host), on: on)
+    }
+
+    func datastores(on host: String) async -> [LabHostDatastore] {
+        [LabHostDatastore(name: "datastore 1", uuid: "5f000000-00000001-0001-000000000001")]
+    }
+
+    func rescanStorage(_ host: String) async {}
+
+    func powerOffHost(_ host: String) async {
+        let name = HostName(host)
+        await world.shutDownHost(name)
+        var version = await world.version
+        let deadline = ContinuousClock.now + Self.hostStopsLimit
+        while await world.answers(name), ContinuousClock.now < deadline {
+            version = await world.change(after: version, within: .seconds(1))
+        }
+    }
+
+    func bootScriptChanged(_ host: String, installed: Bool) async {
+        await world.bootScriptChanged(HostName(host), installed: installed)
+    }
+}

@@ -1,0 +1,121 @@
+import ArgumentParser
+import Dispatch
+import FoundationEssentials
+import Glibc
+import PowerLab
+import PowerModel
+import PowerService
+
+/// `vpower lab`: the simulated site on the wire, to try commands against.
+struct LabCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lab", abstract: "Run the simulated site on the wire, on 127.0.0.1.",
+        discussion: """
+            Writes DIRECTORY/site.yaml, prints its path, and takes commands on standard input,
+            one a line, each answered by one line:
+              mains off | mains on      the mains fail, or return
+              output off                cuts the UPS's output, as a drained battery would
+              state                     what is on, as JSON
+              log                       everything that happened, as JSON
+              quit
+
+            EXAMPLE
+              vpower lab --directory /tmp/lab
+              VPOWER_SITE=/tmp/lab/site.yaml VPOWER_STATE=/tmp/lab/state vpower check
+            """)
+
+    @Option(help: "Where the lab keeps its files; made if it is not there.")
+    var directory: String
+
+    func run() async throws {
+        try await Problem.report {
+            let missing = DrillWire.missing()
+            guard missing.isEmpty else {
+                throw Problem(
+                    summary: "the lab needs \(missing.joined(separator: ", "))",
+                    tryThis: "make setup-drill, which installs them", code: .failed)
+            }
+            // Short: Unix sockets have short paths, and bubblewrap wants absolute ones.
+            let path = URL(filePath: directory).standardizedFileURL.path
+            let lab = LabWire(directory: path, time: SystemTime())
+            let site = try await lab.start()
+            Terminal.out(site)
+            await serve(lab)
+            await lab.stop()
+            return .done
+        }
+    }
+
+    private func serve(_ lab: LabWire) async {
+        let (lines, sink) = AsyncStream.makeStream(of: String.self)
+        // A thread of its own: reading a terminal blocks.
+        let reader = BlockingReader {
+            while let line = readLine() { sink.yield(line) }
+            sink.finish()
+        }
+        reader.start()
+        for await line in lines {
+            if line == "quit" { return }
+            Terminal.out(await answer(line, lab.world))
+        }
+    }
+
+    private struct State: Encodable {
+        var mainsOn: Bool
+        var hostsOn: [String]
+        var guestsOn: [String]
+        var automation: Automation
+        var vcenter: String
+    }
+
+    private func answer(_ line: String, _ world: LabWorld) async -> String {
+        switch line {
+        case "mains off":
+            await world.failMains()
+            return "ok"
+        case "mains on":
+            await world.returnMains()
+            return "ok"
+        case "output off":
+            await world.cutOutput()
+            return "ok"
+        case "log": return oneLine(await world.log)
+        case "state": return oneLine(await state(world))
+        default: return "unknown command: mains off|mains on|output off|state|log|quit"
+        }
+    }
+
+    private func state(_ world: LabWorld) async -> State {
+        var hostsOn: [String] = []
+        var guestsOn: [String] = []
+        for host in world.scenario.hosts {
+            if await world.answers(host.name) { hostsOn.append(host.name.rawValue) }
+            guestsOn += await world.rows(on: host.name).filter { $0.power == .on }.map(\.name)
+        }
+        return State(
+            mainsOn: await world.upsVariables()["ups.status"]?.hasPrefix("OL") == true,
+            hostsOn: hostsOn, guestsOn: guestsOn.sorted(),
+            automation: await world.currentAutomation(),
+            vcenter: "\(await world.vcenterState())")
+    }
+
+    private func oneLine(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do { return String(decoding: try encoder.encode(value), as: UTF8.self) } catch {
+            return "cannot be shown: \(error)"
+        }
+    }
+}
+
+/// A thread for a call that blocks.
+private struct BlockingReader {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    func start() {
+        let body = body
+        DispatchQueue(label: "vpower.lab.input").async { body() }
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import PowerModel
+import PowerRun
+
+/// `vpower restore`: brings back what the open outage's snapshot has.
+struct RestoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore", abstract: "Bring a cluster back to what it was.",
+        discussion: """
+            Waits for the hosts and their boot scripts, for vCenter, puts vCLS and DRS back,
+            starts what is still missing, HA last, and takes the boot scripts out. May be run
+            at any time, and twice.
+
+            EXAMPLE
+              vpower restore --cluster Prod
+
+            EXIT CODES
+              0 done: the outage is closed   3 some steps gave up: the outage stays open
+              75 interrupted: vpower resume
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    @Option(help: "The cluster; not needed when the site has one only.")
+    var cluster: String?
+
+    @Flag(help: "Show the plan and do nothing.")
+    var dryRun = false
+
+    @Flag(help: "Close the outage even when some steps gave up.")
+    var acceptGaps = false
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            let site = try context.cluster(cluster)
+            return try await HandRun(context, cluster: site).with { operation in
+                let prepared = try await operation.prepareRestore()
+                if dryRun {
+                    PlanText(prepared: prepared).lines.forEach(Terminal.out)
+                    return .done
+                }
+                return ExitCodes(
+                    await operation.restore(
+                        prepared, because: RunCause(.hand, "by hand"), acceptGaps: acceptGaps))
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import PowerModel
+import PowerRun
+
+/// `vpower resume`: goes on with a run that was interrupted.
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on with an interrupted run.",
+        discussion: """
+            Reads the power first. A run begun by hand is continued. A run begun by an outage
+            is reversed when the mains are back and no host was told to stop yet; else it is
+            continued.
+
+            EXAMPLE
+              vpower resume --cluster Prod
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    @Option(help: "The cluster; not needed when the site has one only.")
+    var cluster: String?
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            let site = try context.cluster(cluster)
+            let hand = HandRun(context, cluster: site)
+            return try await hand.with { operation in
+                let areBack = try await mainsAreBack(context, site)
+                await hand.timeline.say(
+                    areBack ? "the mains are there" : "on battery, or not to be read")
+                switch try await operation.resume(mainsAreBack: areBack) {
+                case .continued(_, let result), .reversed(let result): return ExitCodes(result)
+                }
+            }
+        }
+    }
+
+    /// Whether every feed of the cluster says OL now. A feed that cannot be read is not back.
+    private func mainsAreBack(_ context: SiteContext, _ site: ClusterSite) async throws -> Bool {
+        for name in Set(site.hosts.flatMap(\.feeds)).sorted() {
+            guard let feed = context.site.feed(name) else { return false }
+            let control = try context.makeFeed(feed)
+            let reading = await control.read()
+            await control.close()
+            if reading.status?.onLine != true { return false }
+        }
+        return true
+    }
+}

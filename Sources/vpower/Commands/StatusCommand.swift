@@ -1,0 +1,110 @@
+import ArgumentParser
+import PowerModel
+import PowerRun
+
+/// `vpower status`: the feeds and the open outages, now.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show the feeds and what is open or interrupted.",
+        discussion: """
+            EXAMPLE
+              vpower status
+              vpower status --format json
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    @Option(help: "text or json.")
+    var format: OutputFormat = .text
+
+    struct Report: Encodable {
+        struct FeedReport: Encodable {
+            var feed: String
+            var status: String?
+            var runtimeSeconds: Double?
+            var chargePercent: Int?
+            var problem: String?
+        }
+        struct ClusterReport: Encodable {
+            var cluster: String
+            var outage: String?
+            var run: String?
+            var result: String?
+            var interrupted: Bool
+            var gaps: [String]
+        }
+        var site: String
+        var feeds: [FeedReport]
+        var clusters: [ClusterReport]
+    }
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            let report = try await report(context)
+            switch format {
+            case .json: try Terminal.json(report)
+            case .text: text(report).forEach(Terminal.out)
+            }
+            return .done
+        }
+    }
+
+    private func report(_ context: SiteContext) async throws -> Report {
+        var report = Report(site: context.site.name, feeds: [], clusters: [])
+        for feed in context.site.feeds {
+            let control = try context.makeFeed(feed)
+            let reading = await control.read()
+            await control.close()
+            report.feeds.append(
+                Report.FeedReport(
+                    feed: feed.name.rawValue, status: reading.status?.description,
+                    runtimeSeconds: reading.runtime?.inSeconds,
+                    chargePercent: reading.chargePercent, problem: reading.problem))
+        }
+        let journal = try context.openJournal()
+        for cluster in context.site.clusters {
+            let records: [Record]
+            do { records = try await journal.openOutage(of: cluster.name) } catch {
+                throw Problem(.journal(error))
+            }
+            let ledger = Ledger(records)
+            report.clusters.append(
+                Report.ClusterReport(
+                    cluster: cluster.name.rawValue, outage: ledger.outage?.rawValue,
+                    run: ledger.lastRun?.plan.kind.rawValue,
+                    result: ledger.lastRun?.result?.rawValue,
+                    interrupted: ledger.interruptedRun != nil,
+                    gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? []))
+        }
+        return report
+    }
+
+    private func text(_ report: Report) -> [String] {
+        var lines = ["site \(report.site)"]
+        for feed in report.feeds {
+            let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
+            let runtime = feed.runtimeSeconds.map { ", \(Int($0)) s of runtime" } ?? ""
+            lines.append(
+                "  feed \(feed.feed.padded(16)) \(feed.status ?? feed.problem ?? "no status")"
+                    + charge + runtime)
+        }
+        for cluster in report.clusters {
+            let name = "  cluster \(cluster.cluster.padded(13))"
+            guard cluster.outage != nil else {
+                lines.append("\(name) nothing open")
+                continue
+            }
+            let run = cluster.run ?? "no run"
+            if cluster.interrupted {
+                lines.append("\(name) \(run) was interrupted")
+                lines.append("    Try: vpower resume --cluster \(cluster.cluster)")
+            } else {
+                lines.append("\(name) outage open; last run: \(run), \(cluster.result ?? "")")
+                lines.append("    Try: vpower restore --cluster \(cluster.cluster)")
+            }
+            lines += cluster.gaps.map { "    gave up: \($0)" }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import PowerModel
+import Transport
+
+/// `vpower trust`: shows what hosts and vCenters present, to be compared and pinned by a person.
+struct TrustCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trust", abstract: "Show host keys and certificates, to pin them.",
+        discussion: """
+            Logs in nowhere and changes nothing. Compare each with what the host's console
+            shows (`ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub`) before you copy it into
+            the site file.
+
+            EXAMPLE
+              vpower trust
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    /// How long a host or vCenter may take to show its key.
+    private static let limit: Duration = .seconds(10)
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            var code = ExitCodes.done
+            for cluster in context.site.clusters {
+                code = worse(code, await showCertificate(cluster.vcenter))
+                for host in cluster.hosts { code = worse(code, await showKey(host)) }
+            }
+            return code
+        }
+    }
+
+    private func worse(_ one: ExitCodes, _ other: ExitCodes) -> ExitCodes {
+        one.rawValue > other.rawValue ? one : other
+    }
+
+    private func showCertificate(_ vcenter: VCenterSite) async -> ExitCodes {
+        let endpoint = HTTPSEndpoint(host: vcenter.endpoint.host, port: vcenter.endpoint.port)
+        do {
+            let shown = try await HTTPSClient.presentedSHA256(
+                of: endpoint, timeout: Self.limit)
+            guard case .pinned(let pinned) = vcenter.trust else {
+                Terminal.out("vcenter \(endpoint)")
+                Terminal.out("  certificate: {sha256: \(shown)}")
+                return .done
+            }
+            let isSame = pinned == shown
+            Terminal.out("vcenter \(endpoint)  \(isSame ? "as pinned" : "NOT AS PINNED")")
+            Terminal.out("  certificate: {sha256: \(shown)}")
+            return isSame ? .done : .refused
+        } catch {
+            Terminal.error("vpower: \(error)")
+            return .unreachable
+        }
+    }
+
+    private func showKey(_ host: HostSite) async -> ExitCodes {
+        do {
+            let key = try await SSHSession.probe(
+                host: host.ssh.host, port: host.ssh.port, limit: Self.limit)
+            let isKnown = host.hostKeys.contains(key.fingerprint)
+            let verdict =
+                host.hostKeys.isEmpty ? "not pinned" : isKnown ? "as pinned" : "NOT AS PINNED"
+            Terminal.out("host \(host.name)  \(verdict)")
+            Terminal.out("  hostKeys: [\"\(key.fingerprint)\"]   # \(key.algorithm)")
+            return isKnown || host.hostKeys.isEmpty ? .done : .refused
+        } catch {
+            Terminal.error("vpower: \(error)")
+            return .unreachable
+        }
+    }
+}

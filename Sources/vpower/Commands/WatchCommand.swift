@@ -1,0 +1,74 @@
+import ArgumentParser
+import FoundationEssentials
+import Logging
+import PowerModel
+import PowerRun
+import PowerService
+import ServiceLifecycle
+
+/// `vpower watch`: the daemon.
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Watch the feeds and act: the daemon.",
+        discussion: """
+            Reads every UPS from upsd and decides from that; an event of upsmon
+            (vpower-notify) only makes it read at once. systemd starts it
+            (Templates/systemd/vpower.service and vpower.socket).
+
+            EXAMPLE
+              vpower watch
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    @Option(help: "The socket vpower-notify sends to, where systemd does not hand one over.")
+    var socket: String = NotifySocket.pathDefault
+
+    @Option(help: "Where vpower-notify leaves events that nobody took.")
+    var spool: String = EventSpool.directoryDefault
+
+    func run() async throws {
+        try await Problem.report {
+            LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+            let logger = Logger(label: "vpower")
+            let context = try SiteContext.load(options)
+            let environment = ProcessInfo.processInfo.environment
+            let journal = context.fallbackJournal(try context.openJournal())
+            let daemon = Daemon(context, logger: logger)
+            let inbox = EventInbox()
+            var keepers: [ClusterKeeper] = []
+            for cluster in context.site.clusters {
+                let keeper = ClusterKeeper(
+                    context, cluster: cluster, journal: journal, logger: logger
+                ) { name, isDown in await daemon.clusterIsDown(name, isDown) }
+                await daemon.add(keeper, for: cluster.name)
+                keepers.append(keeper)
+            }
+            let watch = WatchLoop(
+                site: context.site, feeds: try context.site.feeds.map(context.makeFeed),
+                inbox: inbox, handler: daemon, time: context.time, logger: logger)
+            let services: [any Service] =
+                [
+                    try notifySocket(inbox, environment),
+                    SpoolReader(
+                        spool: EventSpool(directory: spool), inbox: inbox, time: context.time,
+                        logger: logger), watch,
+                ] + keepers
+            try await ServiceRunner(
+                services: services, environment: environment, logger: logger
+            ).run()
+            return .done
+        }
+    }
+
+    private func notifySocket(
+        _ inbox: EventInbox, _ environment: [String: String]
+    ) throws -> NotifySocket {
+        do {
+            return try NotifySocket(path: socket, environment: environment, inbox: inbox)
+        } catch {
+            throw Problem(
+                summary: "\(error)", tryThis: "is another daemon running?", code: .failed)
+        }
+    }
+}
