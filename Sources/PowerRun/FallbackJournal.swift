@@ -54,7 +54,8 @@ public actor FallbackJournal: Journal {
             }
         }
         let record = Record(
-            number: seen.last.map { $0.number + 1 } ?? firstNumber, at: wall(), run: run, outage: outage,
+            number: seen.last.map { $0.number + 1 } ?? firstNumber, at: wall(), run: run,
+            outage: outage,
             event: event)
         keep([record])
         return record

@@ -91,7 +91,9 @@ public final class SQLiteJournal: Journal {
     }
 
     /// All records of the outages of this cluster that are still open, in order.
-    public func openOutage(of cluster: ClusterName) async throws(JournalError) -> [PowerModel.Record] {
+    public func openOutage(of cluster: ClusterName) async throws(JournalError) -> [PowerModel
+        .Record]
+    {
         try await perform { database in
             try database.read { database in
                 try Self.records(

@@ -65,7 +65,7 @@ extension SiteFile {
                 wake: 0c:c4:7a:12:34:56       # hardware address for Wake-on-LAN; default: none
               - name: esx2.example.org
                 password: file:/etc/vpower/secrets/esx
-                hostKeys: [SHA256:abcdefghij0123456789ABCDEFGHIJabcdefghij012]
+                hostKeys: [SHA256:abcdefghij0123456789ABCDEFGHIJabcdefghij010]
                 feeds: [ups-a]
 
             # Guests that go down together; the first tier goes down first and comes up last.

@@ -17,8 +17,9 @@ final class SiteReader {
     func report(_ found: [SiteProblem]) { problems.formUnion(found) }
 
     /// Reports a name that was given before and says where.
-    func checkUnique(_ kind: String, _ name: String, at node: YAMLNode, in lines: inout [String: Int])
-    {
+    func checkUnique(
+        _ kind: String, _ name: String, at node: YAMLNode, in lines: inout [String: Int]
+    ) {
         if let line = lines[name] {
             report(node, "\(kind) \(quoted(name)) is there already, at line \(line)")
         } else {
@@ -41,14 +42,14 @@ final class SiteReader {
 /// A text in quotation marks, harmless on a terminal.
 func quoted(_ text: String) -> String { "\"\(text.onOneLine)\"" }
 
-/// `; did you mean "x"?` when one of the candidates is close.
+/// ` (did you mean "x"?)` when one of the candidates is close.
 func suggestion(for text: String, among candidates: [String]) -> String {
     guard text.unicodeScalars.count <= 64 else { return "" }
     let lowered = text.lowercased()
     let close = candidates.map { (distance(lowered, $0.lowercased()), $0) }
-        .filter { $0.0 <= max(1, min(3, $0.1.count / 3)) }
+        .filter { $0.0 <= min(3, $0.1.count / 3) }
         .min { $0 < $1 }
-    return close.map { "; did you mean \(quoted($0.1))?" } ?? ""
+    return close.map { " (did you mean \(quoted($0.1))?)" } ?? ""
 }
 
 /// How many characters differ (Levenshtein).
@@ -60,7 +61,8 @@ private func distance(_ left: String, _ right: String) -> Int {
         var diagonal = row[0]
         row[0] = index + 1
         for column in right.indices {
-            let cost = scalar == right[column] ? diagonal : 1 + min(diagonal, row[column], row[column + 1])
+            let cost =
+                scalar == right[column] ? diagonal : 1 + min(diagonal, row[column], row[column + 1])
             diagonal = row[column + 1]
             row[column + 1] = cost
         }
@@ -108,7 +110,7 @@ struct SiteMap {
             return "a YAML merge key (`<<`); a site file has none: write the keys where they belong"
         }
         let close = suggestion(for: key, among: allowed)
-        return "unknown key \(quoted(key)) in \(what)\(close.isEmpty ? ";" : close)"
+        return "unknown key \(quoted(key)) in \(what)\(close);"
             + " allowed: \(allowed.joined(separator: ", "))"
     }
 

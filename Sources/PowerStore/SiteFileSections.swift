@@ -285,7 +285,10 @@ extension SiteReader {
         let tiers = items?.compactMap {
             tier($0, names: &tierLines, patterns: &patternLines, defaultTier: defaultTier)
         }
-        if let defaultTier, let node = cluster["defaultTier"], tierLines.count == items?.count {
+        // Only a list in which every tier has a name can say that a name is unknown.
+        if let defaultTier, let node = cluster["defaultTier"], !tierLines.isEmpty,
+            tierLines.count == items?.count
+        {
             checkKnown("tier", defaultTier, at: node, in: tierLines)
         }
         let infrastructure = patterns(cluster, "infrastructure", seen: &patternLines) ?? []

@@ -225,7 +225,7 @@ extension SiteValue where T == Endpoint {
         let expected =
             defaultPort.map { "a name or address, and a port unless it is \($0)" }
             ?? "a name or address and a port"
-        let example = "e.g. ups.example.org:\(defaultPort ?? 443)"
+        let example = "e.g. name.example.org:\(defaultPort ?? 443)"
         return SiteValue(expected: "\(expected), \(example); IPv6 as [::1]:\(defaultPort ?? 443)") {
             (text) throws(ValueFault) in
             guard let (host, portText) = split(text), isAddress(host) else { throw .given(text) }

@@ -51,8 +51,10 @@ actor FailingJournal: Journal {
         }
         _ = try await journal.append(.outageClosed, run: nil, outage: OutageID("a"))
         let last = try await journal.append(.noted("x"), run: run, outage: OutageID("b"))
-        #expect(last == Record(
-            number: 4, at: noon, run: run, outage: OutageID("b"), event: .noted("x")))
+        #expect(
+            last
+                == Record(
+                    number: 4, at: noon, run: run, outage: OutageID("b"), event: .noted("x")))
         #expect(try await journal.openOutage(of: cluster).map(\.number) == [2, 4])
         #expect(try await journal.openOutage(of: ClusterName("other")).isEmpty)
         #expect(try await journal.newest(2).map(\.number) == [3, 4])
@@ -67,7 +69,8 @@ actor FailingJournal: Journal {
         #expect(said.reasons.isEmpty)
     }
 
-    @Test func `after a failed write everything stays in memory and it is said once`() async throws {
+    @Test func `after a failed write everything stays in memory and it is said once`() async throws
+    {
         let (primary, said) = (FailingJournal(), Said())
         let journal = FallbackJournal(primary: primary, wall: { noon }, report: said.say)
         var records = [try await journal.append(opened, run: nil, outage: outage)]
