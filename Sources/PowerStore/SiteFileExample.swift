@@ -49,7 +49,7 @@ extension SiteFile {
               certificate:
                 sha256: 4f0c1d2e3b4a59687786958493a2b1c0d0e1f2031425364758697a8b9cadbecf
             vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
-            controller: vpower                # the guest vpower runs in; default: none, it runs outside
+            controller: vpower                # the guest vpower runs in, if it does; default: none
 
             # Every ESXi host of the cluster.
             hosts:

@@ -50,7 +50,8 @@ import Testing
         #expect(refusal(cluster) == nil)
     }
 
-    @Test(arguments: weirdNames + ["../../etc/passwd", "", ".", String(repeating: "日", count: 80)])
+    @Test(
+        arguments: weirdNames + ["../../etc/passwd", "", ".", String(repeating: "日", count: 80)])
     func `any cluster's name gives a lock inside the directory`(name: String) throws {
         let lock = try RunLock(directory: scratch.path, cluster: ClusterName(name))
         let inside = names(in: scratch.path)

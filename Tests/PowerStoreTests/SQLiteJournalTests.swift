@@ -30,7 +30,8 @@ import Testing
     /// Runs statements in the journal's file by the sqlite3 command, a second hand.
     private func sqlite(_ statements: String) throws -> Int32 {
         try Child([
-            "sqlite3", "-bail", "\(directory)/\(SQLiteJournal.fileName)", statements,
+            "sqlite3", "-bail", "-cmd", ".timeout 5000", "\(directory)/\(SQLiteJournal.fileName)",
+            statements,
         ]).wait()
     }
 

@@ -282,7 +282,7 @@ func site(_ from: String, _ to: String) throws -> Site {
             laughs += "a\(level): &a\(level) [*a\(level - 1), *a\(level - 1)]\n"
         }
         let inKey = laughs + "? *a40\n: x\n"
-        let keys = (0..<2000).map { "k\($0): 1\nk\($0): 2\n" }.joined()
+        let keys = (0..<500).map { "k\($0): 1\nk\($0): 2\n" }.joined()
         let long = "# " + String(repeating: "x", count: SiteFile.limitBytes)
         let start = ContinuousClock.now
         #expect(lines(of: deep).contains { $0.hasSuffix("nested deeper than 16 levels") })
