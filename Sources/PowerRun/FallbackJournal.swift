@@ -54,7 +54,7 @@ public actor FallbackJournal: Journal {
             }
         }
         let record = Record(
-            number: seen.last.map { $0.number + 1 } ?? firstNumber, at: wall(), run: run,
+            number: max((seen.last?.number ?? 0) + 1, firstNumber), at: wall(), run: run,
             outage: outage,
             event: event)
         keep([record])
@@ -65,8 +65,14 @@ public actor FallbackJournal: Journal {
     /// memory has.
     public func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
         if let primary {
+            let before = Set(seen.ofOpenOutages(of: cluster).map(\.number))
             do {
-                keep(try await primary.openOutage(of: cluster))
+                let records = try await primary.openOutage(of: cluster)
+                // While the journal works it alone is right: another process may have closed an
+                // outage that went through here.
+                if failure == nil { seen.removeAll { before.contains($0.number) } }
+                keep(records)
+                if failure == nil { return records }
             } catch {
                 sayUnreadable(error)
             }
@@ -92,7 +98,7 @@ public actor FallbackJournal: Journal {
         guard failure == nil else { return }
         failure = error
         report(error)
-        guard let primary, seen.isEmpty else { return }
+        guard let primary else { return }
         firstNumber = Self.firstUnknownNumber
         do {
             // Numbers go on from what is on disk, so that the two never have the same.

@@ -102,6 +102,28 @@ actor FailingJournal: Journal {
         #expect(try await journal.openOutage(of: cluster).isEmpty)
     }
 
+    @Test func `an outage that another process closed is not open here either`() async throws {
+        let (primary, said) = (FailingJournal(), Said())
+        let journal = FallbackJournal(primary: primary, wall: { noon }, report: said.say)
+        _ = try await journal.append(opened, run: nil, outage: outage)
+        _ = try await primary.append(.outageClosed, run: nil, outage: outage)
+        #expect(try await journal.openOutage(of: cluster).isEmpty)
+        await primary.fail(writes: true, reads: true)
+        #expect(try await journal.openOutage(of: cluster).isEmpty)
+    }
+
+    @Test func `numbers in memory go on from what other processes wrote`() async throws {
+        let primary = FailingJournal()
+        let journal = FallbackJournal(primary: primary, wall: { noon }, report: Said().say)
+        var records = [try await journal.append(opened, run: nil, outage: outage)]
+        records.append(try await primary.append(.noted("other"), run: run, outage: outage))
+        await primary.fail(writes: true, reads: false)
+        records.append(try await journal.append(.noted("a"), run: run, outage: outage))
+        #expect(records.map(\.number) == [1, 2, 3])
+        #expect(try await journal.openOutage(of: cluster) == records)
+        #expect(try await journal.newest(9) == records)
+    }
+
     @Test func `a journal that could not be opened is replaced and that is said`() async throws {
         let said = Said()
         let journal = FallbackJournal(
