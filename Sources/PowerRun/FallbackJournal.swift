@@ -98,6 +98,8 @@ public actor FallbackJournal: Journal {
         guard failure == nil else { return }
         failure = error
         report(error)
+        // A disk that cannot be read either is the same news.
+        saidReadFailure = true
         guard let primary else { return }
         firstNumber = Self.firstUnknownNumber
         do {

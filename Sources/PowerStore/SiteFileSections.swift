@@ -384,7 +384,7 @@ extension SiteReader {
     private func sshAddress(_ map: SiteMap, name: String?) -> String? {
         if map["address"] != nil { return map.value("address", .address) }
         guard let name, let node = map["name"] else { return nil }
-        guard (try? SiteValue.address.read(name)) != nil else {
+        guard isAddress(name) else {
             report(
                 node,
                 "\(quoted(name)) is not an address: give `address`,"

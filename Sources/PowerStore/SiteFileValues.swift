@@ -309,7 +309,7 @@ private func isPath(_ text: String) -> Bool {
 }
 
 /// A name or an address: nothing that a command line could take for an option, nothing to quote.
-private func isAddress(_ text: String) -> Bool {
+func isAddress(_ text: String) -> Bool {
     let isV6 = text.contains(":")
     guard (1...253).contains(text.utf8.count), text.first != "-", text.first != "." else {
         return false
