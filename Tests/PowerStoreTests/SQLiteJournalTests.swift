@@ -1,0 +1,245 @@
+import FoundationEssentials
+import Glibc
+import PowerModel
+import PowerRun
+import PowerStore
+import Testing
+
+@Suite struct SQLiteJournalTests {
+    let scratch: ScratchDirectory
+    let directory: String
+
+    init() throws {
+        scratch = try ScratchDirectory()
+        directory = "\(scratch.path)/state"
+    }
+
+    private func opened() throws -> SQLiteJournal {
+        try SQLiteJournal(directory: directory, wall: { noon })
+    }
+
+    private func openingFailure() -> JournalError? {
+        do {
+            _ = try SQLiteJournal(directory: directory, wall: { noon })
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Runs statements in the journal's file by the sqlite3 command, a second hand.
+    private func sqlite(_ statements: String) throws -> Int32 {
+        try Child([
+            "sqlite3", "-bail", "-cmd", ".timeout 5000", "\(directory)/\(SQLiteJournal.fileName)",
+            statements,
+        ]).wait()
+    }
+
+    @Test(arguments: everyEvent + [.outageClosed])
+    func `every event is the same after JSON`(event: RunEvent) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let data = try encoder.encode(event)
+        #expect(try JSONDecoder().decode(RunEvent.self, from: data) == event)
+    }
+
+    @Test func `records are the same after the journal is opened again`() async throws {
+        var written: [Record] = []
+        do {
+            let journal = try opened()
+            for event in everyEvent {
+                let inRun = if case .outageOpened = event { false } else { true }
+                written.append(
+                    try await journal.append(event, run: inRun ? run : nil, outage: outage))
+            }
+        }
+        let journal = try opened()
+        let read = try await journal.openOutage(of: cluster)
+        #expect(read == written)
+        #expect(read.map(\.number) == Array(1...Int64(everyEvent.count)))
+        let ledger = Ledger(read)
+        #expect(ledger.snapshot == snapshot())
+        #expect(ledger.lastRun?.plan == plan())
+        #expect(ledger == Ledger(written))
+        let next = try await journal.append(.noted("on"), run: run, outage: outage)
+        #expect(next.number == Int64(everyEvent.count) + 1)
+        #expect(try await journal.newest(2) == [written[written.count - 1], next])
+        #expect(try await journal.newest(0).isEmpty)
+    }
+
+    @Test func `only the open outages of the cluster are given`() async throws {
+        let journal = try opened()
+        let other = ClusterName("o'ther\"")
+        for (id, name) in [("a", cluster), ("b", other), ("c", cluster), ("d", cluster)] {
+            _ = try await journal.append(
+                .outageOpened(cluster: name, reason: "x"), run: nil, outage: OutageID(id))
+        }
+        for id in ["a", "b"] {
+            _ = try await journal.append(.noted("n"), run: nil, outage: OutageID(id))
+        }
+        _ = try await journal.append(.outageClosed, run: nil, outage: OutageID("c"))
+        #expect(
+            try await journal.openOutage(of: cluster).map(\.outage.rawValue) == ["a", "d", "a"])
+        #expect(try await journal.openOutage(of: other).map(\.outage.rawValue) == ["b", "b"])
+        #expect(try await journal.openOutage(of: ClusterName("none")).isEmpty)
+    }
+
+    @Test func `a record is there for another process as soon as append returns`() async throws {
+        let journal = try opened()
+        let record = try await journal.append(.noted("seen"), run: nil, outage: outage)
+        // The first connection stays open, as one that is killed would leave it.
+        #expect(try await opened().newest(10) == [record])
+        let status = try sqlite(
+            "CREATE TEMP TABLE t(x CHECK (x = 1)); INSERT INTO t SELECT COUNT(*) FROM record")
+        #expect(status == 0)
+        withExtendedLifetime(journal) {}
+    }
+
+    @Test func `a torn end of the log costs no earlier record`() async throws {
+        let journal = try opened()
+        var records: [Record] = []
+        for number in 0..<20 {
+            records.append(
+                try await journal.append(.noted("\(number)"), run: nil, outage: outage))
+        }
+        // What a power cut leaves: the file and its log as they are, the log's last write torn.
+        let copy = "\(scratch.path)/copy"
+        mkdir(copy, 0o700)
+        for ending in ["", "-wal"] {
+            let name = "\(SQLiteJournal.fileName)\(ending)"
+            var bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(directory)/\(name)")))
+            if ending == "-wal" { bytes.removeLast(100) }
+            _ = try scratch.write(bytes, to: "copy/\(name)")
+        }
+        let after = try SQLiteJournal(directory: copy, wall: { noon })
+        #expect(try await after.newest(100) == Array(records.dropLast()))
+        withExtendedLifetime(journal) {}
+    }
+
+    @Test func `a cancelled task still gets its record written`() async throws {
+        let journal = try opened()
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await journal.append(.noted("cancelled"), run: nil, outage: outage)
+        }
+        #expect(try await task.value.number == 1)
+    }
+
+    @Test func `two writers never give the same number`() async throws {
+        let (one, two) = (try opened(), try opened())
+        let numbers = try await withThrowingTaskGroup(of: Int64.self) { group in
+            for index in 0..<20 {
+                group.addTask {
+                    try await (index % 2 == 0 ? one : two)
+                        .append(.noted("x"), run: nil, outage: outage).number
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(numbers.sorted() == Array(1...20))
+    }
+
+    @Test func `a commit waits for the disk`() throws {
+        let journal = try opened()
+        #expect(try journal.synchronous == 2)
+    }
+
+    @Test func `state is for its owner alone`() throws {
+        _ = try opened()
+        #expect(mode(of: directory) == 0o700)
+        for name in names(in: directory) { #expect(mode(of: "\(directory)/\(name)") == 0o600) }
+        #expect(names(in: directory).contains(SQLiteJournal.fileName))
+    }
+
+    @Test func `a journal of a newer version is left alone`() async throws {
+        _ = try opened()
+        #expect(try sqlite("PRAGMA user_version = 2") == 0)
+        #expect(openingFailure()?.reason == .newerVersion)
+    }
+
+    @Test func `a file that is no database, or another's, is damaged`() throws {
+        mkdir(directory, 0o700)
+        let name = "state/\(SQLiteJournal.fileName)"
+        _ = try scratch.write(String(repeating: "not a database\n", count: 500), to: name)
+        #expect(openingFailure()?.reason == .damaged)
+        _ = try scratch.write("", to: name)
+        #expect(try sqlite("CREATE TABLE other(x)") == 0)
+        #expect(openingFailure()?.reason == .damaged)
+        unlink("\(scratch.path)/\(name)")
+        mkdir("\(scratch.path)/\(name)", 0o700)
+        #expect(openingFailure()?.reason == .other)
+    }
+
+    @Test func `a damaged page is damage, not an empty journal`() async throws {
+        do {
+            let journal = try opened()
+            for number in 0..<200 {
+                let note = RunEvent.noted(String(repeating: "\(number) ", count: 50))
+                _ = try await journal.append(note, run: nil, outage: outage)
+            }
+        }
+        #expect(try sqlite("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+        let path = "\(directory)/\(SQLiteJournal.fileName)"
+        var bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
+        for index in 8192..<bytes.count { bytes[index] = 0xA5 }
+        _ = try scratch.write(bytes, to: "state/\(SQLiteJournal.fileName)")
+        do {
+            _ = try await opened().newest(1000)
+            Issue.record("a damaged journal was read")
+        } catch let error as JournalError {
+            #expect(error.reason == .damaged)
+        }
+    }
+
+    @Test func `a record nobody can read is damage`() async throws {
+        let journal = try opened()
+        _ = try await journal.append(
+            .outageOpened(cluster: cluster, reason: "x"), run: nil, outage: outage)
+        #expect(try sqlite("UPDATE record SET payload = '{}'") == 0)
+        await #expect {
+            try await journal.openOutage(of: cluster)
+        } throws: {
+            ($0 as? JournalError)?.reason == .damaged
+        }
+    }
+
+    @Test func `a full disk is told as full and keeps what was written`() async throws {
+        let journal = try SQLiteJournal(directory: directory, wall: { noon }, maximumPages: 16)
+        var written = 0
+        var failure: JournalError?
+        while failure == nil, written < 1000 {
+            do throws(JournalError) {
+                let note = RunEvent.noted(String(repeating: "x", count: 1000))
+                _ = try await journal.append(note, run: nil, outage: outage)
+                written += 1
+            } catch {
+                failure = error
+            }
+        }
+        #expect(failure?.reason == .full)
+        #expect(written > 3)
+        #expect(try await opened().newest(1000).count == written)
+    }
+
+    @Test func `a full disk does not stop a run`() async throws {
+        let journal = try SQLiteJournal(directory: directory, wall: { noon }, maximumPages: 16)
+        let said = Said()
+        let fallback = FallbackJournal(primary: journal, wall: { noon }, report: said.say)
+        var written = [
+            try await fallback.append(
+                .outageOpened(cluster: cluster, reason: "x"), run: nil, outage: outage)
+        ]
+        for _ in 0..<100 {
+            let note = RunEvent.noted(String(repeating: "x", count: 1000))
+            written.append(try await fallback.append(note, run: run, outage: outage))
+        }
+        #expect(written.map(\.number) == Array(1...101))
+        #expect(said.reasons == [.full])
+        #expect(try await fallback.openOutage(of: cluster) == written)
+        #expect(try await fallback.newest(5) == written.suffix(5))
+        let onDisk = try await opened().openOutage(of: cluster)
+        #expect(onDisk == Array(written.prefix(onDisk.count)))
+        _ = try await fallback.append(.outageClosed, run: nil, outage: outage)
+        #expect(try await fallback.openOutage(of: cluster).isEmpty)
+    }
+}
