@@ -108,7 +108,7 @@ import Testing
             ) { $0.replacing("vpower_long_limit=120", with: "vpower_long_limit=1") }
             let local = try await bench.ssh("time sh \(BootScript.localShPath)")
             #expect(local.status == 0 && local.output == "", "\(local)")
-            #expect(local.errors.contains("real\t0m 0."), "it must return at once: \(local)")
+            #expect(local.errors.contains(/real\t0m [0-4]\./), "it must return at once: \(local)")
             let report = try await Self.finished(bench)
             #expect(report.started == 2)
             #expect(
