@@ -126,7 +126,10 @@ public actor LabWorld {
     private func perform(_ what: Due) {
         switch what {
         case .guestStops(let id): guestStops(id, detail: "clean")
-        case .toolsUp(let id): guests[id]?.toolsRunning = guests[id]?.power == .on
+        case .toolsUp(let id):
+            // Read first: an assignment through `?` holds the dictionary while its right side runs.
+            let isOn = guests[id]?.power == .on
+            guests[id]?.toolsRunning = isOn
         case .hostStops(let name): hostStops(name)
         case .hostUp(let name): hostUp(name)
         case .hostdUp(let name): hostdUp(name)
