@@ -1,6 +1,6 @@
 extension VimTable {
     /// vim25 as the lab's vCenter speaks it: orders, optionality and first versions are those of
-    /// pyvmomi 8.0.3 (Tests/PowerLabTests/Tools/vim_types.py writes and compares it). A type that
+    /// pyvmomi 9.1.1.0 (Tests/PowerLabTests/Tools/vim_types.py writes and compares it). A type that
     /// is named but not declared is one the lab does not serve; a request that uses it is refused.
     static let vim25 = VimTable(
         objects: objectTypes, enumerations: enumerationValues, methods: methodList,
@@ -33,6 +33,7 @@ extension VimTable {
                 "desiredSoftwareSpec DesiredSoftwareSpec? 7.0.0.0",
                 "maximumHardwareVersionKey string? 7.0.2.0", "enableConfigManager boolean? 7.0.3.1",
                 "hostSeedSpec ComputeResourceHostSeedSpec? 8.0.3.0",
+                "softwareSpecId string? 9.0.0.0", "networkBootMode string? 9.0.0.0",
             ]),
         .init(
             "ClusterConfigSpecEx", base: "ComputeResourceConfigSpec",
@@ -48,6 +49,7 @@ extension VimTable {
                 "infraUpdateHaConfig ClusterInfraUpdateHaConfigInfo?",
                 "proactiveDrsConfig ClusterProactiveDrsConfigInfo?", "inHciWorkflow boolean? 6.7.1",
                 "cryptoConfig ClusterCryptoConfigInfo? 7.0.0.0",
+                "vsanCoreConfigSpec VsanClusterCoreConfigSpec? 9.0.0.0",
             ]),
         .init(
             "ClusterDasConfigInfo", base: "DynamicData",
@@ -83,7 +85,10 @@ extension VimTable {
         .init("OptionValue", base: "DynamicData", ["key string", "value anyType?"]),
         .init(
             "HostMaintenanceSpec", base: "DynamicData",
-            ["vsanMode VsanHostDecommissionMode?", "purpose string? 7.0.0.0"]),
+            [
+                "vsanMode VsanHostDecommissionMode?", "purpose string? 7.0.0.0",
+                "evacMode HostMaintenanceSpecEvacuationMode? 9.1.0.0",
+            ]),
         .init("VsanHostDecommissionMode", base: "DynamicData", ["objectAction string"]),
         .init(
             "ServiceContent", base: "DynamicData",
@@ -124,6 +129,7 @@ extension VimTable {
                 "tenantManager &TenantTenantManager? 6.9.1",
                 "siteInfoManager &SiteInfoManager? 7.0.0.0",
                 "storageQueryManager &StorageQueryManager? 6.7.2",
+                "directPathProfileManager &DirectPathProfileManager? 9.0.0.0",
             ]),
         .init(
             "AboutInfo", base: "DynamicData",
@@ -203,6 +209,7 @@ extension VimTable {
                 "group ClusterGroupInfo*", "infraUpdateHaConfig ClusterInfraUpdateHaConfigInfo?",
                 "proactiveDrsConfig ClusterProactiveDrsConfigInfo?",
                 "cryptoConfig ClusterCryptoConfigInfo? 7.0.0.0",
+                "vsanCoreConfig VsanClusterCoreConfig? 9.0.0.0",
             ]),
         .init("ManagedByInfo", base: "DynamicData", ["extensionKey string", "type string"]),
         .init(
@@ -258,7 +265,9 @@ extension VimTable {
                 "pmem VirtualMachineVirtualPMem? 7.0.3.0",
                 "deviceGroups VirtualMachineVirtualDeviceGroups? 8.0.0.1",
                 "fixedPassthruHotPlugEnabled boolean? 8.0.1.0", "metroFtEnabled boolean? 8.0.3.0",
-                "metroFtHostGroup string? 8.0.3.0",
+                "vmxRuntimeConfig OptionValue* 9.0.0.0", "metroFtHostGroup string? 8.0.3.0",
+                "tdxEnabled boolean? 9.0.0.0", "sevSnpEnabled boolean? 9.0.0.0",
+                "guestArchitecture string? 9.1.0.0",
             ]),
         .init(
             "VirtualMachineFileInfo", base: "DynamicData",
@@ -286,7 +295,8 @@ extension VimTable {
                 "snapshotInBackground boolean?", "quiescedForkParent boolean?",
                 "instantCloneFrozen boolean?", "cryptoState string?",
                 "suspendedToMemory boolean? 7.0.2.0", "opNotificationTimeout long? 8.0.0.1",
-                "iommuActive boolean? 8.0.1.0",
+                "iommuActive boolean? 8.0.1.0", "consolidateWorkTotal long? 9.1.0.0",
+                "consolidateWorkDone long? 9.1.0.0", "diskChainBroken boolean? 9.1.0.0",
             ]),
         .init(
             "VirtualMachineQuestionInfo", base: "DynamicData",
@@ -297,12 +307,13 @@ extension VimTable {
                 "toolsStatus VirtualMachineToolsStatus?", "toolsVersionStatus string?",
                 "toolsVersionStatus2 string?", "toolsRunningStatus string?", "toolsVersion string?",
                 "toolsInstallType string?", "guestId string?", "guestFamily string?",
-                "guestFullName string?", "guestDetailedData string? 8.0.2.0", "hostName string?",
-                "ipAddress string?", "net GuestNicInfo*", "ipStack GuestStackInfo*",
-                "disk GuestDiskInfo*", "screen GuestScreenInfo?", "guestState string",
-                "appHeartbeatStatus string?", "guestKernelCrashed boolean?", "appState string?",
-                "guestOperationsReady boolean?", "interactiveGuestOperationsReady boolean?",
-                "guestStateChangeSupported boolean?",
+                "guestFullName string?",
+                "guestRebootStatus VirtualMachineGuestRebootStatus? 9.1.0.0",
+                "guestDetailedData string? 8.0.2.0", "hostName string?", "ipAddress string?",
+                "net GuestNicInfo*", "ipStack GuestStackInfo*", "disk GuestDiskInfo*",
+                "screen GuestScreenInfo?", "guestState string", "appHeartbeatStatus string?",
+                "guestKernelCrashed boolean?", "appState string?", "guestOperationsReady boolean?",
+                "interactiveGuestOperationsReady boolean?", "guestStateChangeSupported boolean?",
                 "generationInfo GuestInfoNamespaceGenerationInfo*", "hwVersion string? 6.9.1",
                 "customizationInfo GuestInfoCustomizationInfo? 7.0.2.0",
             ]),
@@ -339,6 +350,7 @@ extension VimTable {
                 "cryptoKeyId CryptoKeyId?", "statelessNvdsMigrationReady string? 7.0.2.0",
                 "partialMaintenanceMode HostPartialMaintenanceModeRuntimeInfo* 8.0.3.0",
                 "stateEncryption HostRuntimeInfoStateEncryptionInfo? 7.0.3.0",
+                "podVMInfo PodVMInfo? 9.1.0.0",
             ]),
         .init(
             "HostHardwareInfo", base: "DynamicData",
@@ -350,12 +362,12 @@ extension VimTable {
                 "biosInfo HostBIOSInfo?", "reliableMemoryInfo HostReliableMemoryInfo?",
                 "persistentMemoryInfo HostPersistentMemoryInfo?", "sgxInfo HostSgxInfo? 7.0.0.0",
                 "sevInfo HostSevInfo? 7.0.1.0", "memoryTieringType string? 7.0.3.0",
-                "memoryTierInfo HostMemoryTierInfo* 7.0.3.0",
+                "memoryTierInfo HostMemoryTierInfo* 7.0.3.0", "tdxInfo HostTdxInfo? 9.0.0.0",
             ]),
         .init(
             "HostSystemInfo", base: "DynamicData",
             [
-                "vendor string", "model string", "uuid string",
+                "vendor string", "model string", "family string? 9.0.0.0", "uuid string",
                 "otherIdentifyingInfo HostSystemIdentificationInfo*", "serialNumber string?",
                 "qualifiedName HostQualifiedName* 7.0.3.0",
                 "vvolHostNQN HostQualifiedName? 8.0.0.0", "vvolHostId string? 8.0.0.0",
@@ -367,8 +379,9 @@ extension VimTable {
                 "host &HostSystem?", "hardware HostHardwareSummary?", "runtime HostRuntimeInfo?",
                 "config HostConfigSummary", "quickStats HostListSummaryQuickStats",
                 "overallStatus ManagedEntityStatus", "rebootRequired boolean",
-                "customValue CustomFieldValue*", "managementServerIp string?",
-                "maxEVCModeKey string?", "currentEVCModeKey string?",
+                "rebootRequiredReason LocalizableMessage* 9.1.0.0",
+                "maintenanceModeRequired boolean? 9.1.0.0", "customValue CustomFieldValue*",
+                "managementServerIp string?", "maxEVCModeKey string?", "currentEVCModeKey string?",
                 "currentEVCGraphicsModeKey string? 7.0.1.0",
                 "gateway HostListSummaryGatewaySummary?", "tpmAttestation HostTpmAttestationInfo?",
                 "trustAuthorityAttestationInfos HostTrustAuthorityAttestationInfo* 7.0.1.0",
@@ -396,7 +409,8 @@ extension VimTable {
                 "systemResources HostSystemResourceInfo?", "dateTimeInfo HostDateTimeInfo?",
                 "flags HostFlagInfo?", "adminDisabled boolean?", "lockdownMode HostLockdownMode?",
                 "ipmi HostIpmiInfo?", "sslThumbprintInfo HostSslThumbprintInfo?",
-                "sslThumbprintData HostSslThumbprintInfo*", "certificate byte*",
+                "sslThumbprintData HostSslThumbprintInfo*",
+                "authenticationData HostAuthenticationInfo* 9.0.0.0", "certificate byte*",
                 "pciPassthruInfo HostPciPassthruInfo*",
                 "authenticationManagerInfo HostAuthenticationManagerInfo?",
                 "featureVersion HostFeatureVersionInfo*",
@@ -555,7 +569,10 @@ extension VimTable {
             ]),
         .init(
             "Folder", base: "ManagedEntity",
-            ["childType string*", "childEntity &ManagedEntity*", "namespace string? 7.0.0.0"]),
+            [
+                "childType string*", "childEntity &ManagedEntity*", "namespace string? 7.0.0.0",
+                "externallyManagedFolderInfo FolderExternallyManagedFolderInfo? 9.0.0.0",
+            ]),
         .init(
             "Datacenter", base: "ManagedEntity",
             [
@@ -570,7 +587,7 @@ extension VimTable {
                 "network &Network*", "summary ComputeResourceSummary",
                 "environmentBrowser &EnvironmentBrowser?",
                 "configurationEx ComputeResourceConfigInfo", "lifecycleManaged boolean? 6.9.1",
-                "configManagerEnabled boolean? 8.0.0.0",
+                "configManagerEnabled boolean? 8.0.0.0", "networkBootMode string? 9.0.0.0",
             ]),
         .init(
             "ClusterComputeResource", base: "ComputeResource",
