@@ -106,7 +106,7 @@ let package = Package(
         tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
         tests("ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
-        tests("TemplatesTests", ["Templates", "PowerLab"]),
+        tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
         tests("NUTTests", ["NUT", "PowerModel", "PowerRun"] + nio),
         tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),
         tests("PowerLabTests", ["PowerLab", "PowerModel", "PowerRun", "Templates"]),
