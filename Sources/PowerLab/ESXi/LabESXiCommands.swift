@@ -1,0 +1,203 @@
+/// The commands of a simulated host: from words to what is printed.
+struct LabESXiCommands: Sendable {
+    let host: String
+    let backend: any LabHostBackend
+    let options: LabHostOptions
+
+    typealias Reply = LabHostMeeting.Reply
+
+    /// How long power.on blocks on a question that nobody answers: longer than any caller waits.
+    static let questionLimit = Duration.seconds(600)
+
+    /// Runs one command. `poweroff` and what ends the host is the host's own business.
+    func run(_ words: [String]) async -> Reply {
+        let arguments = Array(words.dropFirst())
+        switch words.first {
+        case "vim-cmd": return await vimCmd(arguments)
+        case "esxcli": return await esxcli(arguments)
+        case "secureBoot.py":
+            return arguments == ["-s"]
+                ? Reply(output: options.secureBoot ? "Enabled\n" : "Disabled\n")
+                : Reply(errors: "usage: secureBoot.py [-h] [-s] [-c]\n", status: 2)
+        default:
+            return Reply(errors: "sh: \(words.first ?? ""): not found\n", status: 127)
+        }
+    }
+
+    // MARK: - vim-cmd
+
+    private func vimCmd(_ words: [String]) async -> Reply {
+        guard await backend.hostdReady(host) else {
+            return Reply(errors: "Failed to login: Connection reset by peer\n", status: 1)
+        }
+        switch words.first {
+        case "vmsvc/getallvms" where words.count == 1:
+            let guests = await backend.guests(on: host)
+            return Reply(
+                output: LabESXiOutput.allGuests(guests),
+                errors: LabESXiOutput.invalidGuests(guests))
+        case "hostsvc/runtimeinfo" where words.count == 1:
+            let maintenance = await backend.inMaintenance(host)
+            return Reply(output: LabESXiOutput.runtimeInformation(inMaintenance: maintenance))
+        case "hostsvc/maintenance_mode_enter": return await changeMaintenance(true)
+        case "hostsvc/maintenance_mode_exit": return await changeMaintenance(false)
+        case .some(let verb) where verb.hasPrefix("vmsvc/") && words.count >= 2:
+            return await guestVerb(String(verb.dropFirst("vmsvc/".count)), words[1])
+        default:
+            return Reply(output: "Invalid command '\(words.first ?? "")'.\n", status: 1)
+        }
+    }
+
+    private func guestVerb(_ verb: String, _ vmid: String) async -> Reply {
+        let found = await backend.guests(on: host).first { String($0.vmid) == vmid }
+        guard let guest = found, !guest.invalid else {
+            return Reply(output: LabESXiOutput.notFound(vmid), status: options.failureStatus)
+        }
+        switch verb {
+        case "power.getstate": return Reply(output: LabESXiOutput.powerState(guest.power))
+        case "power.shutdown": return await power(.shutdown, guest)
+        case "power.off": return await power(.off, guest)
+        case "power.on": return await power(.on, guest)
+        case "get.guest": return Reply(output: LabESXiOutput.guestInformation(guest))
+        case "get.summary": return Reply(output: LabESXiOutput.summary(guest))
+        case "message": return Reply(output: "No message.\n")
+        default: return Reply(output: "Invalid command 'vmsvc/\(verb)'.\n", status: 1)
+        }
+    }
+
+    private func power(_ verb: LabPowerVerb, _ guest: LabHostGuest) async -> Reply {
+        if verb == .on, await backend.inMaintenance(host) {
+            let reason = "The operation is not allowed in the current state of the host."
+            return failure(verb, .failed(reason))
+        }
+        let answer = await backend.power(verb, vmid: guest.vmid, on: host)
+        switch answer {
+        case .done:
+            let words = [LabPowerVerb.on: "Powering on VM:\n", .off: "Powering off VM:\n"]
+            return Reply(output: words[verb] ?? "")
+        case .notFound:
+            return Reply(
+                output: LabESXiOutput.notFound(String(guest.vmid)), status: options.failureStatus)
+        case .question:
+            // Cancelled when the host goes down: nobody is left to read the reply.
+            try? await Task.sleep(for: Self.questionLimit)
+            return failure(verb, answer)
+        case .wrongState, .toolsUnavailable, .failed: return failure(verb, answer)
+        }
+    }
+
+    private func failure(_ verb: LabPowerVerb, _ answer: LabPowerAnswer) -> Reply {
+        Reply(
+            output: LabESXiOutput.powerFailure(verb, answer, as: options.failureText),
+            status: options.failureStatus)
+    }
+
+    /// vim-cmd names a task and returns; the lab takes its time only for entering.
+    private func changeMaintenance(_ on: Bool) async -> Reply {
+        let verb = on ? "enterMaintenanceMode" : "exitMaintenanceMode"
+        let task = Reply(output: "'vim.Task:haTask-ha-host-vim.HostSystem.\(verb)-2826'\n")
+        if on {
+            let (backend, host) = (backend, host)
+            Task { await backend.setMaintenance(host, on: true, limitSeconds: 0) }
+        } else {
+            _ = await backend.setMaintenance(host, on: false, limitSeconds: 0)
+        }
+        return task
+    }
+
+    // MARK: - esxcli
+
+    private func esxcli(_ words: [String]) async -> Reply {
+        guard await backend.hostdReady(host) else {
+            return Reply(output: "Connect to localhost failed: Connection failure\n", status: 1)
+        }
+        switch words.prefix(3).joined(separator: " ") {
+        case "system version get":
+            return Reply(
+                output: "   Product: VMware ESXi\n   Version: \(options.version)\n"
+                    + "   Build: \(options.build)\n   Update: 2\n   Patch: 0\n")
+        case "system hostname get":
+            return Reply(
+                output: "   Domain Name: \n   Fully Qualified Domain Name: \(host)\n"
+                    + "   Host Name: \(host)\n")
+        case "system maintenanceMode get":
+            return Reply(output: await backend.inMaintenance(host) ? "Enabled\n" : "Disabled\n")
+        case "system maintenanceMode set":
+            return await setMaintenance(Array(words.dropFirst(3)))
+        case "storage filesystem list":
+            return Reply(output: LabESXiOutput.fileSystems(await backend.datastores(on: host)))
+        default: return await longerEsxcli(words)
+        }
+    }
+
+    private func longerEsxcli(_ words: [String]) async -> Reply {
+        switch words.joined(separator: " ") {
+        case "storage core adapter rescan --all":
+            await backend.rescanStorage(host)
+            return Reply()
+        case "system settings encryption get":
+            return Reply(
+                output: "   Mode: NONE\n   Require Executables Only From Installed VIBs: false\n"
+                    + "   Require Secure Boot: false\n")
+        case "system settings advanced list -o /User/execInstalledOnly":
+            return Reply(
+                output: "   Path: /User/execInstalledOnly\n   Type: integer\n   Int Value: 1\n"
+                    + "   Default Int Value: 1\n   Min Value: 0\n   Max Value: 1\n")
+        default:
+            return Reply(
+                output:
+                    "Error: Unknown command or namespace \(words.joined(separator: " "))\n\n",
+                status: 1)
+        }
+    }
+
+    private func setMaintenance(_ words: [String]) async -> Reply {
+        let flags = Self.flags(words)
+        guard let wanted = flags["-e"] ?? flags["--enable"], ["true", "false"].contains(wanted)
+        else { return Reply(output: "Error: Missing required parameter -e|--enable\n", status: 1) }
+        let on = wanted == "true"
+        guard await backend.inMaintenance(host) != on else {
+            let state = on ? "enabled" : "disabled"
+            return Reply(output: "Maintenance mode is already \(state).\n", status: 1)
+        }
+        let limit = (flags["-t"] ?? flags["--timeout"]).flatMap { Int($0) } ?? 0
+        guard await backend.setMaintenance(host, on: on, limitSeconds: limit) else {
+            return Reply(output: "Error: The operation timed out.\n", status: 1)
+        }
+        return Reply()
+    }
+
+    /// Whether `esxcli system shutdown poweroff` is allowed now; nil when it is.
+    func refusalOfShutdown(_ words: [String]) async -> Reply? {
+        guard await backend.hostdReady(host) else {
+            return Reply(output: "Connect to localhost failed: Connection failure\n", status: 1)
+        }
+        let flags = Self.flags(words)
+        guard let reason = flags["-r"] ?? flags["--reason"], !reason.isEmpty else {
+            return Reply(output: "Error: Missing required parameter -r|--reason\n", status: 1)
+        }
+        if let delay = flags["-d"] ?? flags["--delay"], (Int(delay) ?? 0) < 10 {
+            return Reply(output: "Error: Invalid delay: at least 10 seconds\n", status: 1)
+        }
+        guard await backend.inMaintenance(host) else {
+            return Reply(
+                output: "System is not in maintenance mode. Cannot shut down or reboot.\n",
+                status: 1)
+        }
+        return nil
+    }
+
+    /// `-e true --timeout=60` as a table.
+    private static func flags(_ words: [String]) -> [String: String] {
+        var flags: [String: String] = [:]
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word.hasPrefix("--"), let equals = word.firstIndex(of: "=") {
+                flags[String(word[..<equals])] = String(word[word.index(after: equals)...])
+            } else if word.hasPrefix("-") {
+                flags[word] = rest.popFirst() ?? ""
+            }
+        }
+        return flags
+    }
+}

@@ -1,0 +1,356 @@
+import Dispatch
+import FoundationEssentials
+import Glibc
+
+/// One simulated ESXi host on real parts: OpenSSH's sshd with the algorithms of ESXi 8.0.2, and
+/// BusyBox ash in a fence of bubblewrap with the commands of facts/esxi.md.
+///
+/// All processes of a host live in one pid namespace: cutting its power ends the lot. The login
+/// is `root` with `userKeyPath`, whoever runs the lab; the machine's own accounts, PAM and /etc
+/// are neither read nor touched. Keyboard-interactive logins are not served (they need PAM).
+public actor LabESXiHost {
+    /// The host's name.
+    public nonisolated let name: String
+    /// Where everything of it lies; removing it removes the host.
+    public nonisolated let directory: String
+    /// The name to log in with.
+    public nonisolated let user = "root"
+    /// The address to log in at.
+    public nonisolated let address = "127.0.0.1"
+    /// The port of its sshd: the same after every boot; 0 before `prepare()`.
+    public private(set) var port: UInt16 = 0
+    /// The fingerprint of its ECDSA host key, as ssh-keygen prints it: `SHA256:...`.
+    public private(set) var hostKeyFingerprint = ""
+    /// The fingerprint of its RSA host key.
+    public private(set) var rsaHostKeyFingerprint = ""
+    /// Whether it is on.
+    public private(set) var isOn = false
+
+    /// How long sshd has after a boot until it answers: it needs a few milliseconds.
+    public static let bootLimit = Duration.seconds(20)
+    /// How long an orderly power-off may take to save the host's files.
+    public static let backupLimit = Duration.seconds(20)
+    /// Between the answer to `poweroff` and the end of all processes: the session's end must
+    /// still reach the client.
+    public static let powerOffDelay = Duration.milliseconds(300)
+    /// The block that vpower keeps in local.sh begins with this line.
+    public static let bootScriptMarker = "# >>> vpower boot script"
+
+    private let rootfs: LabRootfs
+    private let backend: any LabHostBackend
+    private let options: LabHostOptions
+    private let commands: LabESXiCommands
+    private var isPrepared = false
+    private var machine: LabProcess?
+    private var meeting: LabHostMeeting?
+    private var tasks: [Task<Void, Never>] = []
+
+    /// A host that is off.
+    ///
+    /// - Parameters:
+    ///   - name: its name, as the backend knows it.
+    ///   - directory: an absolute path; made if it is not there, kept between boots.
+    ///   - backend: the site behind it.
+    ///   - options: what kind of host it is.
+    public init(
+        name: String, directory: String, backend: any LabHostBackend,
+        options: LabHostOptions = LabHostOptions()
+    ) {
+        self.name = name
+        self.directory = directory
+        self.backend = backend
+        self.options = options
+        rootfs = LabRootfs(directory: directory, hostName: name)
+        commands = LabESXiCommands(host: name, backend: backend, options: options)
+    }
+
+    /// The private key (ECDSA P-256, PEM, no passphrase) that may log in.
+    public nonisolated var userKeyPath: String { directory + "/ssh/user_ecdsa" }
+
+    /// Its files as seen from outside, e.g. `/etc/rc.local.d/local.sh`; nil when there is none.
+    /// Never follows a link that was laid inside.
+    public nonisolated func fileContents(_ path: String) -> String? {
+        LabRootfs.regularFile(rootfs.root + path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    // MARK: - Power
+
+    /// Makes keys and the configuration, once; the host stays off.
+    public func prepare() async throws(LabProcessError) {
+        guard !isPrepared else { return }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: directory + "/ssh", withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            let busybox = try LabProcess.find("busybox")
+            try rootfs.writeEnter(
+                bubblewrap: LabProcess.find("bwrap"), busybox: busybox,
+                libraries: await LabRootfs.libraries(of: busybox))
+            try await makeKeys()
+            if port == 0 { port = try Self.freePort() }
+            try writeConfiguration()
+        } catch let error as LabProcessError {
+            throw error
+        } catch {
+            throw LabProcessError(program: name, detail: "\(error)")
+        }
+        isPrepared = true
+    }
+
+    /// Boots: what auto-backup.sh has not saved is gone. Returns when sshd answers and local.sh
+    /// has been started; nothing happens when the host is on.
+    public func start() async throws(LabProcessError) {
+        try await prepare()
+        guard machine == nil else { return }
+        do {
+            let keys = [try publicKey()] + options.authorizedKeys
+            try rootfs.build(authorizedKeys: keys.joined(separator: "\n") + "\n")
+        } catch {
+            throw LabProcessError(program: name, detail: "\(error)")
+        }
+        meeting = try LabHostMeeting(directory: rootfs.meeting) { [weak self] request in
+            Task { await self?.take(request) }
+        }
+        let machine = try LabProcess(LabProcess.find("bwrap"), try machineArguments())
+        self.machine = machine
+        isOn = true
+        do {
+            try await waitForSSH(machine)
+        } catch {
+            await powerOff(orderly: false)
+            throw error
+        }
+    }
+
+    /// Ends the host and every process in it.
+    ///
+    /// - Parameter orderly: as by a shutdown, which saves the host's files; false is a power cut.
+    public func powerOff(orderly: Bool) async {
+        guard let machine, isOn else { return }
+        isOn = false
+        if orderly {
+            _ = try? await LabProcess.run(
+                rootfs.enterPath, ["/sbin/backup.sh", "1"], within: Self.backupLimit)
+        }
+        // The namespace's first process: when it is killed the kernel kills all others, and
+        // bubblewrap outside ends after them.
+        if let first = Self.namespaceInit(machine.output) { _ = kill(first, SIGKILL) }
+        if await machine.exit(within: LabProcess.stopLimit) == nil { await machine.stop() }
+        self.machine = nil
+        meeting?.stop()
+        meeting = nil
+        for task in tasks { task.cancel() }
+        tasks = []
+    }
+
+    // MARK: - Commands
+
+    private func take(_ request: LabHostMeeting.Request) {
+        guard let meeting else { return }
+        tasks.removeAll { $0.isCancelled }
+        tasks.append(Task { await self.serve(request, meeting) })
+    }
+
+    private func serve(_ request: LabHostMeeting.Request, _ meeting: LabHostMeeting) async {
+        let words = request.words
+        if words[0] == "lab-backup-saved" {
+            let saved = LabRootfs.regularFile(
+                rootfs.bootbank + "/state/etc/rc.local.d/local.sh")
+            let text = String(decoding: saved ?? [], as: UTF8.self)
+            let installed = text.split(separator: "\n").contains(Self.bootScriptMarker[...])
+            await backend.bootScriptChanged(name, installed: installed)
+            meeting.answer(request, LabHostMeeting.Reply())
+            return
+        }
+        if ["poweroff", "halt", "reboot"].contains(words[0]) {
+            meeting.answer(request, LabHostMeeting.Reply())
+            await endByCommand()
+        } else if words.starts(with: ["esxcli", "system", "shutdown", "poweroff"]) {
+            if let refusal = await commands.refusalOfShutdown(Array(words.dropFirst(4))) {
+                meeting.answer(request, refusal)
+            } else {
+                meeting.answer(request, LabHostMeeting.Reply())
+                await endByCommand()
+            }
+        } else {
+            meeting.answer(request, await commands.run(words))
+        }
+    }
+
+    /// The site hears of it first; then the files are saved and the processes end. A reboot is a
+    /// power-off here: the site decides when a host comes back.
+    private func endByCommand() async {
+        try? await Task.sleep(for: Self.powerOffDelay)
+        await backend.powerOffHost(name)
+        await powerOff(orderly: true)
+    }
+
+    // MARK: - Parts
+
+    private func publicKey() throws -> String {
+        let line = try String(contentsOf: URL(filePath: userKeyPath + ".pub"), encoding: .utf8)
+        return String(line.prefix { $0 != "\n" })
+    }
+
+    private func makeKeys() async throws(LabProcessError) {
+        let keygen = try LabProcess.find("ssh-keygen")
+        let keys = [
+            ("host_ecdsa", ["-t", "ecdsa", "-b", "256"]), ("host_rsa", ["-t", "rsa", "-b", "3072"]),
+            ("user_ecdsa", ["-t", "ecdsa", "-b", "256", "-m", "PEM"]),
+        ]
+        var prints: [String: String] = [:]
+        for (file, kind) in keys {
+            let path = "\(directory)/ssh/\(file)"
+            if access(path, F_OK) != 0 {
+                let made = try await LabProcess.run(
+                    keygen, ["-q"] + kind + ["-N", "", "-C", name, "-f", path])
+                guard made.status == 0 else {
+                    throw LabProcessError(program: keygen, detail: made.errors)
+                }
+            }
+            let shown = try await LabProcess.run(keygen, ["-l", "-E", "sha256", "-f", path])
+            let words = shown.output.split(separator: " ")
+            guard shown.status == 0, words.count > 1 else {
+                throw LabProcessError(program: keygen, detail: shown.errors)
+            }
+            prints[file] = String(words[1])
+        }
+        hostKeyFingerprint = prints["host_ecdsa"] ?? ""
+        rsaHostKeyFingerprint = prints["host_rsa"] ?? ""
+    }
+
+    /// A port that is free now and is not among those the kernel gives to connections, so that
+    /// it is still free after a boot.
+    private static func freePort() throws(LabProcessError) -> UInt16 {
+        for _ in 0..<200 {
+            let port = UInt16.random(in: 12_000..<32_000)
+            if withSocket(port, { Glibc.bind($0, $1, $2) }) == 0 { return port }
+        }
+        throw LabProcessError(program: "sshd", detail: "no free port between 12000 and 32000")
+    }
+
+    private static func withSocket(
+        _ port: UInt16, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
+        let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard handle >= 0 else { return -1 }
+        defer { close(handle) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body(handle, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+
+    private func waitForSSH(_ machine: LabProcess) async throws(LabProcessError) {
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: Self.bootLimit)
+        while clock.now < deadline, machine.isRunning {
+            if Self.withSocket(port, { connect($0, $1, $2) }) == 0 { return }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        let log = LabRootfs.regularFile(directory + "/sshd.log") ?? []
+        throw LabProcessError(
+            program: "sshd of \(name)",
+            detail: "does not answer: \(String(decoding: log, as: UTF8.self)) \(machine.errors)")
+    }
+
+    /// The algorithms and limits are those of a recorded 8.0.2 (facts/esxi.md section 5). What
+    /// differs: no PAM, keys only, one command.
+    private func writeConfiguration() throws {
+        let config = """
+            ListenAddress \(address):\(port)
+            HostKey "\(directory)/ssh/host_ecdsa"
+            HostKey "\(directory)/ssh/host_rsa"
+            KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
+            diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
+            diffie-hellman-group18-sha512,diffie-hellman-group14-sha256
+            Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr
+            MACs hmac-sha2-256,hmac-sha2-512
+            HostKeyAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,\
+            rsa-sha2-256,rsa-sha2-512
+            PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,\
+            ecdsa-sha2-nistp521,rsa-sha2-256,rsa-sha2-512
+            AuthorizedKeysFile "\(rootfs.root)/etc/ssh/keys-%u/authorized_keys"
+            ForceCommand \(LabRootfs.quoted(rootfs.enterPath))
+            PermitRootLogin yes
+            PubkeyAuthentication yes
+            PasswordAuthentication no
+            KbdInteractiveAuthentication no
+            HostbasedAuthentication no
+            UsePAM no
+            StrictModes no
+            AllowTcpForwarding no
+            AllowStreamLocalForwarding no
+            AllowAgentForwarding no
+            X11Forwarding no
+            PermitTunnel no
+            GatewayPorts no
+            PermitUserEnvironment no
+            PermitUserRC no
+            PrintMotd no
+            PrintLastLog no
+            Compression no
+            MaxStartups 10:30:100
+            ClientAliveInterval 200
+            ClientAliveCountMax 3
+            RekeyLimit 1G 1H
+            PidFile none
+
+            """
+        try Data(config.utf8).write(to: URL(filePath: directory + "/sshd_config"))
+        let passwd = """
+            root:x:\(getuid()):\(getgid()):lab:\(directory):/bin/sh
+            sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin
+            nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin
+
+            """
+        try Data(passwd.utf8).write(to: URL(filePath: directory + "/passwd"))
+        try Data("root:*:19000:0:99999:7:::\n".utf8)
+            .write(to: URL(filePath: directory + "/shadow"))
+        try Data("passwd: files\ngroup: files\nshadow: files\nhosts: files\n".utf8)
+            .write(to: URL(filePath: directory + "/nsswitch.conf"))
+        let boot = """
+            #!/bin/sh
+            # The simulated machine: sshd, then local.sh as at a boot. Ends when its namespace does.
+            exec </dev/null >>"$1/boot.log" 2>&1
+            "$2" -D -e -f "$1/sshd_config" 2>"$1/sshd.log" &
+            # By sh and not by its first line: only ESXi's own sh knows `++group=`.
+            [ "$3" = secure ] || "$1/enter" /bin/sh /etc/rc.local.d/local.sh
+            while :; do wait; sleep 3600; done
+
+            """
+        try Data(boot.utf8).write(to: URL(filePath: directory + "/boot"))
+    }
+
+    /// The machine around sshd and the fences: the real one read-only, with accounts of the
+    /// lab's own, in a pid namespace. sshd needs a name for its user and a /run/sshd; both are
+    /// there only inside.
+    private func machineArguments() throws(LabProcessError) -> [String] {
+        var arguments = [
+            "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "--proc", "/proc",
+            "--tmpfs", "/run", "--dir", "/run/sshd", "--bind", directory, directory,
+        ]
+        for file in ["passwd", "nsswitch.conf"] {
+            arguments += ["--ro-bind", "\(directory)/\(file)", "/etc/\(file)"]
+        }
+        if getuid() == 0 {
+            arguments += ["--ro-bind", "\(directory)/shadow", "/etc/shadow"]
+        }
+        return arguments + [
+            "--die-with-parent", "--json-status-fd", "1", "--", "/bin/sh", "\(directory)/boot",
+            directory, try LabProcess.find("sshd"), options.secureBoot ? "secure" : "plain",
+        ]
+    }
+
+    /// The pid that bubblewrap names as `{ "child-pid": 42, ...}` on its status descriptor.
+    private static func namespaceInit(_ status: String) -> pid_t? {
+        guard let key = status.firstRange(of: "\"child-pid\":") else { return nil }
+        let digits = status[key.upperBound...].drop { $0 == " " }.prefix { $0.isNumber }
+        return pid_t(String(digits)).flatMap { $0 > 1 ? $0 : nil }
+    }
+}

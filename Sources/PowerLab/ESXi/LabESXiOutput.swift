@@ -1,0 +1,243 @@
+/// What a simulated host prints: pure functions, checked against recorded outputs.
+enum LabESXiOutput {
+    // MARK: - Tables
+
+    /// `vim-cmd vmsvc/getallvms`: facts/esxi.md 1.1. Rows go by the id as text; annotations are
+    /// printed as they are, line breaks too, and count whole for the width.
+    static func allGuests(_ guests: [LabHostGuest]) -> String {
+        let header = ["Vmid", "Name", "File", "Guest OS", "Version", "Annotation"]
+        let rows = guests.filter { !$0.invalid }
+            .map {
+                [
+                    String($0.vmid), $0.name, $0.vmxPath, $0.guestOS, $0.hardwareVersion,
+                    $0.annotation,
+                ]
+            }
+            .sorted { $0[0].utf8.lexicographicallyPrecedes($1[0].utf8) }
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].unicodeScalars.count }.max() ?? 0
+        }
+        var lines = [
+            header.indices.map { column in
+                let spare = widths[column] - header[column].count
+                let left = column == 0 ? 0 : spare / 2
+                return blanks(left) + header[column] + blanks(spare - left)
+            }.joined(separator: "   ")
+        ]
+        // The last header is not padded on its right (captures of 5.5 to 9.0).
+        lines[0] = String(lines[0].trimmingEnd())
+        lines += rows.map { row in
+            row.indices.map { pad(row[$0], to: widths[$0]) }.joined(separator: "   ")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// `Skipping invalid VM`: one line each, on standard error.
+    static func invalidGuests(_ guests: [LabHostGuest]) -> String {
+        guests.filter(\.invalid).map { "Skipping invalid VM '\($0.vmid)'\n" }.joined()
+    }
+
+    /// A table of esxcli: two blanks between columns, a line of dashes, numbers and truth values
+    /// to the right.
+    static func table(_ header: [String], rightAligned: Set<Int>, _ rows: [[String]]) -> String {
+        let widths = header.indices.map { column in
+            ([header] + rows).map { $0[column].unicodeScalars.count }.max() ?? 0
+        }
+        func line(_ row: [String]) -> String {
+            row.indices.map { column in
+                rightAligned.contains(column)
+                    ? blanks(widths[column] - row[column].unicodeScalars.count) + row[column]
+                    : pad(row[column], to: widths[column])
+            }.joined(separator: "  ")
+        }
+        let dashes = widths.map { String(repeating: "-", count: $0) }.joined(separator: "  ")
+        return ([String(line(header).trimmingEnd()), dashes] + rows.map(line))
+            .joined(separator: "\n") + "\n"
+    }
+
+    /// `esxcli storage filesystem list`. A volume that is not mounted has no mount point.
+    static func fileSystems(_ datastores: [LabHostDatastore]) -> String {
+        table(
+            ["Mount Point", "Volume Name", "UUID", "Mounted", "Type", "Size", "Free"],
+            rightAligned: [3, 5, 6],
+            datastores.map {
+                [
+                    $0.mounted ? "/vmfs/volumes/\($0.uuid)" : "", $0.name, $0.uuid,
+                    String($0.mounted), $0.type, "999922073600", "591568830464",
+                ]
+            })
+    }
+
+    // MARK: - Dumps
+
+    /// `vim-cmd vmsvc/power.getstate`.
+    static func powerState(_ power: LabGuestPower) -> String {
+        let words =
+            switch power {
+            case .on: "Powered on"
+            case .off: "Powered off"
+            case .suspended: "Suspended"
+            }
+        return "Retrieved runtime info\n\(words)\n"
+    }
+
+    /// `vim-cmd vmsvc/get.guest`, the properties that matter.
+    static func guestInformation(_ guest: LabHostGuest) -> String {
+        let running = guest.toolsRunning && guest.power == .on
+        return """
+            Guest information:
+
+            (vim.vm.GuestInfo) {
+               toolsStatus = "\(running ? "toolsOk" : "toolsNotRunning")", 
+               toolsRunningStatus = "\(running ? "guestToolsRunning" : "guestToolsNotRunning")", 
+               ipAddress = <unset>, 
+               guestState = "\(guest.power == .on ? "running" : "notRunning")"
+            }
+
+            """
+    }
+
+    /// `vim-cmd vmsvc/get.summary`. Strings are printed as they are, without escapes.
+    static func summary(_ guest: LabHostGuest) -> String {
+        """
+        Listsummary:
+
+        (vim.vm.Summary) {
+           vm = 'vim.VirtualMachine:\(guest.vmid)', 
+           runtime = (vim.vm.RuntimeInfo) {
+              powerState = "\(apiState(guest.power))", 
+              question = (vim.vm.QuestionInfo) null
+           }, 
+           guest = (vim.vm.Summary.GuestSummary) {
+              toolsRunningStatus = "\(guest.toolsRunning && guest.power == .on
+                  ? "guestToolsRunning" : "guestToolsNotRunning")"
+           }, 
+           config = (vim.vm.Summary.ConfigSummary) {
+              name = "\(guest.name)", 
+              template = false, 
+              vmPathName = "\(guest.vmxPath)", 
+              guestId = "\(guest.guestOS)", 
+              annotation = "\(guest.annotation)"
+           }, 
+           overallStatus = "green"
+        }
+
+        """
+    }
+
+    /// `vim-cmd hostsvc/runtimeinfo`.
+    static func runtimeInformation(inMaintenance: Bool) -> String {
+        """
+        (vim.host.RuntimeInfo) {
+           connectionState = "connected", 
+           powerState = "poweredOn", 
+           standbyMode = "none", 
+           inMaintenanceMode = \(inMaintenance), 
+           inQuarantineMode = <unset>, 
+           healthSystemRuntime = (vim.host.HealthStatusSystem.Runtime) null
+        }
+
+        """
+    }
+
+    /// `vim-cmd vmsvc/message` while a question is pending.
+    static let question = """
+        Virtual machine message 0:
+        msg.uuid.altered:This virtual machine may have been moved or copied.
+
+        In order to configure certain management and networking features VMware ESX needs to know which.
+
+        Did you move this virtual machine, or did you copy it?
+        If you don't know, answer "I copied it".
+        0. Cancel (Cancel)
+        1. I _moved it (I _moved it)
+        2. I _copied it (I _copied it) [default]
+
+        """
+
+    /// The fault for an id that is not on this host.
+    static func notFound(_ vmid: String) -> String {
+        """
+        (vim.fault.NotFound) {
+           faultCause = (vmodl.MethodFault) null,
+           faultMessage = <unset>
+           msg = "Unable to find a VM corresponding to "\(vmid)""
+        }
+
+        """
+    }
+
+    /// A failed power verb in the words of a generation.
+    static func powerFailure(
+        _ verb: LabPowerVerb, _ answer: LabPowerAnswer, as text: LabHostOptions.FailureText
+    ) -> String {
+        let dump = faultDump(verb, answer, as: text)
+        // A shutdown prints nothing of its own: only the dump (facts/esxi.md 1.3).
+        guard verb != .shutdown else { return dump }
+        let began = verb == .on ? "Powering on VM:\n" : "Powering off VM:\n"
+        let failed = verb == .on ? "Power on failed" : "Power off failed"
+        return switch text {
+        case .dump: began + dump
+        case .bare: began + failed + "\n"
+        case .sameLine: began + failed + ": " + dump
+        }
+    }
+
+    private static func faultDump(
+        _ verb: LabPowerVerb, _ answer: LabPowerAnswer, as text: LabHostOptions.FailureText
+    ) -> String {
+        let message: String
+        let type: String
+        var properties: [String] = []
+        switch answer {
+        case .wrongState(let existing):
+            type = "InvalidPowerState"
+            properties = [
+                "requestedState = \"\(verb == .on ? "poweredOn" : "poweredOff")\"",
+                "existingState = \"\(apiState(existing))\"",
+            ]
+            message =
+                "The attempted operation cannot be performed in the current state "
+                + "(\(existing == .on ? "Powered On" : existing == .off ? "Powered Off" : "Suspended"))."
+        case .toolsUnavailable:
+            type = "ToolsUnavailable"
+            message =
+                "Cannot complete operation because VMware Tools is not running in this virtual "
+                + "machine."
+        case .failed(let reason):
+            type = "GenericVmConfigFault"
+            properties = ["reason = \"\(reason)\""]
+            message = reason
+        case .notFound, .done, .question:
+            type = "GenericVmConfigFault"
+            message = "Failed to start the virtual machine."
+        }
+        let head =
+            text == .dump
+            ? ["dynamicType = <unset>", "faultCause = (vmodl.MethodFault) null"]
+            : ["faultCause = (vmodl.MethodFault) null", "faultMessage = <unset>"]
+        let separator = text == .dump ? "," : ", "
+        let lines = (head + properties).map { "   " + $0 + separator } + ["   msg = \"\(message)\""]
+        return "(vim.fault.\(type)) {\n" + lines.joined(separator: "\n") + "\n}\n"
+    }
+
+    private static func apiState(_ power: LabGuestPower) -> String {
+        switch power {
+        case .on: "poweredOn"
+        case .off: "poweredOff"
+        case .suspended: "suspended"
+        }
+    }
+
+    private static func blanks(_ count: Int) -> String { String(repeating: " ", count: max(count, 0)) }
+
+    private static func pad(_ text: String, to width: Int) -> String {
+        text + blanks(width - text.unicodeScalars.count)
+    }
+}
+
+extension String {
+    fileprivate func trimmingEnd() -> Substring {
+        self[..<(lastIndex { $0 != " " }.map { index(after: $0) } ?? startIndex)]
+    }
+}

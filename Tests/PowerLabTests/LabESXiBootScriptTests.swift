@@ -1,0 +1,243 @@
+import FoundationEssentials
+import PowerLab
+import Templates
+import Testing
+
+/// The boot script of Templates on a simulated host: busybox ash, no applet that ESXi lacks.
+@Suite struct LabESXiBootScriptTests {
+    static let nasty = "$(reboot)'\"; `x` 日本語"
+
+    static let guests = [
+        LabHostGuest(vmid: 2, name: "web", vmxPath: "[ds1] web/web.vmx"),
+        LabHostGuest(vmid: 3, name: "vcsa", vmxPath: "[ds1] vcsa/vcsa.vmx"),
+        LabHostGuest(
+            vmid: 10, name: nasty, vmxPath: "[ds1] \(nasty)/\(nasty).vmx",
+            // A note that pretends to be a row for web, with the id of a guest that was off.
+            annotation: "note\n\n77     web   [ds1] web/web.vmx   ubuntu64Guest   vmx-19   x"),
+        LabHostGuest(vmid: 12, name: "two\nlines", vmxPath: "[ds1] two/two.vmx"),
+        LabHostGuest(vmid: 13, name: "dns", vmxPath: "[ds1] dns/dns.vmx"),
+        LabHostGuest(vmid: 77, name: "was off", vmxPath: "[ds1] off/off.vmx"),
+    ]
+
+    static func guest(_ vmid: Int) -> BootScriptGuest {
+        let guest = guests.first { $0.vmid == vmid }
+        return BootScriptGuest(name: guest?.name ?? "", vmxPath: guest?.vmxPath ?? "")
+    }
+
+    static func values(_ tiers: [[BootScriptGuest]]) -> BootScriptValues {
+        BootScriptValues(
+            host: LabESXiBench.name, runID: "run-1", armedEpochSeconds: 1_000_000_000,
+            expiresEpochSeconds: Int(Int32.max), leaveMaintenance: false, infrastructure: [],
+            vcsa: nil, waitsForVCSA: false, tiers: tiers, startGapSeconds: 0, afterVCSASeconds: 0,
+            hostdLimitSeconds: 30, datastoreLimitSeconds: 30, guestStartLimitSeconds: 5)
+    }
+
+    /// Installs as vpower does, with `auto-backup.sh`.
+    static func install(
+        _ values: BootScriptValues, on bench: LabESXiBench,
+        changing change: (String) -> String = { $0 }
+    ) async throws {
+        let stock = try #require(bench.host.fileContents(BootScript.localShPath))
+        let file = change(BootScript.install(block: try BootScript.block(values), into: stock))
+        let written = try await bench.ssh(
+            "cat > \(BootScript.localShPath) && /sbin/auto-backup.sh", input: file)
+        #expect(written.status == 0, "\(written)")
+    }
+
+    static func report(_ bench: LabESXiBench) throws -> BootScriptReport? {
+        try bench.host.fileContents(BootScript.reportPath).map { try BootScriptReport.parse($0) }
+    }
+
+    static func finished(_ bench: LabESXiBench) async throws -> BootScriptReport {
+        let done = try await LabESXiBench.eventually(within: .seconds(40)) {
+            try report(bench)?.state == .done
+        }
+        let log = bench.host.fileContents(BootScript.logPath) ?? "no log"
+        #expect(done, "\(log)")
+        return try #require(try report(bench))
+    }
+
+    @Test func `after a power cut it starts infrastructure, vCSA and the tiers, and nothing else`()
+        async throws
+    {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            var values = Self.values([[Self.guest(12)], [Self.guest(2), Self.guest(10)]])
+            values.infrastructure = [Self.guest(13)]
+            values.vcsa = Self.guest(3)
+            values.waitsForVCSA = true
+            values.afterVCSASeconds = 1
+            try await Self.install(values, on: bench)
+            #expect(
+                try await LabESXiBench.eventually {
+                    await bench.site.events.map(\.what) == ["boot script saved"]
+                })
+            await bench.host.powerOff(orderly: false)
+            await bench.site.cutPower(LabESXiBench.name)
+            await bench.site.clearEvents()
+            await bench.site.setHostdReady(LabESXiBench.name, false)
+            try await bench.host.start()
+            #expect(
+                try await LabESXiBench.eventually { try Self.report(bench)?.state == .running })
+            await bench.site.setHostdReady(LabESXiBench.name, true)
+            let report = try await Self.finished(bench)
+            #expect(report == BootScriptReport(run: "run-1", state: .done, started: 5, failed: []))
+            #expect(
+                await bench.site.events.map(\.what) == [
+                    "rescan", "on dns", "on vcsa", "on two\nlines", "on web", "on \(Self.nasty)",
+                ])
+            let log = try #require(bench.host.fileContents(BootScript.logPath))
+            #expect(log.contains(" on: two\\012lines\n"), "\(log)")
+            #expect(log.contains(" waiting 1 s for vCenter\n"))
+            let syslog = try #require(bench.host.fileContents("/var/log/syslog.log"))
+            #expect(syslog.contains(" vpower: boot script: on: \(Self.nasty)\n"), "\(syslog)")
+        }
+    }
+
+    @Test func `what is on counts, what will not start is named, a question blocks only itself`()
+        async throws
+    {
+        var guests = Self.guests
+        guests[0].power = .on
+        try await LabESXiBench.with(guests: guests) { bench in
+            await bench.site.setAnswer(LabESXiBench.name, vmid: 3, .question)
+            await bench.site.setAnswer(LabESXiBench.name, vmid: 13, .failed("no memory"))
+            let missing = BootScriptGuest(name: "gone", vmxPath: "[ds1] gone\n/gone.vmx")
+            try await Self.install(
+                Self.values([[3, 13].map(Self.guest) + [missing], [2, 12].map(Self.guest)]),
+                on: bench
+            ) { $0.replacing("vpower_long_limit=120", with: "vpower_long_limit=1") }
+            let local = try await bench.ssh("time sh \(BootScript.localShPath)")
+            #expect(local.status == 0 && local.output == "", "\(local)")
+            #expect(local.errors.contains("real\t0m 0."), "it must return at once: \(local)")
+            let report = try await Self.finished(bench)
+            #expect(report.started == 2)
+            #expect(
+                report.failed == ["[ds1] vcsa/vcsa.vmx", "[ds1] dns/dns.vmx", "[ds1] gone\n/gone.vmx"])
+        }
+    }
+
+    @Test func `a guest whose datastore is late is started when it is there`() async throws {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            await bench.site.setMounted(LabESXiBench.name, datastore: "ds1", false)
+            try await Self.install(Self.values([[Self.guest(2)]]), on: bench)
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            #expect(
+                try await LabESXiBench.eventually {
+                    await bench.site.events.contains { $0.what == "rescan" }
+                })
+            try await Task.sleep(for: .seconds(1))
+            #expect(await !bench.site.events.contains { $0.what == "on web" })
+            await bench.site.setMounted(LabESXiBench.name, datastore: "ds1", true)
+            #expect(try await Self.finished(bench).started == 1)
+        }
+    }
+
+    @Test func `maintenance mode is left if vpower entered it, and kept if not`() async throws {
+        for leave in [true, false] {
+            try await LabESXiBench.with(guests: Self.guests) { bench in
+                _ = await bench.site.setMaintenance(LabESXiBench.name, on: true, limitSeconds: 0)
+                var values = Self.values([[Self.guest(2)]])
+                values.leaveMaintenance = leave
+                try await Self.install(values, on: bench)
+                _ = try await bench.ssh("sh \(BootScript.localShPath)")
+                let report = try await Self.finished(bench)
+                #expect(report.started == (leave ? 1 : 0))
+                #expect(report.failed == (leave ? [] : ["[ds1] web/web.vmx"]))
+                #expect(await bench.site.inMaintenance(LabESXiBench.name) == !leave)
+            }
+        }
+    }
+
+    @Test func `past its expiry it does nothing, and a clock before its arming is not believed`()
+        async throws
+    {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            var values = Self.values([[Self.guest(2)]])
+            values.expiresEpochSeconds = values.armedEpochSeconds + 1
+            try await Self.install(values, on: bench)
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            #expect(
+                try await LabESXiBench.eventually { try Self.report(bench)?.state == .expired })
+            #expect(await !bench.site.events.contains { $0.what == "on web" })
+            values.armedEpochSeconds = Int(Int32.max) - 1
+            values.expiresEpochSeconds = Int(Int32.max)
+            try await Self.install(values, on: bench)
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            #expect(try await Self.finished(bench).started == 1)
+            let log = try #require(bench.host.fileContents(BootScript.logPath))
+            #expect(log.contains("the clock is earlier than the arming: taken for not expired"))
+        }
+    }
+
+    @Test func `a second copy does nothing, and the lock of a dead one does not count`()
+        async throws
+    {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            await bench.site.setHostdReady(LabESXiBench.name, false)
+            try await Self.install(Self.values([[Self.guest(2)]]), on: bench)
+            _ = try await bench.ssh(
+                "mkdir /tmp/vpower-boot.lock; echo 4000000 > /tmp/vpower-boot.lock/pid; "
+                    + "sh \(BootScript.localShPath)")
+            #expect(
+                try await LabESXiBench.eventually { try Self.report(bench)?.state == .running })
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            #expect(
+                try await LabESXiBench.eventually {
+                    bench.host.fileContents(BootScript.logPath)?
+                        .contains("another copy is running: this one does nothing") == true
+                })
+            await bench.site.setHostdReady(LabESXiBench.name, true)
+            #expect(try await Self.finished(bench).started == 1)
+            #expect(await bench.site.events.filter { $0.what == "on web" }.count == 1)
+            let left = try await bench.ssh("ls /tmp")
+            #expect(!left.output.contains("vpower-boot.lock"), "\(left)")
+            #expect(!left.output.contains("vpower-boot.out"), "\(left)")
+        }
+    }
+
+    @Test func `the log never grows beyond its limit`() async throws {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            try await Self.install(Self.values([[Self.guest(2)]]), on: bench)
+            _ = try await bench.ssh(
+                "dd if=/dev/zero of=\(BootScript.logPath) bs=70000 count=1; sh \(BootScript.localShPath)")
+            _ = try await Self.finished(bench)
+            let size = try await bench.ssh(
+                "wc -c < \(BootScript.logPath); wc -c < \(BootScript.logPath).1")
+            let sizes = size.output.split(separator: "\n").compactMap { Int($0) }
+            #expect(sizes.count == 2 && sizes[0] < BootScript.logLimitBytes && sizes[1] == 70000)
+        }
+    }
+
+    @Test func `a file that is cut short anywhere runs nothing of the block`() async throws {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            var values = Self.values([Self.guests.map { Self.guest($0.vmid) }])
+            values.infrastructure = [
+                BootScriptGuest(name: "a\nexit 0\nvpower_boot", vmxPath: "[a\nreboot] x")
+            ]
+            let stock = try #require(bench.host.fileContents(BootScript.localShPath))
+            let file = BootScript.install(block: try BootScript.block(values), into: stock)
+            let bytes = Array(file.utf8)
+            let tail = "vpower_boot\n\(BootScript.endMarker)\nexit 0\n".utf8.count
+            // Up to the last byte but one of the call's name.
+            let last = bytes.count - tail + "vpower_boo".utf8.count
+            var ends = Set(bytes.indices.filter { bytes[$0] == 10 && $0 < last })
+            ends.formUnion(stride(from: 1, through: last, by: 17))
+            ends.formUnion(last - 150...last)
+            let list = ends.sorted().map(String.init).joined(separator: "\n") + "\n"
+            _ = try await bench.ssh("cat > /tmp/full.sh", input: file)
+            let ran = try await bench.ssh(
+                "while read -r n; do head -c $n /tmp/full.sh > /tmp/cut.sh; sh /tmp/cut.sh; done "
+                    + "2>&1 | sort | uniq -c; sleep 1; ls /tmp", input: list,
+                within: .seconds(60))
+            #expect(ran.output.contains("full.sh"), "\(ran)")
+            #expect(!ran.output.contains("vpower-boot"), "\(ran)")
+            #expect(await bench.site.events == [])
+            #expect(bench.host.fileContents("/var/log/syslog.log") == nil)
+            // The same with the whole name runs: the test can fail.
+            _ = try await bench.ssh(
+                "head -c \(last + 1) /tmp/full.sh > /tmp/cut.sh; sh /tmp/cut.sh")
+            #expect(
+                try await LabESXiBench.eventually { try Self.report(bench)?.state == .running })
+        }
+    }
+}
