@@ -127,13 +127,7 @@ public actor LabWorld {
         switch what {
         case .guestStops(let id): guestStops(id, detail: "clean")
         case .toolsUp(let id):
-<<<<<<< HEAD
             if guests[id]?.power == .on { guests[id]?.toolsRunning = true }
-=======
-            // Read first: an assignment through `?` holds the dictionary while its right side runs.
-            let isOn = guests[id]?.power == .on
-            guests[id]?.toolsRunning = isOn
->>>>>>> labvc
         case .hostStops(let name): hostStops(name)
         case .hostUp(let name): hostUp(name)
         case .hostdUp(let name): hostdUp(name)
