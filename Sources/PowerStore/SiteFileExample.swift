@@ -103,6 +103,7 @@ extension SiteFile {
               armedFor: 7d                    # a host that boots later than this starts nothing
               startGap: 5s                    # between two guests that a boot script starts
               afterVCSA: 5m                   # a boot script's pause between vCSA and the others
+              look: 2s                        # between two looks at a host, or at HA's agents
             maintenanceMode: false            # default; true: before a host is shut down
             witness: 192.0.2.1:22             # behind the hosts' switch, must still answer for
                                               # silence to mean down; default: none

@@ -269,6 +269,7 @@ struct SiteLimit: Sendable {
         SiteLimit(key: "armedFor", path: \.armedFor, least: .seconds(3600)),
         SiteLimit(key: "startGap", path: \.startGap, least: .zero),
         SiteLimit(key: "afterVCSA", path: \.afterVCSA, least: .zero),
+        SiteLimit(key: "look", path: \.look),
     ]
 }
 

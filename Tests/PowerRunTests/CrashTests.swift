@@ -86,7 +86,7 @@ struct CrashTests {
         let site = MemorySite()
         return try simulate(site) {
             _ = try await site.goDown(site.operation())
-            return await site.journal.all.count
+            return try await site.journal.newest(100_000).count
         }
     }
 
@@ -126,7 +126,7 @@ private final class DyingJournal: Journal {
         async throws(JournalError) -> Record
     {
         if isDead { await never() }
-        let record = await inner.append(event, run: run, outage: outage)
+        let record = try await inner.append(event, run: run, outage: outage)
         left.withLock { $0 -= 1 }
         if isDead { await never() }
         return record
@@ -136,8 +136,10 @@ private final class DyingJournal: Journal {
         do { while true { try await time.sleep(for: .seconds(100_000)) } } catch {}
     }
 
-    func openOutage(of cluster: ClusterName) async -> [Record] {
-        await inner.openOutage(of: cluster)
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster)
     }
-    func newest(_ limit: Int) async -> [Record] { await inner.newest(limit) }
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
 }

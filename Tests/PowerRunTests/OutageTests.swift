@@ -196,14 +196,18 @@ actor WatchedJournal: Journal {
         self.inner = inner
         self.world = world
     }
-    func append(_ event: RunEvent, run: RunID?, outage: OutageID) async -> Record {
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
         if case .asked(let step, _) = event, asks[step] == nil {
             asks[step] = await world.log.count
         }
-        return await inner.append(event, run: run, outage: outage)
+        return try await inner.append(event, run: run, outage: outage)
     }
-    func openOutage(of cluster: ClusterName) async -> [Record] {
-        await inner.openOutage(of: cluster)
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster)
     }
-    func newest(_ limit: Int) async -> [Record] { await inner.newest(limit) }
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
 }

@@ -122,7 +122,7 @@ func plan() -> Plan {
     let guest = GuestID("guest-1")
     let boot = BootGuest(name: "line\nbreak", vmxPath: "[datastore1] a/a.vmx")
     let orders = BootOrders(
-        host: host, run: run, expires: noon, leaveMaintenance: true, infrastructure: [boot],
+        host: host, run: run, armed: noon, expires: noon, leaveMaintenance: true, infrastructure: [boot],
         vcsa: boot, waitsForVCSA: true, tiers: [[boot], []], startGap: .milliseconds(1500),
         afterVCSA: .seconds(300))
     let actions: [Action] = [
@@ -130,7 +130,7 @@ func plan() -> Plan {
         .stopGuest(guest, name: "$(reboot)'\"; `x` 日本語", .leave),
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
         .stopMachine(MachineName("nas")), .startMachine(MachineName("nas")),
-        .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host),
+        .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
         .startGuestOnHost(guest, name: "a", host), .awaitVCenter, .thawVCLS(.retreat),
         .thawDRS(.partiallyAutomated, dpm: true), .startGuest(guest, name: "a", host),
         .thawHA(true), .disarm(host),
@@ -148,7 +148,7 @@ func plan() -> Plan {
 let everyEvent: [RunEvent] =
     [
         .outageOpened(cluster: cluster, reason: "on battery for 5m"),
-        .snapshotTaken(snapshot()), .runStarted(plan(), reason: "low battery"),
+        .snapshotTaken(snapshot()), .runStarted(plan(), RunCause(.outage, "low battery")),
         .phaseStarted(.guests(TierName("apps"))), .asked(StepID("stop/guest-1"), "ShutdownGuest"),
         .stepEnded(StepID("stop/guest-1"), .done(.asked)),
         .stepEnded(StepID("stop/guest-2"), .done(.already)),

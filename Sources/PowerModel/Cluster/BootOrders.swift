@@ -4,6 +4,8 @@ public struct BootOrders: Hashable, Codable, Sendable {
     public var host: HostName
     /// The run that armed it: reports are matched by it.
     public var run: RunID
+    /// When it was armed: a clock that shows less is wrong, and then nothing has expired.
+    public var armed: Timestamp
     /// After this moment the script does nothing.
     public var expires: Timestamp
     /// Whether vpower put the host in maintenance mode, so that the script leaves it.
@@ -23,12 +25,13 @@ public struct BootOrders: Hashable, Codable, Sendable {
 
     /// Orders.
     public init(
-        host: HostName, run: RunID, expires: Timestamp, leaveMaintenance: Bool,
+        host: HostName, run: RunID, armed: Timestamp, expires: Timestamp, leaveMaintenance: Bool,
         infrastructure: [BootGuest], vcsa: BootGuest?, waitsForVCSA: Bool, tiers: [[BootGuest]],
         startGap: Duration, afterVCSA: Duration
     ) {
         self.host = host
         self.run = run
+        self.armed = armed
         self.expires = expires
         self.leaveMaintenance = leaveMaintenance
         self.infrastructure = infrastructure

@@ -119,7 +119,7 @@ public struct Planner: Sendable {
         }
         return site.hosts.map(\.name).sorted().map { host in
             BootOrders(
-                host: host, run: run, expires: wall + site.limits.armedFor,
+                host: host, run: run, armed: wall, expires: wall + site.limits.armedFor,
                 leaveMaintenance: site.maintenanceMode,
                 infrastructure: here(roles.infrastructure, host),
                 vcsa: here([roles.vcsa], host).first,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Glibc
 import Logging
 import PowerModel
 import PowerRun
@@ -65,7 +66,12 @@ struct WatchCommand: AsyncParsableCommand {
         _ inbox: EventInbox, _ environment: [String: String]
     ) throws -> NotifySocket {
         do {
-            return try NotifySocket(path: socket, environment: environment, inbox: inbox)
+            if let inherited = NotifySocket.inheritedDescriptor(
+                environment: environment, process: getpid())
+            {
+                return try NotifySocket(inherited: inherited, inbox: inbox)
+            }
+            return try NotifySocket(path: socket, inbox: inbox)
         } catch {
             throw Problem(
                 summary: "\(error)", tryThis: "is another daemon running?", code: .failed)
