@@ -1,0 +1,158 @@
+import FoundationEssentials
+public import PowerModel
+public import PowerRun
+public import Transport
+
+/// The limits of waits on one host. Each is the longest that one call may take.
+public struct ESXiLimits: Hashable, Sendable {
+    /// A short command, with connecting and logging in. hostd answers in a second or two; a host
+    /// whose storage is failing takes many times that.
+    public var command: Duration = .seconds(45)
+    /// Listing all guests with their power: `vim-cmd` takes some 0.3 s a guest.
+    public var list: Duration = .seconds(180)
+    /// Until a guest that was told to is on or off. A pending question blocks for ever.
+    public var power: Duration = .seconds(60)
+    /// `auto-backup.sh`: seconds, minutes with a worn boot device.
+    public var save: Duration = .seconds(120)
+    /// Until a port that does not answer counts as silent.
+    public var silence: Duration = .seconds(3)
+
+    /// The defaults.
+    public init() {}
+}
+
+/// One ESXi host over SSH: `vim-cmd`, `esxcli` and the boot script.
+///
+/// One session, one command at a time (facts/esxi.md 1.5: hostd takes few logins at once). Guests
+/// are known by their configuration file; the id of the moment is looked up for every act and
+/// confirmed by asking the host for that id's file. A refused login is final.
+public final class ESXiHost: HostControl {
+    /// The host.
+    public let host: HostName
+
+    /// The port of the host's own web service: beside SSH the one that is open as long as it runs.
+    public static let webPort = 443
+
+    let session: SSHSession
+    let limits: ESXiLimits
+    private let address: String
+    private let ports: [Int]
+    /// The wall clock: the boot script is dated by it.
+    let now: @Sendable () -> Timestamp
+
+    /// A host; nothing is sent yet.
+    ///
+    /// - Parameters:
+    ///   - site: The host as the site file describes it.
+    ///   - password: The password, where the site file asks for a login with one.
+    ///   - limits: How long anything may take.
+    ///   - otherPorts: Ports besides SSH that must be silent for the host to be so.
+    ///   - now: The wall clock.
+    /// - Throws: `loginRefused` when a password is asked for and none is given.
+    public init(
+        site: HostSite, password: Secret?, limits: ESXiLimits = ESXiLimits(),
+        otherPorts: [Int] = [ESXiHost.webPort],
+        now: @escaping @Sendable () -> Timestamp = ESXiHost.systemTime
+    ) throws(HostError) {
+        host = site.name
+        self.limits = limits
+        self.now = now
+        address = site.ssh.host
+        ports = [site.ssh.port] + otherPorts
+        let login: SSHTarget.Login
+        switch (site.login, password) {
+        case (.key(let path), _): login = .key(path: path)
+        case (.password, let password?): login = .password(SSHPassword(password.value))
+        case (.password(let reference), nil):
+            throw HostError(
+                host: site.name, attempting: "log in as \(site.user)", reason: .loginRefused,
+                detail: "no password was given; the site file names \(reference)")
+        }
+        session = SSHSession(
+            SSHTarget(
+                host: site.ssh.host, port: site.ssh.port, user: site.user, login: login,
+                hostKeys: site.hostKeys))
+    }
+
+    /// The machine's own wall clock.
+    @Sendable public static func systemTime() -> Timestamp {
+        Timestamp(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
+    }
+
+    /// What the session has moved so far.
+    public var traffic: SSHTraffic { session.traffic }
+
+    /// Whether nobody answers on SSH nor on the other ports. Silence alone does not prove "off".
+    public func isSilent() async -> Bool {
+        let (address, limit) = (address, limits.silence)
+        return await withTaskGroup(of: Bool.self) { group in
+            for port in ports {
+                group.addTask {
+                    await Reachability.answers(host: address, port: port, within: limit)
+                }
+            }
+            for await answers in group where answers {
+                group.cancelAll()
+                return false
+            }
+            // A wait that was called off proves nothing.
+            return !Task.isCancelled
+        }
+    }
+
+    /// Ends the session. A later call makes a new one.
+    public func close() async { await session.close() }
+}
+
+extension ESXiHost {
+    /// Runs one script and gives its sections; all of them, or an error.
+    func run(
+        _ script: String, _ nonce: Sections.Nonce, attempting: String, input: [UInt8] = [],
+        limit: Duration
+    ) async throws(HostError) -> Sections {
+        let script = "\(script)\n\(nonce.begin("end"))\n"
+        let output = try await raw(script, attempting: attempting, input: input, limit: limit)
+        let sections = Sections(output.stdout, errors: output.errorText, nonce)
+        guard sections.isComplete else {
+            let said = Self.shortened(output.errorText + output.text)
+            let reason: HostError.Reason = VimText.saysNotReady(said) ? .notReady : .badAnswer
+            throw error(reason, attempting, "the answer ended too early: \(said)")
+        }
+        return sections
+    }
+
+    /// Runs one script and gives what it left.
+    func raw(_ script: String, attempting: String, input: [UInt8] = [], limit: Duration)
+        async throws(HostError) -> SSHOutput
+    {
+        do throws(SSHError) {
+            return try await session.run(script, input: input, limit: limit)
+        } catch {
+            throw self.error(Self.reason(error.reason), attempting, error.detail)
+        }
+    }
+
+    func error(_ reason: HostError.Reason, _ attempting: String, _ detail: String) -> HostError {
+        HostError(host: host, attempting: attempting, reason: reason, detail: detail)
+    }
+
+    /// What a host said, on one line and short enough for a message.
+    static func shortened(_ text: String) -> String {
+        let line = VimText.lines(of: text).joined(separator: " / ")
+        return line.isEmpty ? "it said nothing" : String(line.prefix(saidLengthMax))
+    }
+
+    /// A fault with its dump fits.
+    static let saidLengthMax = 400
+
+    private static func reason(_ reason: SSHError.Reason) -> HostError.Reason {
+        switch reason {
+        case .unreachable, .broken: .unreachable
+        case .hostKeyUnknown, .hostKeyChanged: .hostKeyRefused
+        case .noCommonAlgorithm: .refused
+        case .keyUnusable, .loginRefused: .loginRefused
+        case .commandRefused, .outputTooLarge: .badAnswer
+        case .timedOut, .cancelled: .timedOut
+        }
+    }
+}
