@@ -50,8 +50,9 @@ import Testing
         }
     }
 
-    @Test func `clear text behind OK STARTTLS ends the connection`() async throws {
-        let reply = "OK STARTTLS\nVAR dummy ups.status \"OL\"\n"
+    @Test(arguments: ["VAR dummy ups.status \"OL\"\n", "VAR dummy ups."])
+    func `clear text behind OK STARTTLS ends the connection`(text: String) async throws {
+        let reply = "OK STARTTLS\n" + text
         try await ScriptedServer.run { _ in
             reply
         } _: { server, port in

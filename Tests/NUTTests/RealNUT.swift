@@ -208,12 +208,13 @@ actor RealNUT {
         }
         let names = certificate == .localhost ? "ip:127.0.0.1,dns:localhost" : "dns:ups.example"
         let script = """
-            set -e; cd "$0"; mkdir nssdb; cd nssdb; printf labdbpass >pw; head -c 64 /dev/urandom >noise
+            set -e; cd "$0"; mkdir nssdb; cd nssdb; printf labdbpass >pw
+            head -c 64 /dev/urandom >noise
             certutil -N -d . -f pw
             printf 'y\\n\\n\\n' | certutil -S -d . -f pw -z noise -n labca -s "CN=lab CA" -x \
               -t "CT,," -m 1 -v 12 -Z SHA256 -2 --keyUsage certSigning,crlSigning
-            certutil -S -d . -f pw -z noise -n upsd -s "CN=upsd" -c labca -t ",," -m 2 -v 12 \
-              -Z SHA256 --extSAN \(names) --keyUsage digitalSignature,keyEncipherment \
+            certutil -S -d . -f pw -z noise -n upsd -s "CN=upsd" -c labca -t ",," -m 2 \
+              -v 12 -Z SHA256 --extSAN \(names) --keyUsage digitalSignature,keyEncipherment \
               --extKeyUsage serverAuth
             certutil -L -d . -n labca -a >../ca.pem
             """

@@ -12,9 +12,12 @@ import Testing
             let feed = makeFeed(nut.port)
             #expect(await feed.read().status != nil)
             await nut.killDriver()
-            let gone = await feed.read()
-            #expect(gone.status == nil)
-            #expect(gone.problem?.contains("DRIVER-NOT-CONNECTED") == true)
+            // upsd may say `WAIT` for a moment: neither on line nor on battery.
+            try await eventually("upsd has seen it", within: .seconds(5)) {
+                let gone = await feed.read()
+                return gone.status == nil
+                    && gone.problem?.contains("DRIVER-NOT-CONNECTED") == true
+            }
             try await nut.startDriver()
             try await eventually("the driver is seen again", within: .seconds(10)) {
                 await feed.read().status?.onLine == true
