@@ -20,12 +20,22 @@ extension ESXiHost {
                 "\(Self.path) is missing; ESXi ships it, and a new one would "
                     + "not be saved. Copy it from another host of the same release")
         }
-        let wanted = try await wanted(orders, into: existing, attempting)
+        let wanted = try wanted(orders, into: existing, attempting)
         let unchanged = wanted == existing
         if !unchanged { try await writeLocalSh(wanted, attempting) }
         let drift = try await save(attempting)
         return BootScriptInstall(
             sha256: try await verify(wanted, attempting), drift: drift, unchanged: unchanged)
+    }
+
+    /// The managed block that these orders become, with its markers.
+    /// - Throws: `refused` when a value cannot be written into a script.
+    public static func script(_ orders: BootOrders) throws(HostError) -> String {
+        do { return try BootScript.block(BootScriptValues(orders)) } catch {
+            throw HostError(
+                host: orders.host, attempting: "render the boot script", reason: .refused,
+                detail: error.detail)
+        }
     }
 
     /// Takes the boot script out again and saves; success also when there was none. It saves in any
@@ -73,32 +83,11 @@ extension ESXiHost {
 }
 
 extension ESXiHost {
-    /// local.sh with the block in it. The block of the same orders that stands there already keeps
-    /// the time of its arming, so that arming twice changes nothing.
+    /// local.sh with the block in it.
     private func wanted(_ orders: BootOrders, into existing: String, _ attempting: String)
-        async throws(HostError) -> String
+        throws(HostError) -> String
     {
-        let values = BootScriptValues(orders, armed: now())
-        do throws(TemplateError) {
-            let block = try BootScript.block(values)
-            let wanted = BootScript.install(block: block, into: existing)
-            guard let old = Self.armedSeconds(existing), old < values.expiresEpochSeconds else {
-                return wanted
-            }
-            var same = values
-            same.armedEpochSeconds = old
-            let kept = BootScript.install(block: try BootScript.block(same), into: existing)
-            return kept == existing ? kept : wanted
-        } catch {
-            throw self.error(.refused, attempting, error.detail)
-        }
-    }
-
-    private static func armedSeconds(_ text: String) -> Int? {
-        guard let block = BootScript.block(in: text) else { return nil }
-        let key = "vpower_armed="
-        let line = VimText.lines(of: block).first { $0.hasPrefix(key) }
-        return line.flatMap { Int($0.dropFirst(key.count)) }
+        BootScript.install(block: try Self.script(orders), into: existing)
     }
 
     /// The whole of local.sh; nil when there is none. Its sum is computed at the host and compared
@@ -222,13 +211,13 @@ extension ESXiHost {
 
 extension BootScriptValues {
     /// Orders in the words of the template; fractions of seconds are dropped.
-    init(_ orders: BootOrders, armed: Timestamp) {
+    init(_ orders: BootOrders) {
         func guest(_ guest: BootGuest) -> BootScriptGuest {
             BootScriptGuest(name: guest.name, vmxPath: guest.vmxPath)
         }
         self.init(
             host: orders.host.rawValue, runID: orders.run.rawValue,
-            armedEpochSeconds: Int(armed.millisecondsSinceEpoch / 1000),
+            armedEpochSeconds: Int(orders.armed.millisecondsSinceEpoch / 1000),
             expiresEpochSeconds: Int(orders.expires.millisecondsSinceEpoch / 1000),
             leaveMaintenance: orders.leaveMaintenance,
             infrastructure: orders.infrastructure.map(guest), vcsa: orders.vcsa.map(guest),

@@ -37,8 +37,6 @@ public final class ESXiHost: HostControl {
     let limits: ESXiLimits
     private let address: String
     private let ports: [Int]
-    /// The wall clock: the boot script is dated by it.
-    let now: @Sendable () -> Timestamp
 
     /// A host; nothing is sent yet.
     ///
@@ -47,16 +45,13 @@ public final class ESXiHost: HostControl {
     ///   - password: The password, where the site file asks for a login with one.
     ///   - limits: How long anything may take.
     ///   - otherPorts: Ports besides SSH that must be silent for the host to be so.
-    ///   - now: The wall clock.
     /// - Throws: `loginRefused` when a password is asked for and none is given.
     public init(
         site: HostSite, password: Secret?, limits: ESXiLimits = ESXiLimits(),
-        otherPorts: [Int] = [ESXiHost.webPort],
-        now: @escaping @Sendable () -> Timestamp = ESXiHost.systemTime
+        otherPorts: [Int] = [ESXiHost.webPort]
     ) throws(HostError) {
         host = site.name
         self.limits = limits
-        self.now = now
         address = site.ssh.host
         ports = [site.ssh.port] + otherPorts
         let login: SSHTarget.Login
@@ -72,11 +67,6 @@ public final class ESXiHost: HostControl {
             SSHTarget(
                 host: site.ssh.host, port: site.ssh.port, user: site.user, login: login,
                 hostKeys: site.hostKeys))
-    }
-
-    /// The machine's own wall clock.
-    @Sendable public static func systemTime() -> Timestamp {
-        Timestamp(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
     /// What the session has moved so far.

@@ -90,6 +90,18 @@ public struct Operation: Sendable {
         return await runner(prepared).carryOut(because: cause)
     }
 
+    /// What every host's boot script would do if the power went now and came back.
+    public func bootOrders() async throws(OperationError) -> [BootOrders] {
+        let ledger = try await ledger()
+        let now: ClusterSnapshot
+        do { now = try await around.cluster.snapshot() } catch { throw .cluster(error) }
+        do {
+            return try planner.bootOrders(
+                now: now, goal: ledger.snapshot ?? now, run: RunID(makeID()),
+                wall: around.time.wall)
+        } catch { throw .plan(error) }
+    }
+
     // MARK: Back
 
     /// Plans the way back to the open outage's snapshot.

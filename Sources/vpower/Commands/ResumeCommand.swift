@@ -40,7 +40,7 @@ struct ResumeCommand: AsyncParsableCommand {
     private func mainsAreBack(_ context: SiteContext, _ site: ClusterSite) async throws -> Bool {
         for name in Set(site.hosts.flatMap(\.feeds)).sorted() {
             guard let feed = context.site.feed(name) else { return false }
-            let control = try context.makeFeed(feed)
+            let control = try context.feedControl(feed)
             let reading = await control.read()
             await control.close()
             if reading.status?.onLine != true { return false }

@@ -93,7 +93,7 @@ struct ShutdownCommand: AsyncParsableCommand {
                     "\(name): cluster \(others[0].name) hangs on it: the output is not cut")
                 continue
             }
-            let control = try context.makeFeed(feed)
+            let control = try context.feedControl(feed)
             do {
                 try await control.cutOutput()
                 await timeline.say("\(name): told to cut its output")

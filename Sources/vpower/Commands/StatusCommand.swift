@@ -53,7 +53,7 @@ struct StatusCommand: AsyncParsableCommand {
     private func report(_ context: SiteContext) async throws -> Report {
         var report = Report(site: context.site.name, feeds: [], clusters: [])
         for feed in context.site.feeds {
-            let control = try context.makeFeed(feed)
+            let control = try context.feedControl(feed)
             let reading = await control.read()
             await control.close()
             report.feeds.append(

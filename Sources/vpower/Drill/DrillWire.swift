@@ -7,6 +7,7 @@ import PowerModel
 import PowerRun
 import PowerService
 import PowerStore
+import Transport
 import VSphere
 
 /// A drill on the wire: the lab's servers on 127.0.0.1, and the adapters of a real run.

@@ -1,11 +1,11 @@
 import Logging
-import NUT
 import PowerModel
 import PowerRun
 import PowerService
 import PowerStore
 import ServiceLifecycle
 import Synchronization
+import VSphere
 
 /// Carries out the daemon's runs of one cluster, one after the other: down when its feeds say so,
 /// back when they have power again. The watch loop only posts what it sees; this decides nothing.
@@ -121,8 +121,8 @@ final class ClusterKeeper: Service {
 
     private func carryOut(_ wish: Wish) async {
         switch wish {
-        case .down(let reason): await withOperation(.cluster) { await self.goDown($0, reason) }
-        case .up: await withOperation(.restore) { await self.comeBack($0) }
+        case .down(let reason): await withOperation(.cluster) { try await self.goDown($0, reason) }
+        case .up: await withOperation(.restore) { try await self.comeBack($0) }
         case .relieved: break
         }
     }
@@ -182,7 +182,7 @@ final class ClusterKeeper: Service {
         // The login is kept until the last host is off, so that no primary cuts the output.
         let feeds = try await holdLogins()
         let ledger = try await operation.ledger()
-        var result: RunResult
+        let result: RunResult
         if let run = ledger.interruptedRun, run.plan.kind == .cluster {
             guard case .continued(_, let ended) = try await operation.resume(mainsAreBack: false)
             else { return }
@@ -196,7 +196,6 @@ final class ClusterKeeper: Service {
         logger.notice("cluster is down", metadata: ["result": "\(result.rawValue)"])
         if result == .finished { await whenDown(cluster.name, true) }
         if result == .reversed { try await restore(operation) }
-        result = .finished
     }
 
     private func comeBack(_ operation: Operation) async throws {
@@ -232,7 +231,7 @@ final class ClusterKeeper: Service {
             else { return }
             for name in Set(cluster.hosts.flatMap(\.feeds)).sorted() {
                 guard let feed = context.site.feed(name) else { continue }
-                let control = try context.makeFeed(feed)
+                let control = try context.feedControl(feed)
                 let reading = await control.read()
                 await control.close()
                 if reading.status?.onBattery == true {
@@ -243,11 +242,11 @@ final class ClusterKeeper: Service {
         } catch { report(error) }
     }
 
-    private func holdLogins() async throws -> [UPSDFeed] {
-        var held: [UPSDFeed] = []
+    private func holdLogins() async throws -> [any FeedControl] {
+        var held: [any FeedControl] = []
         for name in Set(cluster.hosts.flatMap(\.feeds)).sorted() {
             guard let feed = context.site.feed(name), feed.user != nil else { continue }
-            let control = try context.makeFeed(feed)
+            let control = try context.feedControl(feed)
             do { try await control.holdLogin() } catch {
                 // The run goes on without: a NUT primary elsewhere may cut the output early.
                 logger.warning("no login held at upsd", metadata: ["error": "\(error)"])

@@ -1,5 +1,4 @@
 import Logging
-import NUT
 import PowerModel
 import PowerRun
 import PowerService
@@ -80,7 +79,7 @@ actor Daemon: OutageHandler {
 
     private func cut(_ feed: Feed) async {
         do {
-            let control = try context.makeFeed(feed)
+            let control = try context.feedControl(feed)
             do {
                 try await control.cutOutput()
                 logger.notice("output told to cut", metadata: ["feed": "\(feed.name)"])

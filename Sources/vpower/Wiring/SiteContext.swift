@@ -1,7 +1,6 @@
 import ArgumentParser
 import ESXi
 import FoundationEssentials
-import Machines
 import NUT
 import PowerModel
 import PowerRun
@@ -81,19 +80,20 @@ struct SiteContext: Sendable {
 
     func makeHosts(_ cluster: ClusterSite) throws -> [ESXiHost] {
         try cluster.hosts.map { host in
-            ESXiHost(site: host, password: try password(of: host.login))
+            try ESXiHost(site: host, password: try password(of: host.login))
         }
     }
 
-    func makeMachines(_ cluster: ClusterSite) throws -> [SSHMachine] {
-        try machines(of: cluster).map { machine in
-            SSHMachine(site: machine, password: try password(of: machine.login))
-        }
+    func makeHost(_ host: HostSite) throws -> any HostControl {
+        try ESXiHost(site: host, password: try password(of: host.login))
     }
 
     func makeFeed(_ feed: Feed) throws -> UPSDFeed {
         UPSDFeed(feed: feed, password: try feed.password.map(secret))
     }
+
+    /// A feed, for whoever needs no more of it than the protocol.
+    func feedControl(_ feed: Feed) throws -> any FeedControl { try makeFeed(feed) }
 
     private func password(of login: HostLogin) throws -> Secret? {
         if case .password(let reference) = login { try secret(reference) } else { nil }
@@ -115,13 +115,11 @@ struct SiteContext: Sendable {
     ) throws -> Surroundings {
         var pace = EnginePace()
         pace.look = cluster.limits.look
-        let machines = try makeMachines(cluster)
         let wakeAddresses = Dictionary(
             cluster.hosts.map { ($0.name, $0.wakeAddress) }, uniquingKeysWith: { first, _ in first })
         return Surroundings(
             site: cluster, cluster: vcenter,
             hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
-            machines: Dictionary(uniqueKeysWithValues: machines.map { ($0.machine, $0) }),
             wake: { host in await Self.wake(host, at: wakeAddresses[host] ?? nil) },
             answers: { endpoint in
                 await Reachability.answers(
@@ -137,16 +135,13 @@ struct SiteContext: Sendable {
         guard let address else {
             return "it does not come back, and the site file gives no `wake` address for it"
         }
-        do {
-            try await WakeOnLAN.wake(address)
-            return nil
-        } catch { return "it could not be woken: \(error)" }
+        return address
     }
 
     // MARK: State
 
     /// The journal, or the reason there is none: a run started by hand refuses to begin without.
-    func openJournal() throws -> SQLiteJournal {
+    func openJournal() throws -> any Journal {
         let time = time
         do {
             return try SQLiteJournal(directory: stateDirectory, wall: { time.wall })

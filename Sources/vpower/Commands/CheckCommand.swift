@@ -1,0 +1,141 @@
+import ArgumentParser
+import PowerModel
+import PowerRun
+
+/// `vpower check`: is everything there that an outage will need? Reads, changes nothing.
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Look at everything an outage will need.",
+        discussion: """
+            The site file, every secret, every UPS (with a real login), every vCenter, every
+            host over SSH, who is who, guests in no tier. Changes nothing.
+
+            EXAMPLE
+              vpower check
+
+            EXIT CODES
+              0 everything is there   1 something is not   65 site file invalid
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            var sheet = CheckSheet()
+            sheet.good("site file", "\(context.sitePath)")
+            for feed in context.site.feeds { await check(feed, context, &sheet) }
+            for cluster in context.site.clusters {
+                await check(cluster, context, &sheet)
+                for host in cluster.hosts { await check(host, context, &sheet) }
+            }
+            sheet.lines.forEach(Terminal.out)
+            return sheet.problems == 0 ? .done : .failed
+        }
+    }
+
+    private func check(_ feed: Feed, _ context: SiteContext, _ sheet: inout CheckSheet) async {
+        let what = "feed \(feed.name)"
+        do {
+            let control = try context.feedControl(feed)
+            let reading = await control.read()
+            if let status = reading.status {
+                let runtime = reading.runtime ?? feed.assumedRuntime
+                sheet.good(what, "\(status), runtime \(runtime?.short ?? "not given")")
+                if runtime == nil, feed.trigger.onBatteryFor == nil {
+                    sheet.bad(what, "no runtime: set assumedRuntime or trigger.onBatteryFor")
+                }
+            } else {
+                sheet.bad(what, reading.problem ?? "no status")
+            }
+            if feed.user != nil {
+                do {
+                    try await control.holdLogin()
+                    sheet.good(what, "login accepted")
+                } catch { sheet.bad(what, "\(error)") }
+                await control.releaseLogin()
+            }
+            await control.close()
+        } catch { sheet.bad(what, "\(error)") }
+    }
+
+    private func check(
+        _ cluster: ClusterSite, _ context: SiteContext, _ sheet: inout CheckSheet
+    ) async {
+        let what = "cluster \(cluster.name)"
+        do {
+            let vcenter: any ClusterControl = try context.makeCluster(cluster)
+            do {
+                let snapshot = try await vcenter.snapshot()
+                let on = snapshot.inventory.guests.count { $0.power == .on }
+                sheet.good(
+                    what, "\(snapshot.inventory.hosts.count) hosts, \(on) guests on; HA "
+                        + "\(snapshot.automation.ha ? "on" : "off"), DRS "
+                        + "\(snapshot.automation.drsLevel.rawValue)")
+                check(snapshot, of: cluster, &sheet)
+            } catch { sheet.bad(what, "\(error)") }
+            await vcenter.close()
+        } catch { sheet.bad(what, "\(error)") }
+    }
+
+    private func check(
+        _ snapshot: ClusterSnapshot, of cluster: ClusterSite, _ sheet: inout CheckSheet
+    ) {
+        let what = "cluster \(cluster.name)"
+        do {
+            let roles = try Roles(of: snapshot.inventory, in: cluster)
+            sheet.good(
+                what, "vCSA is \(roles.vcsa.name.onOneLine) on "
+                    + (roles.vcsa.host?.rawValue ?? "an unknown host"))
+            for id in roles.unnamed {
+                let name = snapshot.inventory.guest(id)?.name.onOneLine ?? "\(id)"
+                sheet.note(what, "\(name) is in no tier: it goes with \(cluster.defaultTier)")
+            }
+            for guest in snapshot.inventory.guests
+            where guest.nature == .ordinary && guest.power == .on && guest.tools == .absent {
+                sheet.note(what, "\(guest.name.onOneLine) has no Tools: it will be powered off")
+            }
+            for guest in snapshot.inventory.guests where guest.nature == .unusable {
+                sheet.bad(what, "\(guest.name.onOneLine) is orphaned, inaccessible or invalid")
+            }
+        } catch { sheet.bad(what, "\(error.summary)") }
+        let known = Set(cluster.hosts.map(\.name))
+        for host in snapshot.inventory.hosts where !known.contains(host.name) {
+            sheet.bad(what, "host \(host.name) is not in the site file")
+        }
+        for host in cluster.hosts where snapshot.inventory.host(host.name) == nil {
+            sheet.bad(what, "host \(host.name) is not in the cluster")
+        }
+    }
+
+    private func check(_ host: HostSite, _ context: SiteContext, _ sheet: inout CheckSheet) async {
+        let what = "host \(host.name)"
+        do {
+            let control = try context.makeHost(host)
+            do {
+                let isMaintained = try await control.inMaintenance()
+                let guests = try await control.guests()
+                sheet.good(what, "SSH, hostd and \(guests.count) guests")
+                if isMaintained { sheet.note(what, "it is in maintenance mode") }
+            } catch { sheet.bad(what, "\(error)") }
+            await control.close()
+        } catch { sheet.bad(what, "\(error)") }
+    }
+}
+
+/// What was found, line by line.
+struct CheckSheet {
+    private(set) var lines: [String] = []
+    private(set) var problems = 0
+
+    mutating func good(_ what: String, _ text: String) { add("ok  ", what, text) }
+    mutating func note(_ what: String, _ text: String) { add("note", what, text) }
+    mutating func bad(_ what: String, _ text: String) {
+        problems += 1
+        add("BAD ", what, text)
+    }
+
+    private mutating func add(_ mark: String, _ what: String, _ text: String) {
+        lines.append("\(mark)  \(what.padded(20)) \(text)")
+    }
+}

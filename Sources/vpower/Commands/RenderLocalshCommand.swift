@@ -1,0 +1,93 @@
+import ArgumentParser
+import ESXi
+import PowerModel
+import PowerRun
+
+/// `vpower render-localsh`: a host's boot script.
+struct RenderLocalshCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render-localsh", abstract: "Print or install a host's boot script.",
+        discussion: """
+            Prints the block that goes into /etc/rc.local.d/local.sh: vCSA first, a pause, the
+            other guests that are on now, tier by tier. --install uploads it, keeps what was
+            there, runs auto-backup.sh, reads it back, and shows what auto-backup saw change.
+            `vpower shutdown` does the same by itself for every host.
+
+            EXAMPLE
+              vpower render-localsh --host esx1.example
+              vpower render-localsh --host esx1.example --install
+
+            EXIT CODES
+              0 done   1 failed (Secure Boot on, not read back as written)
+              69 host unreachable   77 host key or login refused
+            """)
+
+    @OptionGroup var options: SiteOptions
+
+    @Option(help: "The host, as vCenter names it.")
+    var host: String
+
+    @Flag(help: "Upload it, save it with auto-backup.sh, read it back.")
+    var install = false
+
+    @Flag(help: "Take it out again.")
+    var remove = false
+
+    func run() async throws {
+        try await Problem.report {
+            let context = try SiteContext.load(options)
+            let name = HostName(host)
+            guard let cluster = context.site.clusters.first(where: { cluster in
+                cluster.hosts.contains { $0.name == name }
+            }) else {
+                let hosts = context.site.clusters.flatMap(\.hosts).map(\.name.rawValue)
+                throw Problem(
+                    summary: "the site file has no host \(host)",
+                    tryThis: "--host with one of: \(hosts.joined(separator: ", "))", code: .usage)
+            }
+            let around = try context.surroundings(
+                cluster, journal: context.fallbackJournal(try context.openJournal()),
+                announcer: Silence())
+            guard let control = around.hosts[name] else { return .failed }
+            do {
+                let code = try await act(context, cluster, around, control)
+                await close(around)
+                return code
+            } catch {
+                await close(around)
+                throw error
+            }
+        }
+    }
+
+    private func close(_ around: Surroundings) async {
+        await around.cluster.close()
+        for host in around.hosts.values { await host.close() }
+    }
+
+    private func act(
+        _ context: SiteContext, _ cluster: ClusterSite, _ around: Surroundings,
+        _ control: any HostControl
+    ) async throws -> ExitCodes {
+        if remove {
+            try await control.disarm()
+            Terminal.out("\(host): the boot script is out, and that is saved")
+            return .done
+        }
+        let operation = Operation(
+            in: around, control: RunControl(), makeID: { context.makeID() })
+        guard let orders = try await operation.bootOrders().first(where: { $0.host == control.host })
+        else { return .failed }
+        guard install else {
+            Terminal.out(try ESXiHost.script(orders))
+            return .done
+        }
+        let done = try await control.arm(orders)
+        for line in done.drift { Terminal.out(line.onOneLine) }
+        Terminal.out(
+            "\(host): \(orders.guests.count) guests; local.sh "
+                + (done.unchanged ? "was so already" : "installed and read back"))
+        Terminal.out("sha256 \(done.sha256)")
+        return .done
+    }
+}
