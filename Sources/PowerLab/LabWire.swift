@@ -38,7 +38,8 @@ public actor LabWire {
             backend: backend,
             upses: [LabUPS(name: scenario.feed.rawValue, text: "the lab's UPS")],
             accounts: [
-                LabNUTAccount(user: Self.upsUser, password: Self.password, mayCommand: true)
+                LabNUTAccount(
+                    user: Self.upsUser, password: Self.upsPassword, mayCommand: true)
             ])
         vcenter = LabVCenterServer(
             world: world, user: Self.vcenterUser, password: Self.password, directory: directory)
@@ -49,8 +50,9 @@ public actor LabWire {
         }
     }
 
-    /// The password of the lab's accounts, with characters that trip careless clients.
+    /// Passwords with characters that trip careless clients; upsd's can be ASCII only.
     private static let password = "l&b <pass> \"wörd\""
+    private static let upsPassword = "l=b \"pass\" #word\\"
 
     /// Starts everything and writes `site.yaml`; returns the site file's path.
     public func start() async throws -> String {
@@ -71,7 +73,7 @@ public actor LabWire {
                 do { try await time.sleep(for: Self.pumpEvery) } catch { return }
             }
         }
-        try write(Self.password, to: "ups.secret")
+        try write(Self.upsPassword, to: "ups.secret")
         try write(Self.password, to: "vcenter.secret")
         try write(await siteFile(upsPort: upsPort, vcenter: address), to: "site.yaml")
         return "\(directory)/site.yaml"

@@ -24,7 +24,10 @@ extension LabWorld {
     }
 
     /// Whether hosts get power now.
-    public var hasOutput: Bool { outputOn }
+    public var hasOutput: Bool {
+        advance()
+        return outputOn
+    }
 
     /// What upsd says of the UPS.
     public func upsVariables() -> [String: String] {

@@ -187,7 +187,7 @@ public enum Action: Hashable, Codable, Sendable {
         case .startGuestOnHost(_, let name, let host):
             "start guest \(name.onOneLine) through \(host)"
         case .awaitVCenter: "wait for vCenter"
-        case .thawVCLS(let setting): "vCLS back to \(setting.rawValue)"
+        case .thawVCLS(let setting): "vCLS back \(setting.keepsGuests ? "on" : "to retreat")"
         case .thawDRS(let level, let dpm):
             "DRS back to \(level.rawValue)\(dpm ? ", DPM on" : "")"
         case .startGuest(_, let name, let host): "start guest \(name.onOneLine) on \(host)"

@@ -61,9 +61,12 @@ extension Problem {
             Terminal.error(problem.description)
             code = problem.code
         } catch let error as ClusterError {
-            let problem = Problem(.cluster(error))
+            let problem = Problem(error)
             Terminal.error(problem.description)
             code = problem.code
+        } catch {
+            Terminal.error("vpower: \(error)")
+            code = .failed
         }
         throw ExitCode(code.rawValue)
     }

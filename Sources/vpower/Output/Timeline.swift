@@ -17,11 +17,25 @@ actor Timeline: Announcer {
         self.print = print
     }
 
-    /// One line of its own.
+    /// One line of its own, wrapped so that it fits 80 columns.
     func say(_ text: String) {
-        let stamp = (time.elapsed - start).tenths.leftPadded(7)
-        print("\(stamp)s  \(text.onOneTimelineLine)")
+        let stamp = (time.elapsed - start).tenths.leftPadded(7) + "s  "
+        let indent = String(repeating: " ", count: text.prefix { $0 == " " }.count)
+        var rest = text.withControlsShown[...]
+        var lead = stamp
+        while true {
+            let room = Self.columns - stamp.count
+            let line = rest.count <= room ? rest : rest.prefix(room).upToLastBlank
+            print(lead + line)
+            rest = rest.dropFirst(line.count).drop { $0 == " " }
+            if rest.isEmpty { return }
+            rest = (indent + "  " + rest)[...]
+            lead = String(repeating: " ", count: stamp.count)
+        }
     }
+
+    /// What a terminal of the usual width shows.
+    private static let columns = 80
 
     func announce(_ record: Record) {
         switch record.event {
@@ -62,8 +76,8 @@ actor Timeline: Announcer {
 }
 
 extension String {
-    /// Control characters shown, not obeyed; cut so that the line fits 80 columns with its stamp.
-    fileprivate var onOneTimelineLine: String {
+    /// Control characters shown, not obeyed.
+    fileprivate var withControlsShown: String {
         var shown = ""
         for scalar in unicodeScalars {
             if scalar.value < 0x20 || scalar.value == 0x7f {
@@ -72,7 +86,16 @@ extension String {
                 shown.unicodeScalars.append(scalar)
             }
         }
-        let columns = 200
-        return shown.count > columns ? shown.prefix(columns - 1) + "…" : shown
+        return shown
+    }
+}
+
+extension Substring {
+    /// Up to its last blank that has text before it, so that words stay whole; all of it when
+    /// there is none.
+    fileprivate var upToLastBlank: Substring {
+        let text = drop { $0 == " " }
+        guard let blank = text.lastIndex(of: " "), blank > text.startIndex else { return self }
+        return self[..<blank]
     }
 }
