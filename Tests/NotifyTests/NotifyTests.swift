@@ -50,7 +50,8 @@ import Testing
         let scratch = try Scratch()
         let receiver = try Receiver(path: scratch.socket)
         // More than any queue: the system's bound is in this file.
-        let bound = String(decoding: try contents(of: "/proc/sys/net/unix/max_dgram_qlen"), as: UTF8.self)
+        let bound = String(
+            decoding: try contents(of: "/proc/sys/net/unix/max_dgram_qlen"), as: UTF8.self)
         let count = try #require(Int(bound.trimmingCharacters(in: .whitespacesAndNewlines))) + 5
         try #require(count < 600, "net.unix.max_dgram_qlen is too large for this test")
         for number in 0..<count {
@@ -97,7 +98,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "`$(reboot)'\"; x` 日本語", "two\nlines\nvpower-event 1\ntype=FSD", "\u{1}\u{7f}\t\\x41",
+        "", " ", "`$(reboot)'\"; x` 日本語", "two\nlines\nvpower-event 1\ntype=FSD",
+        "\u{1}\u{7f}\t\\x41",
         "-n", "%s%n%d", "停電です",
     ])
     func `any message arrives as it was`(_ message: String) throws {
@@ -176,15 +178,13 @@ import Testing
     }
 
     @Test func `it links nothing but Swift's own runtime and the C library`() throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/ldd")
-        process.arguments = [NotifyProgram.path]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        let scratch = try Scratch()
+        let outcome = try NotifyProgram.start(
+            [Array(NotifyProgram.path.utf8)], environment: [],
+            outputPath: scratch.path + "/output", program: "/usr/bin/ldd"
+        ).outcome()
+        #expect(outcome.status == 0)
+        let text = outcome.output
         #expect(text.contains("libc.so"))
         for library in ["curl", "ssh2", "Foundation", "xml", "sqlite", "icu", "ssl", "crypto"] {
             #expect(!text.contains(library), "\(text)")
