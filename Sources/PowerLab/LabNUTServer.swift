@@ -13,7 +13,7 @@ public protocol LabUPSBackend: Sendable {
 public struct LabUPS: Hashable, Sendable {
     /// Its name.
     public var name: String
-    /// Its `desc`; nil is "Description unavailable".
+    /// Its `desc`; nil is what upsd says where none is configured.
     public var text: String?
     /// The instant commands it lists.
     public var commands: [String]
@@ -207,7 +207,8 @@ extension LabNUTServer {
             return "NUMLOGINS \(name) \(loginCount(of: ups.name))\n"
         case "UPSDESC":
             guard let ups = ups(name) else { return Self.unknownUPS }
-            return "UPSDESC \(name) \(Self.quoted(ups.text ?? Self.noText))\n"
+            // Not the words of LIST UPS.
+            return "UPSDESC \(name) \(Self.quoted(ups.text ?? "Unavailable"))\n"
         default: return Self.invalid
         }
     }
