@@ -31,7 +31,8 @@ struct NotifyProgram {
             }
             let elapsed = SystemTime().elapsed - startedAt
             return Outcome(
-                status: status, output: String(decoding: try contents(of: outputPath), as: UTF8.self),
+                status: status,
+                output: String(decoding: try contents(of: outputPath), as: UTF8.self),
                 milliseconds: elapsed / .milliseconds(1))
         }
     }
@@ -46,7 +47,8 @@ struct NotifyProgram {
 
     /// Starts it with exactly this environment and these arguments, as bytes.
     static func start(
-        _ arguments: [[UInt8]], environment: [String], outputPath: String
+        _ arguments: [[UInt8]], environment: [String], outputPath: String,
+        program: String = path
     ) throws -> Running {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -54,13 +56,13 @@ struct NotifyProgram {
         posix_spawn_file_actions_addopen(
             &actions, 1, outputPath, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var argv = ([Array(path.utf8)] + arguments).map(cString) + [nil]
+        var argv = ([Array(program.utf8)] + arguments).map(cString) + [nil]
         var envp = environment.map { cString(Array($0.utf8)) } + [nil]
         defer { (argv + envp).forEach { free($0) } }
         var process: pid_t = 0
         let startedAt = SystemTime().elapsed
-        let result = posix_spawn(&process, path, &actions, nil, &argv, &envp)
-        guard result == 0 else { throw Failure(doing: "start \(path)", number: result) }
+        let result = posix_spawn(&process, program, &actions, nil, &argv, &envp)
+        guard result == 0 else { throw Failure(doing: "start \(program)", number: result) }
         return Running(process: process, outputPath: outputPath, startedAt: startedAt)
     }
 

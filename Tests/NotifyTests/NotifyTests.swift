@@ -3,7 +3,8 @@ import PowerModel
 import PowerService
 import Testing
 
-@Suite struct NotifyTests {
+/// One after the other: a hundred processes at once would spoil the measured time.
+@Suite(.serialized) struct NotifyTests {
     @Test func `an event reaches the socket, and nothing is printed or spooled`() throws {
         let scratch = try Scratch()
         let receiver = try Receiver(path: scratch.socket)
@@ -50,7 +51,8 @@ import Testing
         let scratch = try Scratch()
         let receiver = try Receiver(path: scratch.socket)
         // More than any queue: the system's bound is in this file.
-        let bound = String(decoding: try contents(of: "/proc/sys/net/unix/max_dgram_qlen"), as: UTF8.self)
+        let bound = String(
+            decoding: try contents(of: "/proc/sys/net/unix/max_dgram_qlen"), as: UTF8.self)
         let count = try #require(Int(bound.trimmingCharacters(in: .whitespacesAndNewlines))) + 5
         try #require(count < 600, "net.unix.max_dgram_qlen is too large for this test")
         for number in 0..<count {
@@ -97,7 +99,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "`$(reboot)'\"; x` 日本語", "two\nlines\nvpower-event 1\ntype=FSD", "\u{1}\u{7f}\t\\x41",
+        "", " ", "`$(reboot)'\"; x` 日本語", "two\nlines\nvpower-event 1\ntype=FSD",
+        "\u{1}\u{7f}\t\\x41",
         "-n", "%s%n%d", "停電です",
     ])
     func `any message arrives as it was`(_ message: String) throws {
@@ -165,26 +168,29 @@ import Testing
         #expect(event.message == "newest")
     }
 
-    @Test func `it starts fast, since upsmon forks one per event`() throws {
+    @Test func `it starts fast, since upsmon forks one per event`() async throws {
         let scratch = try Scratch()
-        var times: [Double] = []
-        for _ in 0..<20 { times.append(try scratch.run().milliseconds) }
-        times.sort()
-        let median = times[times.count / 2]
-        Attachment.record("median \(median) ms, slowest \(times[19]) ms", named: "notify-time.txt")
-        #expect(median < 30, "20 runs took \(times) ms")
+        var medians: [Double] = []
+        // Other tests and builds share the machine: a slow program is slow in every round.
+        for round in 0..<5 {
+            if round > 0 { try await Task.sleep(for: .seconds(1)) }
+            let times = try (0..<20).map { _ in try scratch.run().milliseconds }.sorted()
+            medians.append(times[times.count / 2])
+            if medians[round] < 30 { break }
+        }
+        Attachment.record("medians of 20 runs: \(medians) ms", named: "notify-time.txt")
+        let best = try #require(medians.min())
+        #expect(best < 30, "medians of 20 runs: \(medians) ms")
     }
 
     @Test func `it links nothing but Swift's own runtime and the C library`() throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/ldd")
-        process.arguments = [NotifyProgram.path]
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0)
+        let scratch = try Scratch()
+        let outcome = try NotifyProgram.start(
+            [Array(NotifyProgram.path.utf8)], environment: [],
+            outputPath: scratch.path + "/output", program: "/usr/bin/ldd"
+        ).outcome()
+        #expect(outcome.status == 0)
+        let text = outcome.output
         #expect(text.contains("libc.so"))
         for library in ["curl", "ssh2", "Foundation", "xml", "sqlite", "icu", "ssl", "crypto"] {
             #expect(!text.contains(library), "\(text)")

@@ -106,14 +106,14 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// Waits until something holds; false when it does not within the limit.
 func eventually(
-    within limit: Duration = .seconds(10), _ holds: () throws -> Bool
+    within limit: Duration = .seconds(10), _ holds: () async throws -> Bool
 ) async throws -> Bool {
     let deadline = SystemTime().elapsed + limit
     while SystemTime().elapsed < deadline {
-        if try holds() { return true }
+        if try await holds() { return true }
         try await Task.sleep(for: .milliseconds(20))
     }
-    return try holds()
+    return try await holds()
 }
 
 /// A directory of one test, removed at its end.

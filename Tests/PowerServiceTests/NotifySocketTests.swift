@@ -37,7 +37,8 @@ func send(_ bytes: [UInt8], to path: String) -> Bool {
         withExtendedLifetime(socket) {}
     }
 
-    @Test func `events come in, and neither an empty nor an endless datagram stops them`() async throws
+    @Test func `events come in, and neither an empty nor an endless datagram stops them`()
+        async throws
     {
         let scratch = try Scratch()
         let inbox = EventInbox()

@@ -52,7 +52,9 @@ private func cause(_ feed: FeedName, _ reason: FeedWatch.Reason) -> OutageDecide
         #expect(bench.take("OL") == [])
         #expect(bench.take("OB LB") == [.outageBegan(a), .readAgain([a])])
         #expect(
-            bench.take("OB LB", after: .milliseconds(100)) == [.trigger([c], [cause(a, .lowBattery)])])
+            bench.take("OB LB", after: .milliseconds(100)) == [
+                .trigger([c], [cause(a, .lowBattery)])
+            ])
         #expect(bench.take("OB LB") == [])
         #expect(bench.decider.triggered == [c])
     }
@@ -169,8 +171,9 @@ private func cause(_ feed: FeedName, _ reason: FeedWatch.Reason) -> OutageDecide
         _ = bench.take("OB LB", of: a)
         #expect(bench.take("OB LB", of: a) == [.trigger([c], [cause(a, .lowBattery)])])
         _ = bench.take("OB LB", of: b)
-        #expect(bench.take("OB LB", of: b)
-            == [.trigger([d], [cause(b, .lowBattery)])])
+        #expect(
+            bench.take("OB LB", of: b)
+                == [.trigger([d], [cause(b, .lowBattery)])])
     }
 
     @Test func `mains that return during a run are reported, and a restore when they stay`() {

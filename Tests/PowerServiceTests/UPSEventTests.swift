@@ -4,14 +4,14 @@ import Testing
 
 @Suite struct UPSEventTests {
     static let sample = UPSEvent(
-        boot: "1ad7ccce-7184-48dc-abc4-b1626760761c",
+        boot: "0b0d4ed4-0000-4000-8000-5ca1ab1e0001",
         at: Timestamp(millisecondsSinceEpoch: 1_795_244_863_956), up: .milliseconds(2_698_523),
         type: "ONBATT", ups: "dummy@127.0.0.1:34930", message: "UPS \"x\" \\ 停電\n$(reboot)")
 
     @Test func `the form is what the documentation says`() {
         let text = """
             vpower-event 1
-            boot=1ad7ccce-7184-48dc-abc4-b1626760761c
+            boot=0b0d4ed4-0000-4000-8000-5ca1ab1e0001
             at=1795244863956
             up=2698523
             type=ONBATT
@@ -68,7 +68,10 @@ import Testing
         ),
         ("vpower-event 1\nboot=\nat=1\nup=1\ntype=\\n\nups=\nmessage=\n", .badValue(field: "type")),
         ("vpower-event 1\nboot=\nat=1\nup=1\ntype=\nups=\\x4\nmessage=\n", .badValue(field: "ups")),
-        ("vpower-event 1\nboot=\nat=1\nup=1\ntype=\nups=\nmessage=é\n", .badValue(field: "message")),
+        (
+            "vpower-event 1\nboot=\nat=1\nup=1\ntype=\nups=\nmessage=é\n",
+            .badValue(field: "message")
+        ),
     ])
     func `what is no event says why`(_ text: String, _ error: UPSEventError) {
         #expect(throws: error) { try UPSEvent(decoding: Array(text.utf8)) }

@@ -31,7 +31,8 @@ import Testing
         try await running.value
     }
 
-    @Test func `an event makes it look at once, and the second look follows at once`() async throws {
+    @Test func `an event makes it look at once, and the second look follows at once`() async throws
+    {
         let feed = ScriptedFeed(Self.a, status: "OL")
         try await watching([feed]) { handler, inbox, _ in
             #expect(try await eventually { feed.reads == 1 })
