@@ -105,13 +105,15 @@ let package = Package(
         tests("PowerRunTests", ["PowerModel", "PowerRun", "PowerLab"]),
         tests("TransportTests", ["Transport", "PowerLab"]),
         tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
-        tests("ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
+        tests(
+            "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
         tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
         tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),
         tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),
         tests("PowerLabTests", ["PowerLab", "PowerModel", "PowerRun", "Templates"]),
-        tests("PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
+        tests(
+            "PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
         tests("NotifyTests", ["PowerService", "PowerModel"]),
         tests("CommandTests", ["PowerModel", "PowerRun", "PowerLab", "PowerStore"]),
         tests("TidyTests", []),

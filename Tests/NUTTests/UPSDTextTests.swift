@@ -153,39 +153,6 @@ import Testing
     }
 }
 
-@Suite struct UPSEventTests {
-    @Test(arguments: [
-        UPSEvent(notifyType: "ONBATT", ups: "dummy@127.0.0.1:34930", message: "on battery"),
-        UPSEvent(notifyType: "SHUTDOWN", ups: "", message: "Auto logout and shutdown proceeding"),
-        UPSEvent(notifyType: "", ups: "", message: ""),
-        UPSEvent(notifyType: "NEW\tTYPE", ups: #"a\b"#, message: "two\nlines\r\n電源"),
-    ])
-    func `an event is one line and comes back unchanged`(event: UPSEvent) {
-        #expect(!event.line.utf8.contains(UInt8(ascii: "\n")))
-        #expect(UPSEvent(line: event.line) == event)
-    }
-
-    @Test(arguments: ["", "ONBATT", "a\tb", "a\tb\tc\td", "a\tb\t\\x", "a\tb\tc\\", "a\tb\tc\n"])
-    func `a line that is no event is refused`(line: String) {
-        #expect(UPSEvent(line: line) == nil)
-    }
-
-    @Test func `a long message is cut to fit a datagram`() throws {
-        let event = UPSEvent(
-            notifyType: "ONBATT", ups: "u", message: String(repeating: "電", count: 5000))
-        let back = try #require(UPSEvent(line: event.line))
-        #expect(back.message.utf8.count == 999)
-        #expect(UPSEvent(line: String(repeating: "x", count: 10_000)) == nil)
-    }
-
-    @Test func `a NOTIFYCMD's arguments and environment make the event`() {
-        let event = UPSEvent(
-            arguments: ["/usr/bin/vpower-notify", "UPS x on battery"],
-            environment: ["NOTIFYTYPE": "ONBATT", "UPSNAME": "x@h"])
-        #expect(event == UPSEvent(notifyType: "ONBATT", ups: "x@h", message: "UPS x on battery"))
-    }
-}
-
 /// Sebastiano Vigna's generator: the same bytes on every run.
 struct SplitMix64: RandomNumberGenerator {
     var state: UInt64

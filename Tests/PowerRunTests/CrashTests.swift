@@ -1,7 +1,6 @@
 import PowerLab
 import PowerModel
 import PowerRun
-import Synchronization
 import Testing
 
 /// Kills a run after every record it writes, resumes it, and looks where that leads.
@@ -13,17 +12,12 @@ struct CrashTests {
         // to resume, after it the run is over.
         for count in 3..<whole {
             let site = MemorySite()
-            let outcome = try crash(site, after: count) { operation in
-                let prepared = try await operation.prepareShutdown()
-                return await operation.shutDown(prepared, because: RunCause(.outage, "test"))
-            }
+            let outcome = try crash(site, after: count) { try await site.goDown($0) }
             #expect(outcome == nil, "record \(count) was never written")
             let (resumed, restored, violations) = try simulate(site) {
                 let resumed = try await site.operation().resume(mainsAreBack: false)
                 try await site.cycle()
-                let back = site.operation()
-                let restored = await back.restore(
-                    try await back.prepareRestore(), because: RunCause(.outage, "back"))
+                let restored = try await site.comeBack(site.operation())
                 return (resumed, restored, await site.violations())
             }
             #expect(resumed == .continued(.cluster, .finished), "killed after record \(count)")
@@ -40,10 +34,7 @@ struct CrashTests {
                 _ = try await site.goDown(site.operation())
                 try await site.cycle()
             }
-            let outcome = try crash(site, after: count) { operation in
-                let prepared = try await operation.prepareRestore()
-                return await operation.restore(prepared, because: RunCause(.outage, "back"))
-            }
+            let outcome = try crash(site, after: count) { try await site.comeBack($0) }
             if outcome != nil {
                 #expect(count > 40, "a restore writes more records than that")
                 return
@@ -52,15 +43,15 @@ struct CrashTests {
                 let operation = site.operation()
                 let ledger = try await operation.ledger()
                 if ledger.outage == nil {
-                    return (Operation.Resumed.continued(.restore, .finished), await site.violations())
+                    return (
+                        Operation.Resumed.continued(.restore, .finished), await site.violations()
+                    )
                 }
                 if ledger.interruptedRun?.plan.kind == .restore {
                     let resumed = try await operation.resume(mainsAreBack: true)
                     return (resumed, await site.violations())
                 }
-                let prepared = try await operation.prepareRestore()
-                let result = await operation.restore(
-                    prepared, because: RunCause(.outage, "back"))
+                let result = try await site.comeBack(operation)
                 return (Operation.Resumed.continued(.restore, result), await site.violations())
             }
             #expect(resumed == .continued(.restore, .finished), "killed after record \(count)")
@@ -70,10 +61,7 @@ struct CrashTests {
 
     @Test func `an outage's run is reversed by resume when the mains are back in time`() throws {
         let site = MemorySite()
-        _ = try crash(site, after: 30) { operation in
-            let prepared = try await operation.prepareShutdown()
-            return await operation.shutDown(prepared, because: RunCause(.outage, "test"))
-        }
+        _ = try crash(site, after: 30) { try await site.goDown($0) }
         let (resumed, violations) = try simulate(site) {
             let resumed = try await site.operation().resume(mainsAreBack: true)
             return (resumed, await site.violations())
@@ -96,50 +84,15 @@ struct CrashTests {
         _ site: MemorySite, after count: Int,
         _ body: @escaping @Sendable (Operation) async throws -> R
     ) throws -> R? {
-        let journal = DyingJournal(site.journal, after: count, time: site.time)
+        let journal = MortalJournal(site.journal, dies: count, time: site.time)
         let result = try SerialExecutor.simulate(
             time: site.time, limit: MemorySite.limit, killed: { journal.isDead }
         ) { () async -> Result<R, any Error> in
             do {
                 return .success(
-                    try await body(site.operation(journal: journal, control: RunControl())))
+                    try await body(site.operation(journal: journal)))
             } catch { return .failure(error) }
         }
         return try result?.get()
-    }
-}
-
-/// Writes so many records and then never returns: the moment at which the process is killed.
-private final class DyingJournal: Journal {
-    private let inner: MemoryJournal
-    private let time: VirtualTime
-    private let left: Mutex<Int>
-    var isDead: Bool { left.withLock { $0 } <= 0 }
-
-    init(_ inner: MemoryJournal, after count: Int, time: VirtualTime) {
-        self.inner = inner
-        self.time = time
-        left = Mutex(count)
-    }
-
-    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
-        async throws(JournalError) -> Record
-    {
-        if isDead { await never() }
-        let record = try await inner.append(event, run: run, outage: outage)
-        left.withLock { $0 -= 1 }
-        if isDead { await never() }
-        return record
-    }
-
-    private func never() async {
-        do { while true { try await time.sleep(for: .seconds(100_000)) } } catch {}
-    }
-
-    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
-        try await inner.openOutage(of: cluster)
-    }
-    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
-        try await inner.newest(limit)
     }
 }

@@ -10,9 +10,7 @@ struct OutageTests {
             await site.world.failMains()
             let down = try await site.goDown(site.operation())
             try await site.cycle()
-            let operation = site.operation()
-            let prepared = try await operation.prepareRestore()
-            let up = await operation.restore(prepared, because: RunCause(.outage, "mains back"))
+            let up = try await site.comeBack(site.operation())
             return (down, up, await site.violations())
         }
         #expect(down == .finished)
@@ -82,13 +80,12 @@ struct OutageTests {
         let site = MemorySite()
         let (down, up, violations, told) = try simulate(site) {
             await site.world.failMains()
+            let control = RunControl()
             let operation = site.operation(
-                announcer: AtGuest(3) { [control = site.control] in control.ask(.reverse) })
+                announcer: AtGuest(3) { control.ask(.reverse) }, control: control)
             let down = try await site.goDown(operation)
             await site.world.returnMains()
-            let back = site.operation(control: RunControl())
-            let up = await back.restore(
-                try await back.prepareRestore(), because: RunCause(.outage, "mains back"))
+            let up = try await site.comeBack(site.operation())
             let told = await site.world.log.contains { $0.kind == .hostTold }
             return (down, up, await site.violations(), told)
         }
@@ -108,16 +105,11 @@ struct OutageTests {
             let control = RunControl()
             let halfway = site.operation(
                 announcer: AtPhaseEnd(.thaw) { control.ask(.stop) }, control: control)
-            results.append(
-                await halfway.restore(
-                    try await halfway.prepareRestore(), because: RunCause(.outage, "back")))
+            results.append(try await site.comeBack(halfway))
             await site.world.failMains()
             results.append(try await site.goDown(site.operation()))
             try await site.cycle()
-            let last = site.operation()
-            results.append(
-                await last.restore(
-                    try await last.prepareRestore(), because: RunCause(.outage, "back")))
+            results.append(try await site.comeBack(site.operation()))
             return (results, await site.violations(), await site.world.currentAutomation())
         }
         #expect(results == [.finished, .interrupted, .finished, .finished])

@@ -122,7 +122,8 @@ func plan() -> Plan {
     let guest = GuestID("guest-1")
     let boot = BootGuest(name: "line\nbreak", vmxPath: "[datastore1] a/a.vmx")
     let orders = BootOrders(
-        host: host, run: run, armed: noon, expires: noon, leaveMaintenance: true, infrastructure: [boot],
+        host: host, run: run, armed: noon, expires: noon, leaveMaintenance: true,
+        infrastructure: [boot],
         vcsa: boot, waitsForVCSA: true, tiers: [[boot], []], startGap: .milliseconds(1500),
         afterVCSA: .seconds(300))
     let actions: [Action] = [
@@ -131,8 +132,10 @@ func plan() -> Plan {
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
         .stopMachine(MachineName("nas")), .startMachine(MachineName("nas")),
         .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
-        .startGuestOnHost(guest, name: "a", host), .awaitVCenter, .thawVCLS(.retreat),
-        .thawDRS(.partiallyAutomated, dpm: true), .startGuest(guest, name: "a", host),
+        .startGuestOnHost(guest, name: "a", host, mayStopFor: .seconds(600)), .awaitVCenter,
+        .thawVCLS(.retreat),
+        .thawDRS(.partiallyAutomated, dpm: true),
+        .startGuest(guest, name: "a", host, mayStopFor: .zero),
         .thawHA(true), .disarm(host),
     ]
     return Plan(

@@ -131,16 +131,18 @@ public enum Action: Hashable, Codable, Sendable {
     case awaitHost(HostName, leaveMaintenance: Bool)
     /// Boot script armed by this run seen to have reported.
     case awaitBootScript(HostName, RunID)
-    /// vCSA seen to be on: started on its host if no boot script did.
-    case startGuestOnHost(GuestID, name: String, HostName)
+    /// vCSA seen to be on: started on its host if no boot script did. `mayStopFor`: it was asked to
+    /// shut down and may still do so; only after that time "on" means that it stays on.
+    case startGuestOnHost(GuestID, name: String, HostName, mayStopFor: Duration)
     /// vCenter seen to answer, with every host that is back connected.
     case awaitVCenter
     /// vCLS as the snapshot has it.
     case thawVCLS(VCLSSetting)
     /// DRS and DPM as the snapshot has them.
     case thawDRS(DRSLevel, dpm: Bool)
-    /// A guest of the snapshot seen to be on: started on its host if it is not.
-    case startGuest(GuestID, name: String, HostName)
+    /// A guest of the snapshot seen to be on: started on its host if it is not. `mayStopFor` as
+    /// above.
+    case startGuest(GuestID, name: String, HostName, mayStopFor: Duration)
     /// HA as the snapshot has it.
     case thawHA(Bool)
     /// Boot script taken out.
@@ -159,11 +161,11 @@ public enum Action: Hashable, Codable, Sendable {
         case .startMachine(let machine): StepID("start-machine/\(machine)")
         case .awaitHost(let host, _): StepID("await-host/\(host)")
         case .awaitBootScript(let host, _): StepID("await-boot-script/\(host)")
-        case .startGuestOnHost(let guest, _, _): StepID("start/\(guest)")
+        case .startGuestOnHost(let guest, _, _, _): StepID("start/\(guest)")
         case .awaitVCenter: StepID("await-vcenter")
         case .thawVCLS: StepID("thaw-vcls")
         case .thawDRS: StepID("thaw-drs")
-        case .startGuest(let guest, _, _): StepID("start/\(guest)")
+        case .startGuest(let guest, _, _, _): StepID("start/\(guest)")
         case .thawHA: StepID("thaw-ha")
         case .disarm(let host): StepID("disarm/\(host)")
         }
@@ -184,13 +186,13 @@ public enum Action: Hashable, Codable, Sendable {
         case .startMachine(let machine): "wake \(machine)"
         case .awaitHost(let host, _): "wait for \(host)"
         case .awaitBootScript(let host, _): "wait for the boot script of \(host)"
-        case .startGuestOnHost(_, let name, let host):
+        case .startGuestOnHost(_, let name, let host, _):
             "start guest \(name.onOneLine) through \(host)"
         case .awaitVCenter: "wait for vCenter"
         case .thawVCLS(let setting): "vCLS back \(setting.keepsGuests ? "on" : "to retreat")"
         case .thawDRS(let level, let dpm):
             "DRS back to \(level.rawValue)\(dpm ? ", DPM on" : "")"
-        case .startGuest(_, let name, let host): "start guest \(name.onOneLine) on \(host)"
+        case .startGuest(_, let name, let host, _): "start guest \(name.onOneLine) on \(host)"
         case .thawHA(let on): "HA back \(on ? "on" : "off")"
         case .disarm(let host): "disarm \(host)"
         }

@@ -68,7 +68,20 @@ public struct Planner: Sendable {
         let scripts = ledger.bootsAwaited.sorted { $0.key < $1.key }.map { host, run in
             Step(.awaitBootScript(host, run), limit: site.limits.bootScript)
         }
-        let needed = roles.infrastructure + [roles.vcsa]
+        let stopping = ledger.guestsThatMayStillStop
+        func start(_ guest: Guest, mayStopFor limit: Duration, onHost: Bool) -> Step? {
+            guard guest.power == .on, let host = guest.host else { return nil }
+            let settle = stopping.contains(guest.id) ? limit : .zero
+            let action: Action =
+                onHost
+                ? .startGuestOnHost(guest.id, name: guest.name, host, mayStopFor: settle)
+                : .startGuest(guest.id, name: guest.name, host, mayStopFor: settle)
+            return Step(action, limit: site.limits.start + settle)
+        }
+        let needed =
+            roles.infrastructure.compactMap { guest in
+                start(guest, mayStopFor: site.limits.infrastructure, onHost: true)
+            } + [start(roles.vcsa, mayStopFor: site.limits.vcsa, onHost: true)].compactMap(\.self)
         let stopped = ledger.machinesStopped.sorted().map { machine in
             Step(.startMachine(machine), limit: limit(of: machine))
         }
@@ -76,7 +89,7 @@ public struct Planner: Sendable {
             phase(.machinesBack, needs: [], stopped),
             phase(.hostsBack, needs: [.machinesBack], back),
             phase(.bootScripts, needs: [.hostsBack], scripts),
-            phase(.vcsaBack, needs: [.bootScripts], startThroughHost(needed)),
+            phase(.vcsaBack, needs: [.bootScripts], needed),
             phase(
                 .vcenterBack, needs: [.vcsaBack],
                 [Step(.awaitVCenter, limit: site.limits.vcenterBack)]),
@@ -84,12 +97,7 @@ public struct Planner: Sendable {
         ]
         var before: PhaseName = .thaw
         for (tier, guests) in roles.tiers.reversed() {
-            let steps = guests.filter { $0.power == .on }.compactMap { guest in
-                guest.host.map { host in
-                    Step(
-                        .startGuest(guest.id, name: guest.name, host), limit: site.limits.start)
-                }
-            }
+            let steps = guests.compactMap { start($0, mayStopFor: tier.limit, onHost: false) }
             if steps.isEmpty { continue }
             phases.append(phase(.guests(tier.name), needs: [before], steps))
             before = .guests(tier.name)
@@ -150,15 +158,6 @@ public struct Planner: Sendable {
         guests.filter { $0.power == .on }.compactMap { guest in
             guest.host.map { host in
                 Step(.stopGuestOnHost(guest.id, name: guest.name, host), limit: limit)
-            }
-        }
-    }
-
-    private func startThroughHost(_ guests: [Guest]) -> [Step] {
-        guests.filter { $0.power == .on }.compactMap { guest in
-            guest.host.map { host in
-                Step(
-                    .startGuestOnHost(guest.id, name: guest.name, host), limit: site.limits.start)
             }
         }
     }
@@ -231,6 +230,23 @@ extension Ledger {
         return awaited
     }
 
+    /// Guests that were asked to shut down, were not seen off, and whose host was not told to stop:
+    /// they may still do so after the run was reversed.
+    public var guestsThatMayStillStop: Set<GuestID> {
+        var guests = Set<GuestID>()
+        for run in runs where !run.isPastReturn {
+            for step in run.plan.steps where run.asked.contains(step.id) {
+                guard let guest = step.action.stoppedGuest else { continue }
+                if case .done = run.outcomes[step.id] {
+                    guests.remove(guest)
+                } else {
+                    guests.insert(guest)
+                }
+            }
+        }
+        return guests
+    }
+
     /// The machines that were told to stop.
     public var machinesStopped: Set<MachineName> {
         var stopped = Set<MachineName>()
@@ -242,5 +258,15 @@ extension Ledger {
             }
         }
         return stopped
+    }
+}
+
+extension Action {
+    /// The guest this shuts down, if it shuts one down.
+    fileprivate var stoppedGuest: GuestID? {
+        switch self {
+        case .stopGuest(let guest, _, _), .stopGuestOnHost(let guest, _, _): guest
+        default: nil
+        }
     }
 }

@@ -108,15 +108,21 @@ extension Runner {
     }
 
     /// A guest of the snapshot seen to be on: started, on the host where it is now, if it is not.
-    func startGuest(_ id: GuestID, _ planned: HostName, _ wait: Wait) async -> StepOutcome? {
+    func startGuest(
+        _ id: GuestID, _ planned: HostName, mayStopFor: Duration, _ wait: Wait
+    ) async -> StepOutcome? {
         guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        let staysOnAt = around.time.elapsed + mayStopFor
         var wasAsked = false
         var problem = "it is not in vCenter's inventory"
         repeat {
             do {
                 let now = try await around.cluster.inventory(newerThan: nil, within: .zero)
                 switch now.guest(id)?.power {
-                case .on: return .done(wasAsked ? .asked : .already)
+                case .on where wasAsked: return .done(.asked)
+                case .on where around.time.elapsed < staysOnAt:
+                    problem = "it was asked to shut down and may still do so"
+                case .on: return .done(.already)
                 case .suspended: return .left("it is suspended")
                 case .off:
                     let host = now.guest(id)?.host ?? planned

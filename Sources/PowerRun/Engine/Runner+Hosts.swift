@@ -78,14 +78,20 @@ extension Runner {
     }
 
     /// vCSA or an infrastructure guest seen to be on; started where no boot script did it.
-    func startGuestOnHost(_ id: GuestID, _ name: HostName, _ wait: Wait) async -> StepOutcome? {
+    func startGuestOnHost(
+        _ id: GuestID, _ name: HostName, mayStopFor: Duration, _ wait: Wait
+    ) async -> StepOutcome? {
         guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        let staysOnAt = around.time.elapsed + mayStopFor
         let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
         var wasAsked = false
         return await untilDone(on: name, wait) { host throws(HostError) in
             let row = try await host.guests().first { $0.vmxPath == guest.vmxPath }
             switch row?.power {
-            case .on: return .over(.done(wasAsked ? .asked : .already))
+            case .on where wasAsked: return .over(.done(.asked))
+            case .on where around.time.elapsed < staysOnAt:
+                return .notYet("it was asked to shut down and may still do so")
+            case .on: return .over(.done(.already))
             case .suspended: return .over(.left("it is suspended"))
             case nil: return .notYet("\(name) does not list it")
             case .unknown: return .notYet("\(name) does not say whether it is on")

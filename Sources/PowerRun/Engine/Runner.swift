@@ -148,13 +148,14 @@ public struct Runner: Sendable {
             return await awaitHost(host, leaveMaintenance: leave, wait)
         case .awaitBootScript(let host, let armedBy):
             return await awaitBootScript(host, armedBy: armedBy, wait)
-        case .startGuestOnHost(let guest, _, let host):
-            return await startGuestOnHost(guest, host, wait)
+        case .startGuestOnHost(let guest, _, let host, let mayStopFor):
+            return await startGuestOnHost(guest, host, mayStopFor: mayStopFor, wait)
         case .awaitVCenter: return await awaitVCenter(wait)
         case .thawVCLS(let setting): return await thawVCLS(setting, wait)
         case .thawDRS(let level, let dpm):
             return await thaw(AutomationChange(drsLevel: level, dpm: dpm), wait)
-        case .startGuest(let guest, _, let host): return await startGuest(guest, host, wait)
+        case .startGuest(let guest, _, let host, let mayStopFor):
+            return await startGuest(guest, host, mayStopFor: mayStopFor, wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
         case .disarm(let host): return await disarm(host, wait)
         }

@@ -1,0 +1,71 @@
+public import PowerModel
+public import PowerRun
+
+/// A simulated site in memory with everything a run needs, on a virtual clock.
+public struct MemorySite: Sendable {
+    /// Its clock.
+    public let time: VirtualTime
+    /// The site itself.
+    public let world: LabWorld
+    /// Where its runs are recorded.
+    public let journal: MemoryJournal
+    /// Its UPS.
+    public let feed: MemoryFeed
+    /// Its vCenter.
+    public let cluster: MemoryCluster
+    /// Its hosts.
+    public let hosts: [MemoryHost]
+
+    /// How long a simulation may take, in virtual time.
+    public static let limit: Duration = .seconds(3600)
+
+    /// A site as the scenario has it, at the beginning of time.
+    public init(_ scenario: LabScenario = .standard()) {
+        let time = VirtualTime()
+        let world = LabWorld(scenario, time: time)
+        self.time = time
+        self.world = world
+        journal = MemoryJournal { time.wall }
+        feed = MemoryFeed(world)
+        cluster = MemoryCluster(world)
+        hosts = scenario.hosts.map { MemoryHost($0.name, in: world) }
+    }
+
+    /// Looks often: in the lab everything takes seconds.
+    public static var pace: EnginePace {
+        var pace = EnginePace()
+        pace.look = .milliseconds(300)
+        pace.listen = .seconds(2)
+        pace.wakeAfter = .seconds(5)
+        return pace
+    }
+
+    /// Everything a run needs.
+    /// - Parameters:
+    ///   - journal: another journal than the site's own.
+    ///   - change: changes the cluster's site file first.
+    public func around(
+        journal: (any Journal)? = nil, announcer: any Announcer,
+        site change: (inout ClusterSite) -> Void = { _ in }
+    ) -> Surroundings {
+        var site = world.scenario.memorySite
+        change(&site)
+        let world = world
+        return Surroundings(
+            site: site, cluster: cluster,
+            hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
+            wake: { host in
+                await world.wakeHost(host)
+                return nil
+            },
+            answers: { _ in true }, journal: journal ?? self.journal, announcer: announcer,
+            time: time, pace: MemorySite.pace)
+    }
+
+    /// What the site's own log shows to be violated, everything being said to be restored.
+    public func violations() async -> [String] {
+        LabChecker.violations(
+            in: await world.log, of: world.scenario,
+            restoredTo: await world.currentAutomation())
+    }
+}
