@@ -81,6 +81,7 @@ enum SSHDial {
     private static func addresses(host: String, port: Int, until deadline: SSHDeadline)
         throws(SSHError) -> [Address]
     {
+        // What is no address is a name: looked up below.
         if let literal = try? lookUp(host: host, port: port, flags: AI_NUMERICHOST).get() {
             return literal
         }

@@ -25,16 +25,18 @@ enum ImportTable {
     /// Target to modules.
     static let allowed: [String: Set<String>] = [
         "PowerModel": [],
-        "PowerRun": ["PowerModel", "Logging"],
+        "PowerRun": ["PowerModel", "Logging", "Synchronization"],
         "Transport": basics.union(system).union(["CLibSSH2", "CLibCurl", "Dispatch"]),
         "Templates": basics.union(["Mustache"]),
         "Machines": engine.union(basics).union(system).union(["Transport"]),
         "ESXi": engine.union(basics).union(["Transport", "Templates"]),
         "VSphere": engine.union(basics).union(["Transport", "Foundation", "FoundationXML"]),
         "NUT": engine.union(basics).union(nio).union(["NIOSSL"]),
-        "PowerStore": engine.union(basics).union(system).union(["Foundation", "Yams", "GRDB"]),
+        "PowerStore": engine.union(basics).union(system)
+            .union(["Dispatch", "Foundation", "Yams", "GRDB"]),
         "PowerLab": engine.union(basics).union(system).union(nio)
-            .union(["Foundation", "FoundationXML", "Logging", "Hummingbird", "HummingbirdTLS"]),
+            .union(["Dispatch", "Foundation", "FoundationXML", "HTTPTypes", "Hummingbird"])
+            .union(["HummingbirdCore", "HummingbirdTLS", "Logging", "NIOSSL"]),
         "PowerService": engine.union(basics).union(system).union(nio)
             .union(["Foundation", "Dispatch", "Logging", "ServiceLifecycle", "UnixSignals"]),
         "vpower": engine.union(basics).union(system).union([

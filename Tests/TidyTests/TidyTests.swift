@@ -46,7 +46,7 @@ import Testing
             }
         }
         #expect(ImportTable.allowed["PowerModel"] == [])
-        #expect(ImportTable.allowed["PowerRun"] == ["PowerModel", "Logging"])
+        #expect(ImportTable.allowed["PowerRun"] == ["PowerModel", "Logging", "Synchronization"])
     }
 
     @Test func `nobody imports FoundationNetworking`() {

@@ -221,6 +221,7 @@ public actor LabESXiHost {
     /// The site hears of it first; then the files are saved and the processes end. A reboot is a
     /// power-off here: the site decides when a host comes back.
     private func endByCommand() async {
+        // A lab that is being stopped does not wait for the session's end.
         try? await Task.sleep(for: Self.powerOffDelay)
         await backend.powerOffHost(name)
         await powerOff(orderly: true)

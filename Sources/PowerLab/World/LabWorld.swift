@@ -114,12 +114,14 @@ public actor LabWorld {
             advance()
             if version > seen || time.elapsed >= deadline { return version }
             let next = min(deadline, time.elapsed + LabWorld.lookEvery)
-            do { try await time.sleep(for: max(next - time.elapsed, .milliseconds(1))) } catch {
+            do { try await time.sleep(for: max(next - time.elapsed, LabWorld.tick)) } catch {
                 return version
             }
         }
     }
 
+    /// The shortest wait there is: never none, so that time goes on.
+    static let tick: Duration = .milliseconds(1)
     /// How often a waiting reader looks again: short, since another may change the world.
     static let lookEvery: Duration = .milliseconds(50)
 

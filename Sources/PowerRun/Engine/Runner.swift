@@ -211,11 +211,14 @@ struct Wait: Sendable {
     /// Whether no further act may begin.
     var mustStop: Bool { control.mustStop }
 
+    /// The shortest wait there is: never none, so that time goes on.
+    private static let tick: Duration = .milliseconds(1)
+
     /// Waits until it is time to look again; false when the limit has passed or the run is to
     /// stop.
     func again() async -> Bool {
         if isOver || mustStop { return false }
-        do { try await time.sleep(for: min(look, max(left, .milliseconds(1)))) } catch {
+        do { try await time.sleep(for: min(look, max(left, Self.tick))) } catch {
             return false
         }
         return !mustStop
