@@ -31,7 +31,8 @@ struct ReplyReader {
         let parsed = parser.parse()
         if let problem = builder.problem { throw problem }
         if let error = parser.parserError {
-            throw Problem(description: "is not well-formed XML (line \(parser.lineNumber): \(error))")
+            throw Problem(
+                description: "is not well-formed XML (line \(parser.lineNumber): \(error))")
         }
         guard parsed, let root = builder.root else {
             throw Problem(description: "ends in the middle, after \(bytes.count) bytes")

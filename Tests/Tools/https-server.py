@@ -4,8 +4,8 @@
 usage: https-server.py CERTIFICATE KEY [FOLDER]
 
 Listens on 127.0.0.1 and prints {"port": N}; then one JSON object per line for each connection
-that ends ({"closed": decrypted bytes it received}) and each request. Ends when its standard
-input ends.
+that ends ({"closed": decrypted bytes it received}) and each request. Each line of its
+standard input is answered with {"heard": line}; it ends when its input ends.
 
 Without FOLDER the path says what to do: /ok, /stall, /trickle, /large, /cut, /cookie, /redirect.
 With FOLDER it plays a recorded exchange: POST /sdk is answered with the next unused file
@@ -143,7 +143,8 @@ def main():
             threading.Thread(target=serve, args=(raw, context, folder), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    sys.stdin.read()
+    for line in sys.stdin:
+        say(heard=line.strip())
 
 
 main()

@@ -70,11 +70,13 @@ import Transport
         #expect(server.said == ["{\"closed\": 0}"])
     }
 
-    @Test func `a pin that is no SHA-256 in lower case is refused before connecting`() async throws {
+    @Test func `a pin that is no SHA-256 in lower case is refused before connecting`() async throws
+    {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)
         for pin in ["", "ab", certificate.sha256.uppercased(), certificate.sha256 + "0"] {
-            #expect(await failure(client(server, .pinned(sha256: pin)), "/ok") == .certificateRefused)
+            #expect(
+                await failure(client(server, .pinned(sha256: pin)), "/ok") == .certificateRefused)
         }
         #expect(server.said.isEmpty)
     }
@@ -111,7 +113,8 @@ import Transport
         #expect(await failure(client, "/ok") == .unreachable)
     }
 
-    @Test func `a server that stalls is timed out, by the request's limit or the stall's`() async throws
+    @Test func `a server that stalls is timed out, by the request's limit or the stall's`()
+        async throws
     {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)
@@ -168,7 +171,8 @@ import Transport
         #expect(try await cookie(nil) == "none")
     }
 
-    @Test func `a long poll does not hold up a request beside it, and ends when cancelled`() async throws
+    @Test func `a long poll does not hold up a request beside it, and ends when cancelled`()
+        async throws
     {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)
@@ -198,7 +202,8 @@ import Transport
         #expect(server.said.isEmpty)
     }
 
-    @Test func `the presented certificate can be looked at without sending anything`() async throws {
+    @Test func `the presented certificate can be looked at without sending anything`() async throws
+    {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)
         let seen = try await HTTPSClient.presentedSHA256(

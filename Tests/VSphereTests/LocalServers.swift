@@ -51,7 +51,8 @@ struct Child {
     let output: Int32
 
     init(
-        _ program: String, _ arguments: [String], in folder: URL, environment: [String: String] = [:],
+        _ program: String, _ arguments: [String], in folder: URL,
+        environment: [String: String] = [:],
         joinErrors: Bool = false
     ) throws {
         var toChild: [Int32] = [0, 0]
@@ -82,7 +83,8 @@ struct Child {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         variables["LC_ALL"] = "C"
-        var argv: [UnsafeMutablePointer<CChar>?] = (["env", "-C", folder.path, program]
+        var argv: [UnsafeMutablePointer<CChar>?] =
+            (["env", "-C", folder.path, program]
             + arguments).map { strdup($0) }
         var environ: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0)=\($1)") }
         argv.append(nil)
@@ -171,7 +173,8 @@ struct Certificate {
         try scratch.write("index.txt", "")
         try scratch.write("serial", "01\n")
         try run(
-            "openssl", ["req", "-new", "-key", "key.pem", "-out", "r.pem", "-subj", "/CN=vcenter.test"],
+            "openssl",
+            ["req", "-new", "-key", "key.pem", "-out", "r.pem", "-subj", "/CN=vcenter.test"],
             in: scratch.url)
         try run(
             "openssl",
@@ -250,7 +253,8 @@ final class LocalServer: Sendable {
     static func https(_ certificate: Certificate, folder: URL? = nil) throws -> LocalServer {
         let script = Places.tools.appending(path: "https-server.py").path
         return try LocalServer(
-            "python3", [script, certificate.pem, certificate.key] + (folder.map { [$0.path] } ?? []))
+            "python3",
+            [script, certificate.pem, certificate.key] + (folder.map { [$0.path] } ?? []))
     }
 
     /// The simulator, built on its first use.

@@ -46,7 +46,8 @@ import VSphere
         let guests = snapshot.inventory.guests.sorted { $0.name < $1.name }
         #expect(guests.map(\.name) == (0..<8).map { "DC0_C0_RP0_VM\($0)" })
         #expect(
-            guests.map(\.nature) == [.vcls, .agent, .template] + Array(repeating: .ordinary, count: 5))
+            guests.map(\.nature) == [.vcls, .agent, .template]
+                + Array(repeating: .ordinary, count: 5))
         #expect(guests.map(\.power) == guests.map { $0.nature == .template ? .off : .on })
         #expect(guests.map(\.tools) == guests.map { $0.name.hasSuffix("VM3") ? .absent : .running })
         #expect(guests.allSatisfy { $0.id.rawValue.count == 36 && $0.host != nil })
@@ -54,7 +55,8 @@ import VSphere
         #expect(
             snapshot.automation
                 == Automation(
-                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset))
+                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset)
+        )
         await cluster.close()
     }
 
@@ -84,8 +86,9 @@ import VSphere
                 newerThan: inventory.version, within: .seconds(10))
         }
         #expect(targets.allSatisfy { inventory.guest($0.id)?.power == .off })
-        #expect(inventory.guests.filter { $0.power == .on }.map(\.nature) == [.agent, .vcls]
-            || inventory.guests.filter { $0.power == .on }.map(\.nature) == [.vcls, .agent])
+        #expect(
+            inventory.guests.filter { $0.power == .on }.map(\.nature) == [.agent, .vcls]
+                || inventory.guests.filter { $0.power == .on }.map(\.nature) == [.vcls, .agent])
         #expect(try await other.value.version > waiting.version)
         #expect(cluster.counters.calls - before < 12)
         // Asked again for what is so already: success.
@@ -113,17 +116,20 @@ import VSphere
         }
         #expect(inventory.guest(guest.id)?.power == .on)
         let template = try #require(snapshot.inventory.guests.first { $0.nature == .template })
-        #expect(await failure { () async throws(ClusterError) in
-            try await cluster.powerOn(template, on: host)
-        } == .wrongState)
-        #expect(await failure { () async throws(ClusterError) in
-            try await cluster.powerOn(guest, on: HostName("nowhere"))
-        } == .notFound)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                try await cluster.powerOn(template, on: host)
+            } == .wrongState)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                try await cluster.powerOn(guest, on: HostName("nowhere"))
+            } == .notFound)
         var stranger = guest
         stranger.id = GuestID("00000000-0000-0000-0000-000000000000")
-        #expect(await failure { () async throws(ClusterError) in
-            try await cluster.powerOff(stranger)
-        } == .notFound)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                try await cluster.powerOff(stranger)
+            } == .notFound)
         await cluster.close()
     }
 
@@ -178,9 +184,10 @@ import VSphere
         let certificate = try Certificate()
         let server = try LocalServer.vcsim(certificate)
         let cluster = cluster(server, try Certificate())
-        #expect(await failure { () async throws(ClusterError) in
-            _ = try await cluster.snapshot()
-        } == .certificateRefused)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                _ = try await cluster.snapshot()
+            } == .certificateRefused)
         #expect(cluster.counters.bytesOut == 0)
     }
 
@@ -197,13 +204,15 @@ import VSphere
         try await Task.sleep(for: .milliseconds(300))
         server.stop()
         #expect(await waiter.value == .unreachable)
-        #expect(await failure { () async throws(ClusterError) in
-            _ = try await cluster.snapshot()
-        } == .unreachable)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                _ = try await cluster.snapshot()
+            } == .unreachable)
         await cluster.close()
     }
 
-    @Test func `a session that was forgotten is renewed, its views and collector too`() async throws {
+    @Test func `a session that was forgotten is renewed, its views and collector too`() async throws
+    {
         let certificate = try Certificate()
         let server = try LocalServer.vcsim(certificate, idle: "1s")
         let cluster = cluster(server, certificate)
@@ -225,9 +234,10 @@ import VSphere
         let snapshot = try await cluster.snapshot()
         try server.tell("status 503")
         #expect(try await server.says { $0 == "ok" })
-        #expect(await failure { () async throws(ClusterError) in
-            _ = try await cluster.snapshot()
-        } == .starting)
+        #expect(
+            await failure { () async throws(ClusterError) in
+                _ = try await cluster.snapshot()
+            } == .starting)
         #expect(try await cluster.snapshot().inventory.guests == snapshot.inventory.guests)
         await cluster.close()
     }
