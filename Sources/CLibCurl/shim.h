@@ -42,9 +42,6 @@ static inline CURLcode vp_curl_get_long(CURL *handle, CURLINFO info, long *value
 static inline CURLcode vp_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
     return curl_easy_getinfo(handle, info, value);
 }
-static inline CURLcode vp_curl_get_pointer(CURL *handle, CURLINFO info, void **value) {
-    return curl_easy_getinfo(handle, info, value);
-}
 
 // curl_share_setopt is variadic.
 static inline CURLSHcode vp_curl_share_cookies(CURLSH *share) {

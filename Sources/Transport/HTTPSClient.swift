@@ -1,5 +1,4 @@
 internal import CLibCurl
-import Synchronization
 
 /// Requests to one HTTPS server, several at once, none of them blocking a thread of Swift's.
 ///
