@@ -104,7 +104,9 @@ let package = Package(
         tests("PowerRunTests", ["PowerModel", "PowerRun", "PowerLab"]),
         tests("TransportTests", ["Transport", "PowerLab"]),
         tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
-        tests("ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
+        tests(
+            "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
+            resources: [.copy("Fixtures")]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
         tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
         tests("NUTTests", ["NUT", "PowerModel", "PowerRun"] + nio),
