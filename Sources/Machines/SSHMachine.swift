@@ -60,7 +60,7 @@ public final class SSHMachine: MachineControl {
     public var traffic: SSHTraffic { session.traffic }
 
     /// Runs its shutdown command, as the site file has it. A connection that breaks after the
-    /// command was sent is what a machine does that obeys at once: look at `isSilent()`.
+    /// command was sent is success: that is what a machine does that obeys at once.
     ///
     /// - Throws: `refused` when the command ended with a status other than 0.
     public func shutDown() async throws(MachineError) {
@@ -69,6 +69,7 @@ public final class SSHMachine: MachineControl {
         do throws(SSHError) {
             output = try await session.run(site.shutdownCommand, limit: commandLimit)
         } catch {
+            if error.reason == .broken, error.commandWasSent { return }
             throw MachineError(
                 machine: machine, attempting: attempting, reason: Self.reason(error.reason),
                 detail: error.detail)

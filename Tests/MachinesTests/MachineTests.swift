@@ -131,6 +131,21 @@ private func machine(
         }
     }
 
+    @Test func `a connection that breaks under the command means that it obeyed`() async throws {
+        try await with { lab in
+            let machine = try await control(lab, "touch /tmp/ran; sleep 30")
+            async let told: Void = machine.shutDown()
+            let start = ContinuousClock.now
+            while lab.fileContents("/tmp/ran") == nil {
+                try #require(ContinuousClock.now - start < .seconds(20))
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            await lab.powerOff(orderly: false)
+            try await told
+            #expect(ContinuousClock.now - start < .seconds(25))
+        }
+    }
+
     @Test func `a command that fails is refused with its words`() async throws {
         try await with { lab in
             let error = await failure(try await control(lab, "echo not now >&2; exit 3"))

@@ -25,6 +25,8 @@ import Transport
                 return ('', '', '', [('Password: ', False)])
             def validate_kbdint_response(self, user, responses):
                 say('kbdint ' + repr(list(responses)))
+                if mode == 'hang':
+                    return asyncio.sleep(60, False)
                 if list(responses) == [password]:
                     return True
                 if mode == 'again':
@@ -117,6 +119,24 @@ import Transport
                 }
                 #expect(tries.count == 1)
             }, given: "wrong")
+    }
+
+    @Test func `a server that takes the password and falls silent is not asked for ever`()
+        async throws
+    {
+        try await withServer(
+            mode: "hang", password: "secret",
+            { session, server in
+                for expected in [SSHError.Reason.timedOut, .timedOut, .loginRefused] {
+                    do throws(SSHError) {
+                        _ = try await session.run("whoami", limit: .seconds(3))
+                        Issue.record("it logged in")
+                    } catch {
+                        #expect(error.reason == expected)
+                    }
+                }
+                #expect(server.log.components(separatedBy: "kbdint").count == 3)
+            }, given: "secret")
     }
 
     @Test(arguments: ["second-factor", "visible"])
