@@ -111,6 +111,8 @@ let package = Package(
         tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
         tests(
             "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
+            "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
+            resources: [.copy("Fixtures")]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
         tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
         tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),

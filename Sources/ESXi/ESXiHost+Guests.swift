@@ -101,7 +101,7 @@ extension ESXiHost {
                 turn=$((turn + 1))
                 [ "$turn" -lt \(limits.power.components.seconds) ] || break
                 [ ! -e \(said).done ] || [ "$turn" -lt \(Self.settleTurns) ] || break
-                sleep 1
+                [ "$turn" -lt 4 ] && usleep 250000 2>/dev/null || sleep 1
             done
             \(nonce.begin("state"))
             printf '%s\\n' "$state"

@@ -60,8 +60,11 @@ extension ESXiHost {
             told=''
             case $(esxcli system maintenanceMode get 2>&1) in
             Enabled*)
-                esxcli system shutdown poweroff -d \(Self.shutdownDelaySeconds) -r \(words) 2>&1 &&
-                    told=esxcli ;;
+                said=$(esxcli system shutdown poweroff \
+                    -d \(Self.shutdownDelaySeconds) -r \(words) 2>&1)
+                # It is silent when it obeys; its status alone is not known to tell.
+                [ "$?" -eq 0 ] && [ -z "$said" ] && told=esxcli
+                printf '%s\\n' "$said" ;;
             esac
             if [ -z "$told" ]; then
                 off=/sbin/poweroff

@@ -47,7 +47,7 @@ extension SSHConnection {
 
     /// keyboard-interactive first, since it is all that ESXi 8 offers; the "password" method only
     /// where that did not ask for the password, so that it is sent once at most.
-    private func logIn(_ user: String, password: String, until deadline: SSHDeadline)
+    private mutating func logIn(_ user: String, password: String, until deadline: SSHDeadline)
         throws(SSHError)
     {
         guard !password.utf8.contains(0) else {
@@ -58,9 +58,11 @@ extension SSHConnection {
         var code = LIBSSH2_ERROR_METHOD_NOT_SUPPORTED
         let answer = SSHKeyboardAnswer(password: password, socket: socket)
         if offered.contains("keyboard-interactive") {
+            defer { passwordWasSent = answer.asked > 0 && !answer.oddQuestion }
             code = try keyboardInteractive(user, answer, until: deadline)
         }
         if code != 0, offered.contains("password"), answer.asked == 0 {
+            passwordWasSent = true
             code = try retry(until: deadline) { vp_userauth_password($0, user, password) }
         }
         switch code {

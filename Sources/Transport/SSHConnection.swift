@@ -15,6 +15,8 @@ struct SSHConnection: ~Copyable {
 
     let session: OpaquePointer
     let socket: Int32
+    /// Whether a password has left this machine.
+    var passwordWasSent = false
 
     /// libssh2 wants one initialisation for the process. It is never undone: libcurl links the
     /// same library (STYLE-ANCHORS 2.5.8).

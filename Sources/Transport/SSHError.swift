@@ -34,6 +34,8 @@ public struct SSHError: Error, Hashable, Sendable, CustomStringConvertible {
     public var reason: Reason
     /// The cause and what to do, in words; never a secret.
     public var detail: String
+    /// Whether the command had been sent when it went wrong: it may have been run then.
+    public var commandWasSent = false
 
     /// An error.
     public init(peer: String, attempting: String, reason: Reason, detail: String) {

@@ -9,9 +9,11 @@ public actor SSHSession {
     /// A listing of a host with hundreds of guests is some 100 KB.
     public static let outputLimitBytesDefault = 4 * 1024 * 1024
 
-    /// Logins that were sent and neither granted nor refused, because the connection broke. They
-    /// may have counted as failures at the server, so only a few are made.
+    /// Passwords that were sent and neither granted nor refused, because the connection broke.
+    /// They may have counted as failures at the server, so only a few are made.
     static let unansweredLoginsMax = 2
+    /// ESXi forgets failures after this time (`Security.AccountUnlockTime`).
+    static let unansweredLoginsKept: Duration = .seconds(900)
 
     /// Whom it talks to.
     public nonisolated let target: SSHTarget
@@ -20,7 +22,7 @@ public actor SSHSession {
     private nonisolated let meter = Meter()
     private var connection: SSHConnection?
     private var refusal: SSHError?
-    private var unansweredLogins = 0
+    private var unansweredLogins: [ContinuousClock.Instant] = []
 
     /// libssh2 blocks, so the actor runs on a thread of its own.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -115,6 +117,8 @@ public actor SSHSession {
             // The channel is in an unknown state; whatever it still says must not be taken for
             // the next command's answer.
             connection = nil
+            var error = error
+            error.commandWasSent = started
             throw error
         }
     }
@@ -124,11 +128,12 @@ public actor SSHSession {
         if connection?.peerHasClosed == true { connection = nil }
         if connection != nil { return false }
         if let refusal { throw refusal }
-        guard unansweredLogins < Self.unansweredLoginsMax else {
+        unansweredLogins.removeAll { ContinuousClock.now - $0 > Self.unansweredLoginsKept }
+        guard unansweredLogins.count < Self.unansweredLoginsMax else {
             throw deadline.error(
                 .loginRefused,
-                "the connection broke during \(unansweredLogins) logins; no more "
-                    + "are made, since they may count as failed ones")
+                "the connection broke after the password was sent, \(unansweredLogins.count) times; "
+                    + "no more logins are made for a while, since these may count as failed")
         }
         var opened = try SSHConnection.open(host: target.host, port: target.port, until: deadline)
         try opened.requireHostKey(in: target.hostKeys, deadline)
@@ -138,11 +143,11 @@ public actor SSHSession {
             switch error.reason {
             case .loginRefused: refusal = error
             case .keyUnusable: break
-            default: unansweredLogins += 1
+            default: if opened.passwordWasSent { unansweredLogins.append(.now) }
             }
             throw error
         }
-        unansweredLogins = 0
+        unansweredLogins = []
         connection = consume opened
         return true
     }

@@ -29,6 +29,8 @@ func spawn(_ path: String, _ arguments: [String], stdout: String?, stderr: Strin
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    // What other tests have open stays theirs: a script held open for writing cannot be run.
+    for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
     for (descriptor, file) in [(Int32(1), stdout), (Int32(2), stderr)] {
         let flags = O_WRONLY | O_CREAT | O_APPEND
         posix_spawn_file_actions_addopen(&actions, descriptor, file ?? "/dev/null", flags, 0o600)
@@ -191,7 +193,7 @@ struct SSHServer {
     }
 
     static func with<R>(
-        hostKeys: [String] = ["ecdsa", "rsa"], _ body: (SSHServer) async throws -> R
+        hostKeys: [String] = ["ecdsa"], _ body: (SSHServer) async throws -> R
     ) async throws -> R {
         try await withDirectory { directory in
             let server = try await offPool { try start(in: directory, hostKeys: hostKeys) }

@@ -82,7 +82,7 @@ import Transport
     }
 
     @Test func `a probe shows the key that a login compares and tries no login`() async throws {
-        try await SSHServer.with { server in
+        try await SSHServer.with(hostKeys: ["rsa", "ecdsa"]) { server in
             let key = try await SSHSession.probe(
                 host: "127.0.0.1", port: server.process.port, limit: Self.limit)
             #expect(key.fingerprint == server.fingerprint)

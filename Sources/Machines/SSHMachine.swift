@@ -1,0 +1,126 @@
+public import PowerModel
+public import PowerRun
+public import Transport
+
+/// A machine that is shut down by a command over SSH and woken by Wake-on-LAN.
+public final class SSHMachine: MachineControl {
+    /// Connecting, logging in and the command together.
+    public static let commandLimitDefault: Duration = .seconds(60)
+    /// Until a port that does not answer counts as silent.
+    public static let silenceLimitDefault: Duration = .seconds(3)
+    /// Packets are sent this often: UDP promises nothing, and one more does no harm.
+    static let wakePackets = 3
+
+    /// The machine.
+    public var machine: MachineName { site.name }
+
+    private let site: MachineSite
+    private let session: SSHSession
+    private let broadcast: String
+    private let wakePort: Int
+    private let commandLimit: Duration
+    private let silenceLimit: Duration
+
+    /// A machine; nothing is sent yet.
+    ///
+    /// - Parameters:
+    ///   - site: The machine as the site file describes it.
+    ///   - password: The password, where the site file asks for a login with one.
+    ///   - broadcast: Where magic packets go.
+    ///   - wakePort: The UDP port they go to.
+    ///   - commandLimit: The longest that the shutdown command may take.
+    ///   - silenceLimit: Until a port that does not answer counts as silent.
+    /// - Throws: `loginRefused` when a password is asked for and none is given.
+    public init(
+        site: MachineSite, password: Secret?, broadcast: String = WakeOnLAN.everyone,
+        wakePort: Int = WakeOnLAN.port, commandLimit: Duration = SSHMachine.commandLimitDefault,
+        silenceLimit: Duration = SSHMachine.silenceLimitDefault
+    ) throws(MachineError) {
+        self.site = site
+        self.broadcast = broadcast
+        self.wakePort = wakePort
+        self.commandLimit = commandLimit
+        self.silenceLimit = silenceLimit
+        let login: SSHTarget.Login
+        switch (site.login, password) {
+        case (.key(let path), _): login = .key(path: path)
+        case (.password, let password?): login = .password(SSHPassword(password.value))
+        case (.password(let reference), nil):
+            throw MachineError(
+                machine: site.name, attempting: "log in as \(site.user)", reason: .loginRefused,
+                detail: "no password was given; the site file names \(reference)")
+        }
+        session = SSHSession(
+            SSHTarget(
+                host: site.ssh.host, port: site.ssh.port, user: site.user, login: login,
+                hostKeys: site.hostKeys))
+    }
+
+    /// What the session has moved so far.
+    public var traffic: SSHTraffic { session.traffic }
+
+    /// Runs its shutdown command, as the site file has it. A connection that breaks after the
+    /// command was sent is success: that is what a machine does that obeys at once.
+    ///
+    /// - Throws: `refused` when the command ended with a status other than 0.
+    public func shutDown() async throws(MachineError) {
+        let attempting = "shut the machine down"
+        let output: SSHOutput
+        do throws(SSHError) {
+            output = try await session.run(site.shutdownCommand, limit: commandLimit)
+        } catch {
+            if error.reason == .broken, error.commandWasSent { return }
+            throw MachineError(
+                machine: machine, attempting: attempting, reason: Self.reason(error.reason),
+                detail: error.detail)
+        }
+        // A signal ends the command's shell when the machine already stops its processes.
+        guard output.status != 0, output.signal == nil else { return }
+        let said = (output.errorText + output.text).prefix(Self.saidLengthMax)
+        throw MachineError(
+            machine: machine, attempting: attempting, reason: .refused,
+            detail: "the command ended with status \(output.status): \(said)")
+    }
+
+    /// Whether nobody answers on its SSH port.
+    public func isSilent() async -> Bool {
+        let answers = await Reachability.answers(
+            host: site.ssh.host, port: site.ssh.port, within: silenceLimit)
+        // A wait that was called off proves nothing.
+        return !answers && !Task.isCancelled
+    }
+
+    /// Sends Wake-on-LAN packets. Whether it woke shows in `isSilent()`.
+    public func wake() async throws(MachineError) {
+        guard let address = site.wakeAddress else {
+            throw MachineError(
+                machine: machine, attempting: "wake the machine", reason: .noWakeAddress,
+                detail: "the site file gives no wakeAddress")
+        }
+        do throws(WakeOnLAN.Failure) {
+            for _ in 0..<Self.wakePackets {
+                try WakeOnLAN.send(to: address, broadcast: broadcast, port: wakePort)
+            }
+        } catch {
+            throw MachineError(
+                machine: machine, attempting: "wake the machine", reason: .unreachable,
+                detail: error.detail)
+        }
+    }
+
+    /// Ends the session. A later call makes a new one.
+    public func close() async { await session.close() }
+
+    /// What a command said, short enough for a message.
+    private static let saidLengthMax = 400
+
+    private static func reason(_ reason: SSHError.Reason) -> MachineError.Reason {
+        switch reason {
+        case .unreachable, .broken: .unreachable
+        case .hostKeyUnknown, .hostKeyChanged: .hostKeyRefused
+        case .keyUnusable, .loginRefused: .loginRefused
+        case .noCommonAlgorithm, .commandRefused, .outputTooLarge: .refused
+        case .timedOut, .cancelled: .timedOut
+        }
+    }
+}
