@@ -20,6 +20,8 @@ struct LabVCenterClientTests {
             expectOptions(seen)
             expectCluster(seen)
             expectGuests(seen)
+            expectHosts(seen)
+            expectCollector(seen)
             let calls = await rig.server.calls
             let (bytesIn, bytesOut) = (await rig.server.bytesIn, await rig.server.bytesOut)
             #expect(calls > 40)
@@ -111,9 +113,26 @@ struct LabVCenterClientTests {
         #expect(seen.guests.on.error == nil)
         #expect(seen.guests.onAgain.existing == "poweredOn")
         #expect(seen.guests.movedTo == "esx1.lab")
-        #expect(seen.hosts["not in maintenance"] == "InvalidState")
-        #expect(seen.hosts["exit"] == "InvalidState")
-        #expect(seen.hosts["guests are on"] == "Timedout")
+    }
+
+    private func expectHosts(_ seen: Seen) {
+        #expect(
+            seen.hosts == [
+                "not in maintenance": "InvalidState", "exit": "InvalidState",
+                "guests are on": "Timedout", "entering": "running", "enter": nil,
+                "is in maintenance": "True", "power on there": "InvalidState", "leave": nil,
+                "cancel of an ended one": "InvalidState", "shutdown": nil,
+                "then": "notResponding", "its guests": "disconnected",
+                "vCLS there": "ManagedObjectNotFound",
+            ])
+    }
+
+    private func expectCollector(_ seen: Seen) {
+        #expect(seen.collector.truncated == [.flag(true), .number(2)])
+        #expect(seen.collector.partAgain == "InvalidCollectorVersion")
+        #expect(seen.collector.replayed == [true, true])
+        #expect(seen.collector.negative == "InvalidArgument")
+        #expect(seen.collector.canceled == ["RequestCanceled"])
     }
 }
 
@@ -157,6 +176,17 @@ private struct Seen: Decodable {
         }
     }
 
+    struct Collector: Decodable {
+        var truncated: [Value]
+        var replayed: [Bool]
+        var partAgain, negative: String?
+        var canceled: [String?]
+        enum CodingKeys: String, CodingKey {
+            case truncated, replayed, negative, canceled
+            case partAgain = "part again"
+        }
+    }
+
     var wrongPassword, liveCookie, afterLogout, tokenAgain, badPath, unknownMethod: String?
     var viewIsGone, badVersion: String?
     var session: String
@@ -167,10 +197,11 @@ private struct Seen: Decodable {
     var options: Options
     var cluster: Cluster
     var guests: Guests
+    var collector: Collector
     var hosts: [String: String?]
 
     enum CodingKeys: String, CodingKey {
-        case session, api, walk, pages, quiet, rows, options, cluster, guests, hosts
+        case session, api, walk, pages, quiet, rows, options, cluster, guests, hosts, collector
         case wrongPassword = "wrong password"
         case liveCookie = "live cookie"
         case afterLogout = "after logout"
@@ -187,12 +218,15 @@ private struct Seen: Decodable {
 private enum Value: Decodable, Equatable {
     case text(String)
     case flag(Bool)
+    case number(Int)
     case list([Value])
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let flag = try? container.decode(Bool.self) {
             self = .flag(flag)
+        } else if let number = try? container.decode(Int.self) {
+            self = .number(number)
         } else if let list = try? container.decode([Value].self) {
             self = .list(list)
         } else {

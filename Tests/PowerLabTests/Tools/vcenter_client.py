@@ -7,6 +7,7 @@ Prints one JSON object with what it saw; the Swift test says what must be in it.
 import json
 import ssl
 import sys
+import threading
 import time
 
 from pyVim.connect import Disconnect, SmartConnect
@@ -180,13 +181,65 @@ def guest_work(collector, version, rows):
     return version, seen
 
 
-def host_work(rows):
+def host_work(content, rows):
     host = rows["esx1.lab"][0]
-    return {
+    seen = {
         "not in maintenance": wait_for(host.ShutdownHost_Task(False))["error"],
         "exit": wait_for(host.ExitMaintenanceMode_Task(0))["error"],
         "guests are on": wait_for(host.EnterMaintenanceMode_Task(1, False))["error"],
     }
+    # esx3's vCLS guest goes by itself, the others are cut off.
+    content.setting.UpdateOptions([vim.option.OptionValue(
+        key="config.vcls.clusters.domain-c8.enabled", value="false")])
+    host = rows["esx3.lab"][0]
+    guests = [guest for guest in host.vm if not guest.name.startswith("vCLS")]
+    entering = host.EnterMaintenanceMode_Task(0, False)
+    time.sleep(0.3)
+    seen["entering"] = str(entering.info.state)
+    for guest in guests:
+        wait_for(guest.PowerOffVM_Task())
+    seen["enter"] = wait_for(entering)["error"]
+    seen["is in maintenance"] = str(host.runtime.inMaintenanceMode)
+    seen["power on there"] = wait_for(guests[0].PowerOnVM_Task(host))["error"]
+    seen["leave"] = wait_for(host.ExitMaintenanceMode_Task(0))["error"]
+    again = host.EnterMaintenanceMode_Task(0, False)
+    wait_for(again)
+    seen["cancel of an ended one"] = refused(again.CancelTask)
+    seen["shutdown"] = wait_for(host.ShutdownHost_Task(False))["error"]
+    end = time.monotonic() + TASK_LIMIT_SECONDS
+    while host.runtime.connectionState != "notResponding" and time.monotonic() < end:
+        time.sleep(0.05)
+    seen["then"] = str(host.runtime.connectionState)
+    seen["its guests"] = str(guests[0].runtime.connectionState)
+    seen["vCLS there"] = refused(lambda: rows["vCLS-4c4c4544-0002"][0].name)
+    return seen
+
+
+def collector_work(content, spec, web):
+    """Versions may be repeated once whole, parts only once; a wait may be canceled."""
+    collector = content.propertyCollector.CreatePropertyCollector()
+    collector.CreateFilter(spec, False)
+    part = collector.WaitForUpdatesEx(
+        "", vmodl.query.PropertyCollector.WaitOptions(maxObjectUpdates=2))
+    seen = {"truncated": [bool(part.truncated), len(part.filterSet[0].objectSet)]}
+    following, _, _ = updates(collector, part.version, 1)
+    seen["part again"] = refused(lambda: updates(collector, part.version, 0))
+    wait_for(web.PowerOffVM_Task())
+    first = updates(collector, following, 5)
+    second = updates(collector, following, 5)
+    seen["replayed"] = [
+        any(change["object"] == web._moId for change in answer[1]) for answer in (first, second)]
+    seen["negative"] = refused(lambda: updates(collector, second[0], -1))
+    canceled = []
+    waiter = threading.Thread(target=lambda: canceled.append(
+        refused(lambda: [updates(collector, second[0], 20)])))
+    waiter.start()
+    time.sleep(0.4)
+    collector.CancelWaitForUpdates()
+    waiter.join(5)
+    seen["canceled"] = canceled
+    collector.DestroyPropertyCollector()
+    return seen
 
 
 def main(port, pem, user, password):
@@ -223,8 +276,9 @@ def main(port, pem, user, password):
     seen["quiet"] = len(replay[1])
     seen["bad version"] = refused(lambda: updates(collector, "nonsense", 0))
     version, seen["guests"] = guest_work(collector, version, rows)
-    seen["hosts"] = host_work(rows)
     collector.DestroyPropertyCollector()
+    seen["collector"] = collector_work(content, spec, rows["app-web01"][0])
+    seen["hosts"] = host_work(content, rows)
     view.DestroyView()
     seen["view is gone"] = refused(lambda: retrieve(content, spec, None))
     Disconnect(service)
