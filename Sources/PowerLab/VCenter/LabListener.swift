@@ -99,7 +99,8 @@ actor LabListener {
     /// Binds a port without listening on it: connections are refused, and nobody else gets it.
     /// The server binds it as well, which SO_REUSEADDR allows as long as only one listens.
     private static func reservePort() throws -> (CInt, Int) {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(AF_INET, type, 0)
         guard descriptor >= 0 else { throw failure("make a socket") }
         var on: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
