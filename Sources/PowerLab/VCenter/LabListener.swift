@@ -19,7 +19,14 @@ actor LabListener {
     private let tls: TLSConfiguration
     private let answer: Answer
     private let connections = LabConnections()
-    private var running: Task<Void, any Error>?
+    private var running: Run?
+
+    /// One time of listening.
+    private struct Run {
+        let task: Task<Void, any Error>
+        let server: any Channel
+        let connections: LabConnections
+    }
 
     /// Takes a free port.
     init(certificate: LabCertificate, answer: @escaping Answer) throws {
@@ -37,35 +44,40 @@ actor LabListener {
     /// Listens, if it does not yet.
     func open() async throws {
         guard running == nil else { return }
-        let (started, signal) = AsyncStream<Void>.makeStream()
-        let application = makeApplication { signal.yield() }
+        let connections = LabConnections()
+        let (started, signal) = AsyncStream<any Channel>.makeStream()
+        let application = makeApplication(connections) { signal.yield($0) }
         let task = Task {
             defer { signal.finish() }
             try await application.run()
         }
-        running = task
-        for await _ in started { return }
+        for await server in started {
+            running = Run(task: task, server: server, connections: connections)
+            return
+        }
         // It ended without having started: hand on why.
-        running = nil
         try await task.value
     }
 
     /// Refuses connections from now on and breaks those there are.
+    ///
+    /// It closes the socket rather than cancel the server: a cancelled one drops connections it
+    /// has accepted and not yet handled, which NIO takes for a mistake and stops the process.
     func close() async {
-        guard let task = running else { return }
+        guard let run = running else { return }
         running = nil
-        task.cancel()
-        connections.breakAll()
-        _ = await task.result
+        run.server.close(promise: nil)
+        run.connections.breakAll(andLater: true)
+        _ = await run.task.result
     }
 
     /// Breaks the connections there are; for use inside an answer, which `close` would wait for.
-    nonisolated func breakConnections() { connections.breakAll() }
+    func breakConnections() { running?.connections.breakAll(andLater: false) }
 
     private func makeApplication(
-        started: @escaping @Sendable () -> Void
+        _ connections: LabConnections, started: @escaping @Sendable (any Channel) -> Void
     ) -> Application<CallbackResponder<LabRequestContext>> {
-        let (tls, answer, connections) = (tls, answer, connections)
+        let (tls, answer) = (tls, answer)
         return Application(
             responder: CallbackResponder { request, context in
                 await answer(request, context.channel)
@@ -78,14 +90,17 @@ actor LabListener {
             },
             configuration: ApplicationConfiguration(
                 address: .hostname("127.0.0.1", port: port), serverName: "envoy"),
-            onServerRunning: { _ in started() },
+            onServerRunning: { started($0) },
+            // One loop for all: a connection is then never half accepted when the socket closes.
+            eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton.next()),
             logger: Logger(label: "lab.vcenter") { _ in SwiftLogNoOpLogHandler() })
     }
 
     /// Binds a port without listening on it: connections are refused, and nobody else gets it.
     /// The server binds it as well, which SO_REUSEADDR allows as long as only one listens.
     private static func reservePort() throws -> (CInt, Int) {
-        let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(AF_INET, type, 0)
         guard descriptor >= 0 else { throw failure("make a socket") }
         var on: CInt = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<CInt>.size))
@@ -113,17 +128,31 @@ actor LabListener {
 
 /// The connections that are open now.
 final class LabConnections: Sendable {
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private struct State {
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
 
     func add(_ channel: any Channel) {
-        channels.withLock { $0[ObjectIdentifier(channel)] = channel }
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.channels[ObjectIdentifier(channel)] = channel }
+            return state.isClosed
+        }
+        if isClosed { return channel.close(promise: nil) }
         channel.closeFuture.whenComplete { [weak self] _ in
-            self?.channels.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(channel)) }
+            self?.state.withLock { _ = $0.channels.removeValue(forKey: ObjectIdentifier(channel)) }
         }
     }
 
-    func breakAll() {
-        for channel in channels.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+    /// Breaks those there are and, if told so, those that are still to come.
+    func breakAll(andLater isClosed: Bool) {
+        let channels = state.withLock { state in
+            state.isClosed = state.isClosed || isClosed
+            return Array(state.channels.values)
+        }
+        for channel in channels { channel.close(promise: nil) }
     }
 }
 
@@ -133,8 +162,10 @@ private struct LabChannel<Base: ServerChildChannel>: ServerChildChannel {
     let connections: LabConnections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        connections.add(channel)
-        return base.setup(channel: channel, logger: logger)
+        base.setup(channel: channel, logger: logger).map { value in
+            connections.add(channel)
+            return value
+        }
     }
 
     func handle(value: Base.Value, logger: Logger) async {

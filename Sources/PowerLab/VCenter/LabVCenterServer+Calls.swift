@@ -19,9 +19,6 @@ extension LabVCenterServer {
         }
         let live = key.flatMap { sessions[$0] }
         let reader = reader(snapshot, version: call.version, session: live)
-        guard reader.properties(of: call.receiver) != nil || isOpen(call) else {
-            throw live == nil ? .notAuthenticated(call.receiver) : .notFound(call.receiver)
-        }
         switch call.method {
         case "RetrieveServiceContent": return .object(LabVCenterServer.content)
         case "Login": return try login(call, live, snapshot, &cookie)
@@ -32,6 +29,7 @@ extension LabVCenterServer {
         default: break
         }
         guard let key, live != nil else { throw .notAuthenticated(call.receiver) }
+        guard reader.properties(of: call.receiver) != nil else { throw .notFound(call.receiver) }
         return try await execute(call, key, reader, channel)
     }
 

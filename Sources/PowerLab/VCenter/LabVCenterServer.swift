@@ -119,7 +119,7 @@ public actor LabVCenterServer {
         do { try await listener.open() } catch {
             // The port is kept, so that only a shortage of descriptors can be the reason: the
             // next look tries again, and clients meet a vCenter that is down.
-            listener.breakConnections()
+            await listener.breakConnections()
         }
     }
 
@@ -154,7 +154,7 @@ public actor LabVCenterServer {
         switch await world.vcenterState() {
         case .down:
             // The listener is about to be closed; nobody is there to answer.
-            listener?.breakConnections()
+            await listener?.breakConnections()
             return Response(status: .serviceUnavailable)
         case .starting:
             return text("no healthy upstream", .serviceUnavailable, "text/plain")

@@ -52,7 +52,9 @@ func readXML(_ bytes: [UInt8]) throws(LabXMLError) -> LabXMLElement {
     parser.shouldResolveExternalEntities = false
     let whole = parser.parse()
     if let problem = reader.problem { throw LabXMLError(detail: problem) }
-    guard whole, reader.open.isEmpty, let root = reader.root else {
+    guard whole, reader.open.isEmpty, let root = reader.root,
+        endsWithRoot(bytes, named: reader.rootName)
+    else {
         throw LabXMLError(
             detail: "not well-formed (line \(parser.lineNumber), column \(parser.columnNumber))")
     }
@@ -87,9 +89,26 @@ private func hasDocumentType(_ bytes: [UInt8]) -> Bool {
     }
 }
 
+/// Whether the document ends with the root's end, and nothing after it: Foundation's parser stops
+/// there and does not look at what follows.
+private func endsWithRoot(_ bytes: [UInt8], named name: String) -> Bool {
+    func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+    var rest = bytes[...]
+    while let last = rest.last, isSpace(last) { rest = rest.dropLast() }
+    guard rest.last == UInt8(ascii: ">") else { return false }
+    rest = rest.dropLast()
+    while let last = rest.last, isSpace(last) { rest = rest.dropLast() }
+    let end = Array("</\(name)".utf8)
+    guard rest.count >= end.count, Array(rest.suffix(end.count)) == end else { return false }
+    // Only one such end: two would be two documents.
+    return !rest.dropLast(end.count).indices.contains { bytes[$0...].starts(with: end) }
+}
+
 /// Builds the tree. Foundation calls it on the thread that parses, and nobody else has it.
 private final class LabXMLReader: NSObject, XMLParserDelegate {
     var root: LabXMLElement?
+    /// The root's name as it is written, with its prefix.
+    var rootName = ""
     var open: [LabXMLElement] = []
     var problem: String?
     private var scopes: [String: [String]] = ["xml": ["http://www.w3.org/XML/1998/namespace"]]
@@ -129,6 +148,7 @@ private final class LabXMLReader: NSObject, XMLParserDelegate {
             problem = "the prefix of element \(qualifiedName ?? name) is not declared"
             return parser.abortParsing()
         }
+        if open.isEmpty { rootName = qualifiedName ?? name }
         open.append(element)
         if open.count > LabXMLReader.deepest {
             problem = "nested too deeply"

@@ -1,0 +1,236 @@
+import Foundation
+import PowerModel
+import Testing
+
+@testable import PowerLab
+
+/// The lab's vCenter, as pyvmomi sees it.
+struct LabVCenterClientTests {
+    @Test func `pyvmomi reads and steers the whole site`() async throws {
+        try await LabVCenterRig.with(pageSize: 5) { rig in
+            let output = try await LabVCenterRig.python(
+                "vcenter_client.py",
+                [
+                    String(rig.address.port), rig.address.certificatePEMPath, LabVCenterRig.user,
+                    LabVCenterRig.password,
+                ])
+            let seen = try JSONDecoder().decode(Seen.self, from: output)
+            expectSession(seen)
+            try expectRows(seen)
+            expectOptions(seen)
+            expectCluster(seen)
+            expectGuests(seen)
+            expectHosts(seen)
+            expectCollector(seen)
+            let calls = await rig.server.calls
+            let (bytesIn, bytesOut) = (await rig.server.bytesIn, await rig.server.bytesOut)
+            #expect(calls > 40)
+            #expect(bytesIn > calls * 100)
+            #expect(bytesOut > bytesIn)
+        }
+    }
+
+    private func expectSession(_ seen: Seen) {
+        #expect(seen.wrongPassword == "InvalidLogin")
+        #expect(seen.liveCookie == "InvalidLogin")
+        #expect(seen.session == LabVCenterRig.user)
+        #expect(seen.afterLogout == "NotAuthenticated")
+        #expect(seen.api == ["VirtualCenter", "8.0.3.0"])
+        #expect(seen.walk == [["Lab"]])
+        #expect(seen.unknownMethod == "MethodNotFound")
+        #expect(seen.badPath == "InvalidProperty")
+        #expect(seen.viewIsGone == "ManagedObjectNotFound")
+    }
+
+    private func expectRows(_ seen: Seen) throws {
+        // 14 guests, 3 hosts and a cluster, by 4 as asked, then by 5 as the server will have it.
+        #expect(seen.pages == 5)
+        #expect(seen.serverPages == 4)
+        #expect(seen.tokenAgain == "InvalidArgument")
+        #expect(seen.rows.count == 18)
+        let scenario = LabScenario.standard()
+        for guest in scenario.guests {
+            let row = try #require(seen.rows[guest.name])
+            #expect(row["id"] == .text(guest.reference))
+            #expect(row["config.instanceUuid"] == .text(guest.id.rawValue))
+            #expect(row["summary.config.vmPathName"] == .text(guest.vmxPath))
+            #expect(row["runtime.powerState"] == .text("poweredOn"))
+            #expect(row["config.template"] == .flag(false))
+            #expect(row["config.ftInfo"] == nil)
+            #expect(row["runtime.question"] == nil)
+            let isVCLS = guest.nature == .vcls
+            #expect(
+                row["config.managedBy"]
+                    == (isVCLS ? .text("com.vmware.vim.eam cluster-agent") : nil))
+            #expect((row["config.guestId"] == .text("other3xLinux64Guest")) == isVCLS)
+            #expect(
+                row["guest.toolsRunningStatus"]
+                    == .text(guest.hasTools ? "guestToolsRunning" : "guestToolsNotRunning"))
+        }
+        #expect(seen.rows["vcsa01"]?["guest.hostName"] == .text("localhost"))
+        #expect(seen.rows["vcsa01"]?["guest.ipAddress"] == .text("127.0.0.1"))
+        let host = try #require(seen.rows["esx1.lab"])
+        #expect(host["runtime.connectionState"] == .text("connected"))
+        #expect(host["runtime.inMaintenanceMode"] == .flag(false))
+        #expect(host["runtime.dasHostState"] == .text("master"))
+        #expect(host["parent"] == .text("domain-c8"))
+        #expect(seen.rows["Lab"]?["id"] == .text("domain-c8"))
+    }
+
+    private func expectOptions(_ seen: Seen) {
+        #expect(seen.options.absent == "InvalidName")
+        #expect(seen.options.written == "false")
+        #expect(seen.options.outside == "InvalidName")
+        #expect(seen.options.number == "InvalidArgument")
+        #expect(
+            seen.options.tree
+                == ["VirtualCenter.FQDN", "VirtualCenter.InstanceName", "VirtualCenter.ManagedIP"])
+    }
+
+    private func expectCluster(_ seen: Seen) {
+        func state(_ ha: Bool, _ level: String, _ dpm: Bool) -> [Value] {
+            [.flag(ha), .flag(true), .text(level), .flag(dpm)]
+        }
+        #expect(seen.cluster.before == state(true, "fullyAutomated", false))
+        #expect(seen.cluster.task.error == nil)
+        #expect(seen.cluster.task.states == ["running", "success"])
+        #expect(seen.cluster.changed == state(false, "manual", true))
+        #expect(seen.cluster.onlyHA == state(true, "manual", true))
+        #expect(seen.cluster.unserved == "NotSupported")
+        #expect(seen.cluster.wrongSpec == "InvalidArgument")
+        #expect(seen.cluster.notModify == state(false, "fullyAutomated", false))
+    }
+
+    private func expectGuests(_ seen: Seen) {
+        #expect(seen.quiet == 0)
+        #expect(seen.badVersion == "InvalidCollectorVersion")
+        #expect(seen.guests.noTools == "ToolsUnavailable")
+        #expect(seen.guests.woken)
+        #expect(seen.guests.shutdownOfAnOffOne == "InvalidPowerState")
+        #expect(seen.guests.off.error == nil)
+        #expect(seen.guests.offAgain.error == "InvalidPowerState")
+        #expect(seen.guests.offAgain.existing == "poweredOff")
+        #expect(seen.guests.on.error == nil)
+        #expect(seen.guests.onAgain.existing == "poweredOn")
+        #expect(seen.guests.movedTo == "esx1.lab")
+    }
+
+    private func expectHosts(_ seen: Seen) {
+        #expect(
+            seen.hosts == [
+                "not in maintenance": "InvalidState", "exit": "InvalidState",
+                "guests are on": "Timedout", "entering": "running", "enter": nil,
+                "is in maintenance": "True", "power on there": "InvalidState", "leave": nil,
+                "cancel of an ended one": "InvalidState", "shutdown": nil,
+                "then": "notResponding", "its guests": "disconnected",
+                "vCLS there": "ManagedObjectNotFound",
+            ])
+    }
+
+    private func expectCollector(_ seen: Seen) {
+        #expect(seen.collector.truncated == [.flag(true), .number(2)])
+        #expect(seen.collector.partAgain == "InvalidCollectorVersion")
+        #expect(seen.collector.replayed == [true, true])
+        #expect(seen.collector.negative == "InvalidArgument")
+        #expect(seen.collector.canceled == ["RequestCanceled"])
+    }
+}
+
+/// What vcenter_client.py prints.
+private struct Seen: Decodable {
+    struct TaskSeen: Decodable {
+        var error: String?
+        var states: [String]
+        var existing: String
+    }
+
+    struct Options: Decodable {
+        var absent, written, outside, number: String?
+        var tree: [String]
+    }
+
+    struct Cluster: Decodable {
+        var before, changed, onlyHA, notModify: [Value]
+        var task: TaskSeen
+        var unserved, wrongSpec: String?
+        enum CodingKeys: String, CodingKey {
+            case before, changed, task, unserved
+            case onlyHA = "only HA"
+            case notModify = "not modify"
+            case wrongSpec = "wrong spec"
+        }
+    }
+
+    struct Guests: Decodable {
+        var noTools, shutdownOfAnOffOne: String?
+        var woken: Bool
+        var off, offAgain, on, onAgain: TaskSeen
+        var movedTo: String
+        enum CodingKeys: String, CodingKey {
+            case woken, off, on
+            case noTools = "no tools"
+            case shutdownOfAnOffOne = "shutdown of an off one"
+            case offAgain = "off again"
+            case onAgain = "on again"
+            case movedTo = "moved to"
+        }
+    }
+
+    struct Collector: Decodable {
+        var truncated: [Value]
+        var replayed: [Bool]
+        var partAgain, negative: String?
+        var canceled: [String?]
+        enum CodingKeys: String, CodingKey {
+            case truncated, replayed, negative, canceled
+            case partAgain = "part again"
+        }
+    }
+
+    var wrongPassword, liveCookie, afterLogout, tokenAgain, badPath, unknownMethod: String?
+    var viewIsGone, badVersion: String?
+    var session: String
+    var api: [String]
+    var walk: [[String]]
+    var pages, serverPages, quiet: Int
+    var rows: [String: [String: Value]]
+    var options: Options
+    var cluster: Cluster
+    var guests: Guests
+    var collector: Collector
+    var hosts: [String: String?]
+
+    enum CodingKeys: String, CodingKey {
+        case session, api, walk, pages, quiet, rows, options, cluster, guests, hosts, collector
+        case wrongPassword = "wrong password"
+        case liveCookie = "live cookie"
+        case afterLogout = "after logout"
+        case tokenAgain = "token again"
+        case serverPages = "server pages"
+        case badPath = "bad path"
+        case unknownMethod = "unknown method"
+        case viewIsGone = "view is gone"
+        case badVersion = "bad version"
+    }
+}
+
+/// A property as JSON has it.
+private enum Value: Decodable, Equatable {
+    case text(String)
+    case flag(Bool)
+    case number(Int)
+    case list([Value])
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let flag = try? container.decode(Bool.self) {
+            self = .flag(flag)
+        } else if let number = try? container.decode(Int.self) {
+            self = .number(number)
+        } else if let list = try? container.decode([Value].self) {
+            self = .list(list)
+        } else {
+            self = .text(try container.decode(String.self))
+        }
+    }
+}
