@@ -24,10 +24,12 @@ func ours(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(
-    _ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [],
+    resources: [Resource] = []
 ) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+        name: name, dependencies: dependencies, exclude: exclude, resources: resources,
+        swiftSettings: strict)
 }
 
 let package = Package(
@@ -110,14 +112,15 @@ let package = Package(
         tests("TransportTests", ["Transport", "PowerLab"]),
         tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
         tests(
-            "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"]),
             "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
             resources: [.copy("Fixtures")]),
         tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
         tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
         tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),
         tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),
-        tests("PowerLabTests", ["PowerLab", "PowerModel", "PowerRun", "Templates"]),
+        tests(
+            "PowerLabTests", ["PowerLab", "PowerModel", "PowerRun", "Templates"],
+            exclude: ["Tools"]),
         tests(
             "PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
         tests("NotifyTests", ["PowerService", "PowerModel"]),

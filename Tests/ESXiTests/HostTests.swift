@@ -247,9 +247,11 @@ import Transport
     // MARK: - Boot script
 
     private func orders(run: String = "run-1") throws -> BootOrders {
-        BootOrders(
-            host: HostName("esx1"), run: RunID(run),
-            expires: ESXiHost.systemTime() + .seconds(3600), leaveMaintenance: false,
+        let armed = Timestamp(
+            millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
+        return BootOrders(
+            host: HostName("esx1"), run: RunID(run), armed: armed,
+            expires: armed + .seconds(3600), leaveMaintenance: false,
             infrastructure: [], vcsa: try guest("db"), waitsForVCSA: false,
             tiers: [[try guest(Self.nasty), try guest("two\nlines")], [try guest("web")]],
             startGap: .zero, afterVCSA: .zero)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ESXi
 import FoundationEssentials
+import Machines
 import NUT
 import PowerModel
 import PowerRun
@@ -88,6 +89,12 @@ struct SiteContext: Sendable {
         try ESXiHost(site: host, password: try password(of: host.login))
     }
 
+    func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
+        try machines(of: cluster).map { machine in
+            try SSHMachine(site: machine, password: try password(of: machine.login))
+        }
+    }
+
     func makeFeed(_ feed: Feed) throws -> UPSDFeed {
         UPSDFeed(feed: feed, password: try feed.password.map(secret))
     }
@@ -121,6 +128,8 @@ struct SiteContext: Sendable {
         return Surroundings(
             site: cluster, cluster: vcenter,
             hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
+            machines: Dictionary(
+                uniqueKeysWithValues: try makeMachines(cluster).map { ($0.machine, $0) }),
             wake: { host in await Self.wake(host, at: wakeAddresses[host] ?? nil) },
             answers: { endpoint in
                 await Reachability.answers(
@@ -136,7 +145,10 @@ struct SiteContext: Sendable {
         guard let address else {
             return "it does not come back, and the site file gives no `wake` address for it"
         }
-        return address
+        do {
+            try WakeOnLAN.send(to: address)
+            return nil
+        } catch { return "it could not be woken: \(error.detail)" }
     }
 
     // MARK: State
