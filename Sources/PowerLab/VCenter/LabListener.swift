@@ -1,11 +1,9 @@
 import Glibc
 import Hummingbird
-import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Synchronization
 
 /// An HTTPS server on one port of 127.0.0.1 that can be closed and opened again there, so that
@@ -46,7 +44,7 @@ actor LabListener {
         guard running == nil else { return }
         let connections = LabConnections()
         let (started, signal) = AsyncStream<any Channel>.makeStream()
-        let application = makeApplication(connections) { signal.yield($0) }
+        let application = try makeApplication(connections) { signal.yield($0) }
         let task = Task {
             defer { signal.finish() }
             try await application.run()
@@ -76,18 +74,17 @@ actor LabListener {
 
     private func makeApplication(
         _ connections: LabConnections, started: @escaping @Sendable (any Channel) -> Void
-    ) -> Application<CallbackResponder<LabRequestContext>> {
+    ) throws -> Application<CallbackResponder<LabRequestContext>> {
         let (tls, answer) = (tls, answer)
         return Application(
             responder: CallbackResponder { request, context in
                 await answer(request, context.channel)
             },
-            server: HTTPServerBuilder { responder in
-                LabChannel(
-                    base: try TLSChannel(
-                        HTTP1Channel(responder: responder), tlsConfiguration: tls),
-                    connections: connections)
-            },
+            server: try .tls(
+                .http1(
+                    configuration: .init(
+                        additionalChannelHandlers: [LabConnectionNote(connections)])),
+                tlsConfiguration: tls),
             configuration: ApplicationConfiguration(
                 address: .hostname("127.0.0.1", port: port), serverName: "envoy"),
             onServerRunning: { started($0) },
@@ -156,20 +153,17 @@ final class LabConnections: Sendable {
     }
 }
 
-/// A connection that is known to `LabConnections` from before its TLS handshake on.
-private struct LabChannel<Base: ServerChildChannel>: ServerChildChannel {
-    let base: Base
-    let connections: LabConnections
+/// Makes a connection known to `LabConnections`, from before its TLS handshake on.
+private final class LabConnectionNote: ChannelInboundHandler, RemovableChannelHandler, Sendable {
+    typealias InboundIn = Any
+    private let connections: LabConnections
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        base.setup(channel: channel, logger: logger).map { value in
-            connections.add(channel)
-            return value
-        }
-    }
+    init(_ connections: LabConnections) { self.connections = connections }
 
-    func handle(value: Base.Value, logger: Logger) async {
-        await base.handle(value: value, logger: logger)
+    func handlerAdded(context: ChannelHandlerContext) {
+        let (channel, connections) = (context.channel, connections)
+        // After the pipeline is complete, so that a connection is never closed half made.
+        context.eventLoop.execute { connections.add(channel) }
     }
 }
 

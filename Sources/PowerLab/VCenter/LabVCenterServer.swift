@@ -1,5 +1,4 @@
 import Foundation
-import HTTPTypes
 import Hummingbird
 import NIOCore
 import PowerModel
@@ -197,9 +196,8 @@ public actor LabVCenterServer {
     }
 
     private func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
-        guard let name = HTTPField.Name("SOAPAction"), var action = headers[name] else {
-            throw .invalidRequest("a SOAPAction is required")
-        }
+        guard var action = headers.first(where: { $0.name.canonicalName == "soapaction" })?.value
+        else { throw .invalidRequest("a SOAPAction is required") }
         if action.count >= 2, action.hasPrefix("\""), action.hasSuffix("\"") {
             action = String(action.dropFirst().dropLast())
         }

@@ -14,7 +14,8 @@ extension VimTable {
                 "reportMissingObjectsInResults boolean?",
             ]),
         .init(
-            "PropertySpec", base: "DynamicData", ["type string", "all boolean?", "pathSet string*"]),
+            "PropertySpec", base: "DynamicData",
+            ["type string", "all boolean?", "pathSet string*"]),
         .init(
             "ObjectSpec", base: "DynamicData",
             ["obj &ManagedObject", "skip boolean?", "selectSet SelectionSpec*"]),
@@ -494,7 +495,8 @@ extension VimTable {
         .init("RetrieveServiceContent", on: "ServiceInstance", []),
         .init("CurrentTime", on: "ServiceInstance", []),
         .init(
-            "Login", on: "SessionManager", ["userName string", "password string", "locale string?"]),
+            "Login", on: "SessionManager",
+            ["userName string", "password string", "locale string?"]),
         .init("Logout", on: "SessionManager", []),
         .init(
             "CreateContainerView", on: "ViewManager",
