@@ -17,6 +17,8 @@ final class HTTPSEngine: Sendable {
     private struct State {
         var commands: [Command] = []
         var lastTicket: UInt64 = 0
+        /// Tickets whose request has no result yet, submitted or not.
+        var open: Set<UInt64> = []
         var threadStarted = false
         var stopping = false
         var counters = HTTPSCounters()
@@ -59,12 +61,14 @@ final class HTTPSEngine: Sendable {
     func newTicket() -> UInt64 {
         state.withLock { state in
             state.lastTicket += 1
+            state.open.insert(state.lastTicket)
             return state.lastTicket
         }
     }
 
     func submit(_ request: HTTPSRequest, ticket: UInt64, completion: @escaping Completion) {
         guard multi != nil else {
+            state.withLock { _ = $0.open.remove(ticket) }
             return completion(.failure(error(.broken, "libcurl gave no handle: out of memory")))
         }
         let startThread = state.withLock { state in
@@ -76,6 +80,7 @@ final class HTTPSEngine: Sendable {
             let waiting = state.withLock { state in
                 defer { state.commands = [] }
                 state.threadStarted = false
+                state.open.remove(ticket)
                 return state.commands
             }
             for case .start(_, _, let completion) in waiting {
@@ -127,12 +132,15 @@ final class HTTPSEngine: Sendable {
     private func run() {
         guard let multi else { return }
         var transfers: [UInt64: HTTPSTransfer] = [:]
+        var cancelledEarly: Set<UInt64> = []
         while true {
             let (commands, stopping) = state.withLock { state in
                 defer { state.commands = [] }
                 return (state.commands, state.stopping)
             }
-            for command in commands { obey(command, multi: multi, transfers: &transfers) }
+            for command in commands {
+                obey(command, multi: multi, transfers: &transfers, cancelledEarly: &cancelledEarly)
+            }
             if stopping { break }
             var running: Int32 = 0
             _ = curl_multi_perform(multi, &running)
@@ -146,10 +154,14 @@ final class HTTPSEngine: Sendable {
 
     private func obey(
         _ command: Command, multi: UnsafeMutableRawPointer,
-        transfers: inout [UInt64: HTTPSTransfer]
+        transfers: inout [UInt64: HTTPSTransfer], cancelledEarly: inout Set<UInt64>
     ) {
         switch command {
         case .start(let ticket, let request, let completion):
+            guard cancelledEarly.remove(ticket) == nil else {
+                state.withLock { _ = $0.open.remove(ticket) }
+                return completion(.failure(error(.broken, "cancelled")))
+            }
             state.withLock { $0.counters.calls += 1 }
             do throws(HTTPSError) {
                 let transfer = try HTTPSTransfer(
@@ -160,10 +172,15 @@ final class HTTPSEngine: Sendable {
                 }
                 transfers[ticket] = transfer
             } catch {
+                state.withLock { _ = $0.open.remove(ticket) }
                 completion(.failure(error))
             }
         case .cancel(let ticket):
-            guard let transfer = transfers.removeValue(forKey: ticket) else { return }
+            guard let transfer = transfers.removeValue(forKey: ticket) else {
+                // A task that was cancelled before it began cancels first and submits then.
+                if state.withLock({ $0.open.contains(ticket) }) { cancelledEarly.insert(ticket) }
+                return
+            }
             finish(transfer, multi: multi, .failure(error(.broken, "cancelled")))
         }
     }
@@ -192,6 +209,7 @@ final class HTTPSEngine: Sendable {
             state.counters.bytesOut += moved.out
             state.counters.bytesIn += moved.in
             state.presentedSHA256 = pin?.presented
+            state.open.remove(transfer.ticket)
         }
         transfer.completion(result)
     }

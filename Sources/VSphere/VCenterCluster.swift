@@ -220,7 +220,8 @@ public final class VCenterCluster: ClusterControl {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
             try await self.soap.withSession { session throws(CallFailure) in
-                try await Self.accepting("poweredOff") { () async throws(CallFailure) in
+                try await self.accepting("poweredOff", of: vm, in: session) {
+                    () async throws(CallFailure) in
                     _ = try await self.soap.call(
                         "ShutdownGuest", on: vm, in: session, within: self.limits.call)
                 }
@@ -234,7 +235,8 @@ public final class VCenterCluster: ClusterControl {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
             try await self.soap.withSession { session throws(CallFailure) in
-                try await Self.accepting("poweredOff") { () async throws(CallFailure) in
+                try await self.accepting("poweredOff", of: vm, in: session) {
+                    () async throws(CallFailure) in
                     try await self.soap.runTask(
                         "PowerOffVM_Task", on: vm, in: session, within: self.limits.powerOff,
                         limits: self.limits)
@@ -251,7 +253,8 @@ public final class VCenterCluster: ClusterControl {
             let vm = try await self.watch.reference(of: guest.id)
             let target = try await self.watch.reference(of: host)
             try await self.soap.withSession { session throws(CallFailure) in
-                try await Self.accepting("poweredOn") { () async throws(CallFailure) in
+                try await self.accepting("poweredOn", of: vm, in: session) {
+                    () async throws(CallFailure) in
                     try await self.soap.runTask(
                         "PowerOnVM_Task", on: vm, in: session, within: self.limits.powerOn,
                         limits: self.limits
@@ -261,15 +264,25 @@ public final class VCenterCluster: ClusterControl {
         }
     }
 
-    /// Being asked for what is already so is success.
-    private static func accepting(
-        _ state: String, _ body: () async throws(CallFailure) -> Void
+    /// Being asked for what is already so is success. So is a task that vCenter has forgotten
+    /// meanwhile (finished ones are dropped, and none survives its restart), if the guest is as
+    /// wanted.
+    private func accepting(
+        _ state: String, of vm: Reference, in session: Session,
+        _ body: () async throws(CallFailure) -> Void
     ) async throws(CallFailure) {
         do throws(CallFailure) {
             try await body()
         } catch {
-            guard case .fault(let fault) = error, fault.existingPowerState == state else {
-                throw error
+            guard case .fault(let fault) = error else { throw error }
+            if fault.existingPowerState == state { return }
+            guard fault.type == "ManagedObjectNotFound",
+                fault.fields?["obj"]?.reference?.kind == "Task"
+            else { throw error }
+            let choice = PropertyChoice(kind: vm.kind, paths: ["runtime.powerState"])
+            let now = try await soap.read([choice], of: [vm], in: session, limits: limits)
+            guard now.first?["runtime.powerState"]?.text == state else {
+                throw .timedOut("vCenter has forgotten the task, and the guest is not \(state)")
             }
         }
     }

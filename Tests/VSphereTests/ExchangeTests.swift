@@ -391,6 +391,23 @@ import Testing
         #expect(reasons == [nil, .wrongState, .wrongState, .refused])
     }
 
+    @Test func `a task that vCenter has forgotten is judged by the guest's state`() async throws {
+        let gone = Recorded.fault("ManagedObjectNotFound", "<obj type=\"Task\">task-7</obj>")
+        func state(_ power: String) -> String {
+            Recorded.page([Recorded.vm("vm-11", "w", power: power)])
+        }
+        let exchange = try Exchange([
+            "PowerOffVM_Task.1": task("PowerOffVM_Task"),
+            "RetrievePropertiesEx.2": gone, "RetrievePropertiesEx.3": state("poweredOff"),
+            "RetrievePropertiesEx.4": gone, "RetrievePropertiesEx.5": state("poweredOn"),
+        ])
+        let snapshot = try await exchange.cluster.snapshot()
+        let guest = try #require(snapshot.inventory.guests.first { $0.reference == "vm-11" })
+        try await exchange.cluster.powerOff(guest)
+        let problem = await error { try await exchange.cluster.powerOff(guest) }
+        #expect(problem?.reason == .timedOut)
+    }
+
     @Test func `every fault of a guest's shutdown has its reason`() async throws {
         let cases: [(String, ClusterError.Reason?)] = [
             (Recorded.returning("ShutdownGuest", ""), nil),

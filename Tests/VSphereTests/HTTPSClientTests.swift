@@ -187,6 +187,21 @@ import Transport
         #expect(ContinuousClock.now - started < .seconds(20))
     }
 
+    @Test func `a task that was cancelled before sends nothing`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.https(certificate)
+        let client = client(server, .pinned(sha256: certificate.sha256))
+        #expect(await failure(client, "/ok") == nil)
+        let started = ContinuousClock.now
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return await failure(client, "/stall", timeout: .seconds(30))
+        }
+        #expect(await task.value == .broken)
+        #expect(ContinuousClock.now - started < .seconds(20))
+        #expect(client.counters.calls == 1)
+    }
+
     @Test func `headers cannot smuggle lines and paths cannot leave the server`() async throws {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)
