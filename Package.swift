@@ -55,7 +55,8 @@ let package = Package(
         .systemLibrary(
             name: "CLibSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(
-            name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev", "libssl-dev"])]),
+            name: "CLibCurl", pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev", "libssl-dev"])]),
 
         ours("Transport", ["CLibSSH2", "CLibCurl"]),
         ours("PowerModel", []),

@@ -75,7 +75,7 @@ final class ClusterKeeper: Service {
     }
 
     /// The battery is at its end: what still waits for guests waits no longer.
-    func reachDeadline() { state.withLock { $0.control?.reachDeadline() } }
+    private func reachDeadline() { state.withLock { $0.control?.reachDeadline() } }
 
     func run() async throws {
         await withGracefulShutdownHandler {
@@ -157,19 +157,21 @@ final class ClusterKeeper: Service {
         } catch { report(error) }
     }
 
-    /// How long the daemon waits for a run that a person holds the lock for.
-    private static let lockLimit: Duration = .seconds(5)
-    private static let lockLook: Duration = .milliseconds(250)
+    /// How long the daemon waits for a run that a person began: as long as a long one takes.
+    private static let lockLimit: Duration = .seconds(3600)
+    private static let lockLook: Duration = .milliseconds(500)
 
     private func takeLock() async throws -> RunLock {
         let deadline = context.time.elapsed + Self.lockLimit
+        var isTold = false
         while true {
             do {
                 return try RunLock(directory: context.stateDirectory, cluster: cluster.name)
             } catch {
-                guard error.reason == .locked, context.time.elapsed < deadline else {
-                    throw error
-                }
+                let mayWait = error.reason == .locked && context.time.elapsed < deadline
+                guard mayWait, !state.withLock({ $0.isStopping }) else { throw error }
+                if !isTold { logger.warning("waiting", metadata: ["why": "\(error)"]) }
+                isTold = true
                 try await context.time.sleep(for: Self.lockLook)
             }
         }
@@ -182,21 +184,60 @@ final class ClusterKeeper: Service {
     private func goDown(_ operation: Operation, _ reason: String) async throws {
         // The login is kept until the last host is off, so that no primary cuts the output.
         let feeds = try await holdLogins()
-        let ledger = try await operation.ledger()
-        let result: RunResult
-        if let run = ledger.interruptedRun, run.plan.kind == .cluster {
-            guard case .continued(_, let ended) = try await operation.resume(mainsAreBack: false)
-            else { return }
-            result = ended
-        } else {
-            let prepared = try await operation.prepareShutdown()
-            result = await operation.shutDown(prepared, because: RunCause(.outage, reason))
+        let result: Result<RunResult, any Error>
+        do {
+            result = .success(
+                try await whileWatchingBattery(feeds) {
+                    try await self.shutDown(operation, reason)
+                })
+        } catch { result = .failure(error) }
+        for feed in feeds {
+            await feed.releaseLogin()
+            await feed.close()
         }
-        for feed in feeds { await feed.releaseLogin() }
-        for feed in feeds { await feed.close() }
-        logger.notice("cluster is down", metadata: ["result": "\(result.rawValue)"])
-        if result == .finished { await whenDown(cluster.name, true) }
-        if result == .reversed { try await restore(operation) }
+        let ended = try result.get()
+        logger.notice("shutdown ended", metadata: ["result": "\(ended.rawValue)"])
+        // A reversed run is undone when the watch says that the mains are stable.
+        if ended == .finished { await whenDown(cluster.name, true) }
+    }
+
+    private func shutDown(_ operation: Operation, _ reason: String) async throws -> RunResult {
+        let ledger = try await operation.ledger()
+        guard let run = ledger.interruptedRun, run.plan.kind == .cluster else {
+            let prepared = try await operation.prepareShutdown()
+            return await operation.shutDown(prepared, because: RunCause(.outage, reason))
+        }
+        return switch try await operation.resume(mainsAreBack: false) {
+        case .continued(_, let result), .reversed(let result): result
+        }
+    }
+
+    /// How often the battery is looked at during a run.
+    private static let batteryLook: Duration = .seconds(5)
+
+    /// Runs the body, and tells the run when a feed says `OB LB`: then hosts wait no longer for
+    /// guests that are past their limits.
+    private func whileWatchingBattery<R: Sendable>(
+        _ feeds: [any FeedControl], _ body: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while !Task.isCancelled {
+                    for feed in feeds {
+                        guard let status = await feed.read().status else { continue }
+                        if status.onBattery, status.lowBattery { self.reachDeadline() }
+                    }
+                    do { try await self.context.time.sleep(for: Self.batteryLook) } catch { break }
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
     }
 
     private func comeBack(_ operation: Operation) async throws {
@@ -209,8 +250,9 @@ final class ClusterKeeper: Service {
         }
         await whenDown(cluster.name, false)
         if ledger.interruptedRun != nil {
-            let resumed = try await operation.resume(mainsAreBack: true)
-            guard case .continued(.cluster, .finished) = resumed else { return }
+            // What was past the point of no return is finished first, and then brought back.
+            guard case .continued(.cluster, _) = try await operation.resume(mainsAreBack: true)
+            else { return }
         }
         try await restore(operation)
     }
