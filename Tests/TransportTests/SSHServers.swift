@@ -212,11 +212,15 @@ struct SSHServer {
             try String(contentsOfFile: path($0), encoding: .utf8)
         }
         try known.joined().write(toFile: path("known"), atomically: true, encoding: .utf8)
+        // ESXi shows /etc/issue before the login.
+        try "\u{1b}[0m\nWelcome\n".write(
+            toFile: path("issue"), atomically: true, encoding: .utf8)
         let port = try freePort()
         let configuration = """
             ListenAddress 127.0.0.1
             Port \(port)
             PidFile none
+            Banner \(path("issue"))
             UsePAM no
             StrictModes no
             PermitRootLogin yes
