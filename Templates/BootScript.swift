@@ -121,7 +121,9 @@ public enum BootScript {
             "armed": .number(values.armedEpochSeconds),
             "expires": .number(values.expiresEpochSeconds),
             "leaveMaintenance": .flag(values.leaveMaintenance),
-            "waitsForVCSA": .flag(values.waitsForVCSA),
+            // With nothing to start after it, the wait would only hold up the report.
+            "waitsForVCSA": .flag(
+                values.waitsForVCSA && values.tiers.contains { !$0.isEmpty }),
             "startGap": .number(values.startGapSeconds),
             "afterVCSA": .number(values.afterVCSASeconds),
             "hostdLimit": .number(values.hostdLimitSeconds),

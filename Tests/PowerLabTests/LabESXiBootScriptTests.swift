@@ -14,7 +14,7 @@ import Testing
             vmid: 10, name: nasty, vmxPath: "[ds1] \(nasty)/\(nasty).vmx",
             // A note that pretends to be a row for web, with the id of a guest that was off.
             annotation: "note\n\n77     web   [ds1] web/web.vmx   ubuntu64Guest   vmx-19   x"),
-        LabHostGuest(vmid: 12, name: "two\nlines", vmxPath: "[ds1] two/two.vmx"),
+        LabHostGuest(vmid: 12, name: "two\nlines", vmxPath: #"[ds1] t\wo\012 (1)/two.vmx"#),
         LabHostGuest(vmid: 13, name: "dns", vmxPath: "[ds1] dns/dns.vmx"),
         LabHostGuest(vmid: 77, name: "was off", vmxPath: "[ds1] off/off.vmx"),
     ]
@@ -108,11 +108,13 @@ import Testing
             ) { $0.replacing("vpower_long_limit=120", with: "vpower_long_limit=1") }
             let local = try await bench.ssh("time sh \(BootScript.localShPath)")
             #expect(local.status == 0 && local.output == "", "\(local)")
-            #expect(local.errors.contains("real\t0m 0."), "it must return at once: \(local)")
+            #expect(local.errors.contains(/real\t0m [0-4]\./), "it must return at once: \(local)")
             let report = try await Self.finished(bench)
             #expect(report.started == 2)
             #expect(
-                report.failed == ["[ds1] vcsa/vcsa.vmx", "[ds1] dns/dns.vmx", "[ds1] gone\n/gone.vmx"])
+                report.failed == [
+                    "[ds1] vcsa/vcsa.vmx", "[ds1] dns/dns.vmx", "[ds1] gone\n/gone.vmx",
+                ])
         }
     }
 
@@ -199,7 +201,8 @@ import Testing
         try await LabESXiBench.with(guests: Self.guests) { bench in
             try await Self.install(Self.values([[Self.guest(2)]]), on: bench)
             _ = try await bench.ssh(
-                "dd if=/dev/zero of=\(BootScript.logPath) bs=70000 count=1; sh \(BootScript.localShPath)")
+                "dd if=/dev/zero of=\(BootScript.logPath) bs=70000 count=1; sh \(BootScript.localShPath)"
+            )
             _ = try await Self.finished(bench)
             let size = try await bench.ssh(
                 "wc -c < \(BootScript.logPath); wc -c < \(BootScript.logPath).1")

@@ -24,7 +24,9 @@ import Testing
             for missing in ["/home", "/root", "/proc", "/work"] {
                 #expect(seen.output.contains("ls: \(missing): No such file or directory"))
             }
-            let applets = try await bench.ssh("for a in awk sed grep logger nohup setsid sha256sum vim-cmd esxcli; do which $a || echo MISSING $a; done")
+            let applets = try await bench.ssh(
+                "for a in awk sed grep logger nohup setsid sha256sum vim-cmd esxcli; do which $a || echo MISSING $a; done"
+            )
             #expect(!applets.output.contains("MISSING"), "\(applets)")
         }
     }
@@ -40,8 +42,9 @@ import Testing
             #expect(written.errors.contains("busybox: Read-only file system"))
             let names = Set(
                 written.output.split(separator: "\n").compactMap { $0.split(separator: "=").first })
-            #expect(names == ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "SHLVL"]
-                || names == ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD"], "\(names)")
+            #expect(
+                names == ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "SHLVL"]
+                    || names == ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD"], "\(names)")
         }
     }
 

@@ -55,7 +55,8 @@ import Testing
                 let twice = try await bench.ssh("vim-cmd vmsvc/power.on 10")
                 switch text {
                 case .dump:
-                    #expect(twice.output.hasPrefix("Powering on VM:\n(vim.fault.InvalidPowerState) {"))
+                    #expect(
+                        twice.output.hasPrefix("Powering on VM:\n(vim.fault.InvalidPowerState) {"))
                 case .bare: #expect(twice.output == "Powering on VM:\nPower on failed\n")
                 case .sameLine:
                     #expect(
@@ -63,7 +64,8 @@ import Testing
                             "Powering on VM:\nPower on failed: (vim.fault.InvalidPowerState) {\n"))
                 }
                 let missing = try await bench.ssh("vim-cmd vmsvc/power.getstate 99")
-                #expect(missing.output.contains(#"msg = "Unable to find a VM corresponding to "99"""#))
+                #expect(
+                    missing.output.contains(#"msg = "Unable to find a VM corresponding to "99"""#))
                 #expect(await bench.site.events.map(\.what) == ["shutdown web"])
             }
         }
@@ -95,9 +97,10 @@ import Testing
             let off = try await bench.ssh("esxcli system shutdown poweroff -d 10 -r outage")
             #expect(off.status == 0, "\(off)")
             #expect(try await LabESXiBench.eventually { await !bench.host.isOn })
-            #expect(await bench.site.events.map(\.what).suffix(3) == [
-                "entered maintenance", "host off", "power cut",
-            ])
+            #expect(
+                await bench.site.events.map(\.what).suffix(3) == [
+                    "entered maintenance", "host off", "power cut",
+                ])
         }
     }
 
@@ -118,14 +121,19 @@ import Testing
             _ = try await bench.ssh("cat > \(path)", input: saved)
             let backup = try await bench.ssh("/sbin/auto-backup.sh")
             #expect(backup.status == 0)
-            #expect(backup.output.contains("Saving current state in /bootbank\nClock updated.\nTime: "))
-            #expect(try await LabESXiBench.eventually {
-                await bench.site.events.map(\.what) == ["no boot script saved"]
-            })
+            #expect(
+                backup.output.contains("Saving current state in /bootbank\nClock updated.\nTime: "))
+            #expect(
+                try await LabESXiBench.eventually {
+                    await bench.site.events.map(\.what) == ["no boot script saved"]
+                })
             await bench.host.powerOff(orderly: false)
             try await bench.host.start()
             #expect(bench.host.fileContents(path) == saved)
-            #expect(try await LabESXiBench.eventually { bench.host.fileContents("/tmp/ran") == "saved\n" })
+            #expect(
+                try await LabESXiBench.eventually {
+                    bench.host.fileContents("/tmp/ran") == "saved\n"
+                })
 
             let changed = "#!/bin/sh\n# changed\nexit 0\n"
             _ = try await bench.ssh("cat > \(path)", input: changed)
@@ -135,6 +143,7 @@ import Testing
             await bench.host.powerOff(orderly: true)
             try await bench.host.start()
             #expect(bench.host.fileContents(path) == saved)
+            #expect(await bench.host.backupFailure == nil)
             #expect(await bench.host.port == port)
             #expect(await bench.host.hostKeyFingerprint == key)
         }
@@ -163,7 +172,10 @@ import Testing
                 "UserKnownHostsFile=/dev/null", "-p", "\(port)",
             ]
             let stranger = try await LabProcess.run(
-                ssh, common + ["-i", "/nonexistent", "-o", "IdentitiesOnly=yes", "root@127.0.0.1", "true"])
+                ssh,
+                common + [
+                    "-i", "/nonexistent", "-o", "IdentitiesOnly=yes", "root@127.0.0.1", "true",
+                ])
             #expect(stranger.errors.contains("Permission denied (publickey)"), "\(stranger)")
             let modern = try await LabProcess.run(
                 ssh, common + ["-o", "KexAlgorithms=curve25519-sha256", "root@127.0.0.1", "true"])

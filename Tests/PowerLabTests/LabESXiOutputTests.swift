@@ -12,7 +12,9 @@ import Testing
         }
     }
 
-    private func guest(_ vmid: Int, _ name: String, _ path: String, _ os: String, _ hardware: String)
+    private func guest(
+        _ vmid: Int, _ name: String, _ path: String, _ os: String, _ hardware: String
+    )
         -> LabHostGuest
     {
         LabHostGuest(
@@ -80,8 +82,10 @@ import Testing
 
     @Test func `volumes are listed as 8_0_2 does, also one without a mount point`() {
         let text = LabESXiOutput.fileSystems([
-            LabHostDatastore(name: "DS132_DS01_SATA_1TB", uuid: "600d9cc6-915fbb51-f64b-d8d385d87c24"),
-            LabHostDatastore(name: "gone one", uuid: "600db95c-59132542-33a3-d8d385d87c24", mounted: false),
+            LabHostDatastore(
+                name: "DS132_DS01_SATA_1TB", uuid: "600d9cc6-915fbb51-f64b-d8d385d87c24"),
+            LabHostDatastore(
+                name: "gone one", uuid: "600db95c-59132542-33a3-d8d385d87c24", mounted: false),
         ])
         let lines = text.split(separator: "\n")
         #expect(

@@ -20,7 +20,8 @@ import Testing
 
     @Test func `shellcheck finds nothing, whatever the guests are called`() async throws {
         for values in [Samples.ordinary, Samples.allNasty, Samples.values([])] {
-            let file = try BootScript.install(block: BootScript.block(values), into: "#!/bin/sh\nexit 0\n")
+            let file = try BootScript.install(
+                block: BootScript.block(values), into: "#!/bin/sh\nexit 0\n")
             let checked = try await LabProcess.run(
                 LabProcess.find("shellcheck"), ["-s", "sh", "-"], input: file)
             #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
@@ -33,7 +34,8 @@ import Testing
     @Test func `no value makes a line of its own`() throws {
         let block = try BootScript.block(Samples.allNasty)
         let plain = try BootScript.block(
-            Samples.values([Samples.nasty.map { _ in BootScriptGuest(name: "a", vmxPath: "[d] a") }]))
+            Samples.values([Samples.nasty.map { _ in BootScriptGuest(name: "a", vmxPath: "[d] a") }]
+            ))
         let lines = block.split(separator: "\n")
         // One datastore line there, one for each different datastore here.
         let datastores = Set(Samples.nasty.filter { !$0.isEmpty }.map { Array($0.utf8) }).count
@@ -56,7 +58,8 @@ import Testing
 }
 
 @Suite struct LocalShTests {
-    static let block = "\(BootScript.beginMarker)\nvpower_boot() {\n    :\n}\nvpower_boot\n\(BootScript.endMarker)\n"
+    static let block =
+        "\(BootScript.beginMarker)\nvpower_boot() {\n    :\n}\nvpower_boot\n\(BootScript.endMarker)\n"
 
     @Test func `the block goes before the last exit 0, and comes out without a trace`() {
         let installed = BootScript.install(block: Self.block, into: Samples.stock)
@@ -115,14 +118,16 @@ import Testing
 }
 
 @Suite struct BootScriptReportTests {
-    static let text = "vpower-boot 1\nrun r 1\nstate done\nstarted 3\nfailed [ds1] a\\012b.vmx\nfailed [d] c\\134.vmx\nend\n"
+    static let text =
+        "vpower-boot 1\nrun r 1\nstate done\nstarted 3\nfailed [ds1] a\\012b.vmx\nfailed [d] c\\134.vmx\nend\n"
 
     @Test func `a report is read`() throws {
         let report = try BootScriptReport.parse(Self.text)
         #expect(
             report
                 == BootScriptReport(
-                    run: "r 1", state: .done, started: 3, failed: ["[ds1] a\nb.vmx", "[d] c\\.vmx"]))
+                    run: "r 1", state: .done, started: 3, failed: ["[ds1] a\nb.vmx", "[d] c\\.vmx"])
+        )
     }
 
     @Test func `every prefix and every report of another kind is an error`() {
@@ -131,11 +136,13 @@ import Testing
             #expect(throws: TemplateError.self) { try BootScriptReport.parse(cut) }
         }
         for bad in [
-            Self.text.replacing("boot 1", with: "boot 2"), Self.text.replacing("done", with: "ready"),
+            Self.text.replacing("boot 1", with: "boot 2"),
+            Self.text.replacing("done", with: "ready"),
             Self.text.replacing("started 3", with: "started -3"), Self.text + "more\n",
             Self.text.replacing("started 3", with: "started three"),
             Self.text.replacing("run r 1", with: "run r 1\nrun r 2"),
-            Self.text.replacing("\\012", with: "\\0"), Self.text.replacing("end", with: "mood x\nend"),
+            Self.text.replacing("\\012", with: "\\0"),
+            Self.text.replacing("end", with: "mood x\nend"),
         ] {
             #expect(throws: TemplateError.self) { try BootScriptReport.parse(bad) }
         }

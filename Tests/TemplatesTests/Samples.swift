@@ -8,8 +8,10 @@ enum Samples {
         "a\nexit 0\nb",
         "a\n\(BootScript.beginMarker)\nb\n\(BootScript.endMarker)\n",
         "ends with lines\n\n",
-        "'", "''", "'\\''", "\\", "\\n", "\\012", "%s%d%%", "-n", "--", "*", "~root", "!x", "{{name}}",
-        "{{{name}}}", "tab\tbell\u{7}escape\u{1B}[31m", "\r\n", "right\u{202E}to left", "\u{85}\u{2028}",
+        "'", "''", "'\\''", "\\", "\\n", "\\012", "%s%d%%", "-n", "--", "*", "~root", "!x",
+        "{{name}}",
+        "{{{name}}}", "tab\tbell\u{7}escape\u{1B}[31m", "\r\n", "right\u{202E}to left",
+        "\u{85}\u{2028}",
         "e\u{301} 🇯🇵", " leading and trailing ", "", "EOF", "}", "# comment", "$HOME ${PATH} $'x'",
     ]
 
@@ -37,7 +39,8 @@ enum Samples {
         infrastructure: [BootScriptGuest(name: "dns", vmxPath: "[ds 1] dns/dns.vmx")])
 
     /// Every nasty text as name and as path.
-    static let allNasty = values([nasty.map { BootScriptGuest(name: $0, vmxPath: "[\($0)] \($0)") }])
+    static let allNasty = values([nasty.map { BootScriptGuest(name: $0, vmxPath: "[\($0)] \($0)") }]
+    )
 
     static let stock = """
         #!/bin/sh ++group=host/vim/vmvisor/boot

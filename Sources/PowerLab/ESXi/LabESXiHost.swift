@@ -25,6 +25,8 @@ public actor LabESXiHost {
     public private(set) var rsaHostKeyFingerprint = ""
     /// Whether it is on.
     public private(set) var isOn = false
+    /// Why the last orderly power-off could not save the host's files; nil when it could.
+    public private(set) var backupFailure: LabProcessError?
 
     /// How long sshd has after a boot until it answers: it needs a few milliseconds.
     public static let bootLimit = Duration.seconds(20)
@@ -43,7 +45,7 @@ public actor LabESXiHost {
     private var isPrepared = false
     private var machine: LabProcess?
     private var meeting: LabHostMeeting?
-    private var tasks: [Task<Void, Never>] = []
+    private var tasks: [String: Task<Void, Never>] = [:]
 
     /// A host that is off.
     ///
@@ -101,7 +103,11 @@ public actor LabESXiHost {
     /// has been started; nothing happens when the host is on.
     public func start() async throws(LabProcessError) {
         try await prepare()
-        guard machine == nil else { return }
+        await endOfPowerOff()
+        guard machine == nil else {
+            if isOn { return }
+            throw LabProcessError(program: name, detail: "its power-off does not end")
+        }
         do {
             let keys = [try publicKey()] + options.authorizedKeys
             try rootfs.build(authorizedKeys: keys.joined(separator: "\n") + "\n")
@@ -122,15 +128,33 @@ public actor LabESXiHost {
         }
     }
 
-    /// Ends the host and every process in it.
+    /// Waits for a power-off that is under way, at most as long as one may take.
+    private func endOfPowerOff() async {
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: Self.backupLimit + LabProcess.stopLimit * 3)
+        while machine != nil, !isOn, clock.now < deadline {
+            await Self.pause()
+        }
+    }
+
+    /// 20 ms, also for a caller that was cancelled: a loop with a cut-short wait would spin.
+    private static func pause() async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(20)) {
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Ends the host and every process in it. Returns when they are gone, also when another call
+    /// is at it.
     ///
     /// - Parameter orderly: as by a shutdown, which saves the host's files; false is a power cut.
     public func powerOff(orderly: Bool) async {
-        guard let machine, isOn else { return }
+        guard let machine, isOn else { return await endOfPowerOff() }
         isOn = false
         if orderly {
-            _ = try? await LabProcess.run(
-                rootfs.enterPath, ["/sbin/backup.sh", "1"], within: Self.backupLimit)
+            backupFailure = await saveFiles()
         }
         // The namespace's first process: when it is killed the kernel kills all others, and
         // bubblewrap outside ends after them.
@@ -139,16 +163,33 @@ public actor LabESXiHost {
         self.machine = nil
         meeting?.stop()
         meeting = nil
-        for task in tasks { task.cancel() }
-        tasks = []
+        for task in tasks.values { task.cancel() }
+        tasks = [:]
+    }
+
+    /// As ESXi's shutdown.sh does; nil when it went well.
+    private func saveFiles() async -> LabProcessError? {
+        do {
+            let saved = try await LabProcess.run(
+                rootfs.enterPath, ["/sbin/backup.sh", "1"], within: Self.backupLimit)
+            return saved.status == 0
+                ? nil
+                : LabProcessError(
+                    program: "\(name): backup.sh",
+                    detail: "status \(saved.status): \(saved.output)\(saved.errors)")
+        } catch {
+            return error
+        }
     }
 
     // MARK: - Commands
 
     private func take(_ request: LabHostMeeting.Request) {
         guard let meeting else { return }
-        tasks.removeAll { $0.isCancelled }
-        tasks.append(Task { await self.serve(request, meeting) })
+        tasks[request.id] = Task {
+            await serve(request, meeting)
+            tasks[request.id] = nil
+        }
     }
 
     private func serve(_ request: LabHostMeeting.Request, _ meeting: LabHostMeeting) async {
@@ -195,7 +236,8 @@ public actor LabESXiHost {
     private func makeKeys() async throws(LabProcessError) {
         let keygen = try LabProcess.find("ssh-keygen")
         let keys = [
-            ("host_ecdsa", ["-t", "ecdsa", "-b", "256"]), ("host_rsa", ["-t", "rsa", "-b", "3072"]),
+            ("host_ecdsa", ["-t", "ecdsa", "-b", "256"]),
+            ("host_rsa", ["-t", "rsa", "-b", "3072"]),
             ("user_ecdsa", ["-t", "ecdsa", "-b", "256", "-m", "PEM"]),
         ]
         var prints: [String: String] = [:]
@@ -251,7 +293,7 @@ public actor LabESXiHost {
         let deadline = clock.now.advanced(by: Self.bootLimit)
         while clock.now < deadline, machine.isRunning {
             if Self.withSocket(port, { connect($0, $1, $2) }) == 0 { return }
-            try? await Task.sleep(for: .milliseconds(20))
+            await Self.pause()
         }
         let log = LabRootfs.regularFile(directory + "/sshd.log") ?? []
         throw LabProcessError(

@@ -229,7 +229,9 @@ enum LabESXiOutput {
         }
     }
 
-    private static func blanks(_ count: Int) -> String { String(repeating: " ", count: max(count, 0)) }
+    private static func blanks(_ count: Int) -> String {
+        String(repeating: " ", count: max(count, 0))
+    }
 
     private static func pad(_ text: String, to width: Int) -> String {
         text + blanks(width - text.unicodeScalars.count)

@@ -76,7 +76,9 @@ public actor LabHostMemory: LabHostBackend {
     /// Forgets what happened so far.
     public func clearEvents() { events = [] }
 
-    private func note(_ host: String, _ what: String) { events.append(Event(host: host, what: what)) }
+    private func note(_ host: String, _ what: String) {
+        events.append(Event(host: host, what: what))
+    }
 
     /// The guests registered on a host.
     public func guests(on host: String) -> [LabHostGuest] { hosts[host]?.guests ?? [] }

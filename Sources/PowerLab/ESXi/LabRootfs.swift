@@ -178,7 +178,9 @@ struct LabRootfs: Sendable {
 
     /// One word of sh.
     static func quoted(_ text: String) -> String {
-        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#)
+        "'"
+            + text.split(separator: "'", omittingEmptySubsequences: false).joined(
+                separator: #"'\''"#)
             + "'"
     }
 

@@ -75,7 +75,8 @@ public final class LabProcess: Sendable {
         let inputFile = try Self.temporaryFile(for: program)
         defer { close(inputFile) }
         let bytes = Array(input.utf8)
-        guard write(inputFile, bytes, bytes.count) == bytes.count, lseek(inputFile, 0, SEEK_SET) == 0
+        guard write(inputFile, bytes, bytes.count) == bytes.count,
+            lseek(inputFile, 0, SEEK_SET) == 0
         else { throw LabProcessError(program: program, detail: "cannot write its input") }
         let outputFile = try Self.temporaryFile(for: program)
         let errorFile: Int32

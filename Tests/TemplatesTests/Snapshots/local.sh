@@ -2,8 +2,9 @@
 # Starts this host's guests after a power cut. Written by vpower, which replaces it: do not edit.
 # One function, called on the last line: a file that was cut short runs nothing. ESXi's BusyBox
 # has no tr, nc, ps, flock, and its `timeout` changed its syntax, so none is used.
-# The quoted words are names and paths that must not be expanded:
-# shellcheck disable=SC1003,SC2016,SC2028
+# The quoted words are names and paths that must not be expanded.
+# A host without guests calls less than half of it.
+# shellcheck disable=SC1003,SC2016,SC2028,SC2317
 vpower_boot() {
     (
         # local.sh must end at once, and its end must not end this.
@@ -34,8 +35,8 @@ vpower_boot() {
         vpower_long_limit=120
         vpower_logger_limit=5
         vpower_pause_limit=30
-        # At most so many ids are asked for a guest whose row cannot be read.
-        vpower_doubtful_limit=200
+        # At most so many ids are asked whether they are the one that is looked for.
+        vpower_candidate_limit=20
         vpower_started=0
         vpower_failed=''
         vpower_first=true
@@ -105,9 +106,10 @@ vpower_boot() {
             vpower_limited "$vpower_call_limit" vim-cmd "$@" >"$vpower_out" 2>/dev/null
         }
 
-        # Not by the exit status alone: the answer must be there.
+        # By the answer, not by the exit status.
         vpower_hostd_ready() {
-            vpower_vim hostsvc/runtimeinfo && grep -q 'inMaintenanceMode = ' "$vpower_out"
+            vpower_vim hostsvc/runtimeinfo
+            grep -q 'inMaintenanceMode = ' "$vpower_out"
         }
 
         vpower_wait_for_hostd() {
@@ -117,22 +119,19 @@ vpower_boot() {
             done
         }
 
-        vpower_in_maintenance() {
-            vpower_vim hostsvc/runtimeinfo
-            grep -q 'inMaintenanceMode = true' "$vpower_out"
-        }
-
-        # False when the host stays in maintenance mode: no guest can start then.
+        # False when the host stays in maintenance mode: no guest can start then. No answer is
+        # not taken for "not in it".
         vpower_leave() {
-            vpower_in_maintenance || return 0
-            if [ "$vpower_leave_maintenance" != true ]; then
-                vpower_log 'the host is in maintenance mode, and not by vpower: it stays so'
-                return 1
-            fi
-            vpower_log 'leaving maintenance mode'
             vpower_begin
-            while vpower_in_maintenance; do
-                vpower_vim hostsvc/maintenance_mode_exit
+            until vpower_hostd_ready && grep -q 'inMaintenanceMode = false' "$vpower_out"; do
+                if grep -q 'inMaintenanceMode = true' "$vpower_out"; then
+                    if [ "$vpower_leave_maintenance" != true ]; then
+                        vpower_log 'the host is in maintenance mode, and not by vpower: it stays so'
+                        return 1
+                    fi
+                    vpower_log 'leaving maintenance mode'
+                    vpower_vim hostsvc/maintenance_mode_exit
+                fi
                 vpower_pause "$vpower_poll" "$vpower_hostd_limit" || return 1
             done
         }
@@ -172,9 +171,12 @@ vpower_boot() {
         # VMX: ids that getallvms may show for it. A line of an annotation can look like a row,
         # and a line break in a name can break one; so these are only candidates.
         vpower_candidates() {
-            VPOWER_VMX=$1 awk -v limit="$vpower_doubtful_limit" '
+            VPOWER_VMX=$1 awk -v limit="$vpower_candidate_limit" '
                 !/^[0-9]+   / { next }
-                index($0, "   " ENVIRON["VPOWER_VMX"] "   ") { print $1; sure = 1; next }
+                index($0, "   " ENVIRON["VPOWER_VMX"] "   ") {
+                    if (sure++ < limit) print $1
+                    next
+                }
                 !/\.vmt?x +[^ ]+ +vmx-[0-9]+( |$)/ { if (count < limit) doubtful[count++] = $1 }
                 END { if (!sure) for (i = 0; i < count; i++) print doubtful[i] }
             ' "$vpower_out"
@@ -236,7 +238,9 @@ vpower_boot() {
 
         # NAME VMX VMX-FOR-THE-REPORT
         vpower_guest() {
-            [ "$vpower_first" = true ] || sleep "$vpower_start_gap"
+            if [ "$vpower_ready" = true ] && [ "$vpower_first" != true ]; then
+                sleep "$vpower_start_gap"
+            fi
             vpower_first=false
             if [ "$vpower_ready" = true ] && vpower_start "$1" "$2"; then
                 vpower_started=$((vpower_started + 1))
