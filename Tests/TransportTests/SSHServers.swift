@@ -149,7 +149,7 @@ final class SilentListener: Sendable {
             let peer = accept(socket, nil, nil)
             guard peer >= 0 else { return }
             accepted.withLock { $0.append(peer) }
-            _ = send(peer, text, text.utf8.count, 0)
+            _ = send(peer, text, text.utf8.count, Int32(MSG_NOSIGNAL))
             if thenHangingUp { shutdown(peer, Int32(SHUT_RDWR)) }
         }
     }
