@@ -132,7 +132,7 @@ public actor SSHSession {
         guard unansweredLogins.count < Self.unansweredLoginsMax else {
             throw deadline.error(
                 .loginRefused,
-                "the connection broke after the password was sent, \(unansweredLogins.count) times; "
+                "the connection broke \(unansweredLogins.count) times after the password was sent; "
                     + "no more logins are made for a while, since these may count as failed")
         }
         var opened = try SSHConnection.open(host: target.host, port: target.port, until: deadline)

@@ -318,6 +318,56 @@ import Transport
         }
     }
 
+    @Test func `an installation that would not hold is an error and says why`() async throws {
+        try await withHost(guests: []) { bench in
+            let orders = try orders()
+            let path = BootScript.localShPath
+            func shell(_ command: String) async throws {
+                let output = try await bench.host.session.run(command, limit: .seconds(20))
+                try #require(output.status == 0, "\(command): \(output.errorText)")
+            }
+            func failure() async -> HostError? {
+                do throws(HostError) {
+                    _ = try await bench.host.arm(orders)
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            try await shell("chmod a-x \(path)")
+            let stopped = await failure()
+            #expect(stopped?.reason == .refused)
+            #expect(stopped?.detail.contains("chmod 755") == true)
+            try await shell("chmod 755 \(path); printf '# caf\\351\\n' >>\(path)")
+            let latin = await failure()
+            #expect(latin?.reason == .badAnswer)
+            #expect(latin?.detail.contains("UTF-8") == true)
+            try await shell("sed '/caf/d' \(path) >/tmp/clean; cat /tmp/clean >\(path)")
+            #expect(await failure() == nil)
+
+            // Somebody else's change comes to light when it is saved.
+            try await shell("echo '# mine' >>/etc/ssh/keys-root/authorized_keys")
+            let drift = try await bench.host.arm(orders).drift
+            #expect(drift.contains("-# mine"))
+
+            try await shell("cp /sbin/auto-backup.sh /tmp/good; mkdir /tmp/old")
+            try await shell("mv /sbin/auto-backup.sh /tmp/old/")
+            try await shell(
+                "printf '#!/bin/sh\\necho \"# odd\" >>\(path)\\n' >/sbin/auto-backup.sh")
+            try await shell("chmod 755 /sbin/auto-backup.sh")
+            #expect(await failure()?.reason == .notAsWritten)
+            try await shell("printf '#!/bin/sh\\necho no space\\nexit 1\\n' >/sbin/auto-backup.sh")
+            let unsaved = await failure()
+            #expect(unsaved?.reason == .refused)
+            #expect(unsaved?.detail.contains("no space") == true)
+            try await shell("rm /sbin/auto-backup.sh")
+            #expect(await failure()?.reason == .refused)
+            try await shell("rm \(path)")
+            #expect(await failure()?.detail.contains("is missing") == true)
+            try await bench.host.disarm()
+        }
+    }
+
     @Test func `Secure Boot refuses the boot script with a reason`() async throws {
         try await withHost(LabHostOptions(secureBoot: true)) { bench in
             let orders = try orders()

@@ -10,7 +10,10 @@ import Transport
         import asyncio, sys, asyncssh
 
         class Server(asyncssh.SSHServer):
+            def connection_made(self, connection):
+                self.connection = connection
             def begin_auth(self, user):
+                self.connection.send_auth_banner('Welcome\n')
                 self.mode, given = user.split('.')
                 self.password = bytes.fromhex(given).decode()
                 return True

@@ -35,10 +35,18 @@ func spawn(_ path: String, _ arguments: [String], stdout: String?, stderr: Strin
         let flags = O_WRONLY | O_CREAT | O_APPEND
         posix_spawn_file_actions_addopen(&actions, descriptor, file ?? "/dev/null", flags, 0o600)
     }
+    // The threads tests run on block signals, and a child would inherit that: it must hear TERM.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var words = ([path] + arguments).map { strdup($0) } + [nil]
     defer { words.forEach { free($0) } }
     var pid: pid_t = 0
-    guard posix_spawn(&pid, path, &actions, nil, &words, environ) == 0 else {
+    guard posix_spawn(&pid, path, &actions, &attributes, &words, environ) == 0 else {
         throw SetUpProblem("\(path) does not start")
     }
     return pid
@@ -149,7 +157,7 @@ final class SilentListener: Sendable {
             let peer = accept(socket, nil, nil)
             guard peer >= 0 else { return }
             accepted.withLock { $0.append(peer) }
-            _ = send(peer, text, text.utf8.count, 0)
+            _ = send(peer, text, text.utf8.count, Int32(MSG_NOSIGNAL))
             if thenHangingUp { shutdown(peer, Int32(SHUT_RDWR)) }
         }
     }
@@ -212,11 +220,15 @@ struct SSHServer {
             try String(contentsOfFile: path($0), encoding: .utf8)
         }
         try known.joined().write(toFile: path("known"), atomically: true, encoding: .utf8)
+        // ESXi shows /etc/issue before the login.
+        try "\u{1b}[0m\nWelcome\n".write(
+            toFile: path("issue"), atomically: true, encoding: .utf8)
         let port = try freePort()
         let configuration = """
             ListenAddress 127.0.0.1
             Port \(port)
             PidFile none
+            Banner \(path("issue"))
             UsePAM no
             StrictModes no
             PermitRootLogin yes
