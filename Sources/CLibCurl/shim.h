@@ -4,6 +4,7 @@
 #define VPOWER_CLIBCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <string.h>
@@ -46,6 +47,12 @@ static inline CURLcode vp_curl_get_offset(CURL *handle, CURLINFO info, curl_off_
 // curl_share_setopt is variadic.
 static inline CURLSHcode vp_curl_share_cookies(CURLSH *share) {
     return curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE);
+}
+
+// The name of OpenSSL's own function is a macro's in some releases.
+static inline unsigned char *vp_sha256(const unsigned char *data, size_t count,
+                                       unsigned char *sum) {
+    return SHA256(data, count, sum);
 }
 
 // A certificate pin: the SHA-256 that is wanted, and the one that was last presented.

@@ -1,6 +1,7 @@
 public import PowerModel
 public import PowerRun
 import Templates
+import Transport
 
 extension ESXiHost {
     private static let path = BootScript.localShPath

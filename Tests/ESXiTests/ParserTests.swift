@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import PowerModel
 import Testing
+import Transport
 
 @testable import ESXi
 
