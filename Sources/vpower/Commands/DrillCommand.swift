@@ -95,7 +95,7 @@ struct DrillText {
             lines.append("violations: none")
         } else {
             lines.append("violations: \(report.violations.count)")
-            lines += report.violations.map { "  \($0)" }
+            lines += report.violations.flatMap { "  \($0)".wrapped() }
         }
         return lines
     }
