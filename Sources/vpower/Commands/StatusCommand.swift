@@ -88,9 +88,8 @@ struct StatusCommand: AsyncParsableCommand {
         for feed in report.feeds {
             let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
             let runtime = feed.runtimeSeconds.map { ", \(Int($0)) s of runtime" } ?? ""
-            lines.append(
-                "  feed \(feed.feed.padded(16)) \(feed.status ?? feed.problem ?? "no status")"
-                    + charge + runtime)
+            let text = (feed.status ?? feed.problem ?? "no status") + charge + runtime
+            lines += text.wrapped(after: "  feed \(feed.feed.padded(16)) ")
         }
         for cluster in report.clusters {
             let name = "  cluster \(cluster.cluster.padded(13))"
