@@ -17,7 +17,9 @@ enum StateDirectory {
             }
         case ENOENT where path.contains("/") && parent(of: path) != path:
             try create(parent(of: path))
-            try create(path)
+            // Once more and no oftener: where nothing can be made (/proc) this stays ENOENT.
+            guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error(path) }
+            try sync(parent(of: path))
         default: throw error(path)
         }
     }

@@ -138,6 +138,6 @@ struct CheckSheet {
     }
 
     private mutating func add(_ mark: String, _ what: String, _ text: String) {
-        lines.append("\(mark)  \(what.padded(20)) \(text)")
+        lines += text.wrapped(after: "\(mark)  \(what.padded(20)) ")
     }
 }

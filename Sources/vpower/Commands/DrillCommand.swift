@@ -50,7 +50,7 @@ struct DrillCommand: AsyncParsableCommand {
     private func carryOut() async throws -> DrillReport {
         let print: @Sendable (String) -> Void = { Terminal.error($0) }
         if over != .memory {
-            let missing = DrillWire.missing()
+            let missing = await DrillWire.missing()
             if missing.isEmpty {
                 print("drill over the wire, on 127.0.0.1")
                 return try await DrillWire.carryOut(leavesHAOn: leaveHaOn, print: print)
@@ -96,7 +96,7 @@ struct DrillText {
             lines.append("violations: none")
         } else {
             lines.append("violations: \(report.violations.count)")
-            lines += report.violations.map { "  \($0)" }
+            lines += report.violations.flatMap { "  \($0)".wrapped() }
         }
         return lines
     }

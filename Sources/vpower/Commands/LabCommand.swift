@@ -29,7 +29,7 @@ struct LabCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Problem.report {
-            let missing = DrillWire.missing()
+            let missing = await DrillWire.missing()
             guard missing.isEmpty else {
                 throw Problem(
                     summary: "the lab needs \(missing.joined(separator: ", "))",

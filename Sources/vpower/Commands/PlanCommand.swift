@@ -6,6 +6,7 @@ import PowerRun
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show what a shutdown of a cluster would do now.",
+        usage: "vpower plan [--cluster <cluster>] [<options>]",
         discussion: """
             Reads vCenter; changes nothing.
 

@@ -7,6 +7,7 @@ import PowerRun
 struct RenderLocalshCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render-localsh", abstract: "Print or install a host's boot script.",
+        usage: "vpower render-localsh --host <host> [--install | --remove] [<options>]",
         discussion: """
             Prints the block that goes into /etc/rc.local.d/local.sh: vCSA first, a pause, the
             other guests that are on now, tier by tier. --install uploads it, keeps what was
@@ -86,7 +87,11 @@ struct RenderLocalshCommand: AsyncParsableCommand {
             return .done
         }
         let done = try await control.arm(orders)
-        for line in done.drift { Terminal.out(line.onOneLine) }
+        // Cut, not wrapped: in a diff the first column tells what a line is.
+        for line in done.drift {
+            let shown = line.onOneLine
+            Terminal.out(shown.count > Terminal.columns ? shown.padded(Terminal.columns) : shown)
+        }
         Terminal.out(
             "\(host): \(orders.guests.count) guests; local.sh "
                 + (done.unchanged ? "was so already" : "installed and read back"))

@@ -6,6 +6,7 @@ import PowerRun
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore", abstract: "Bring a cluster back to what it was.",
+        usage: "vpower restore [--cluster <cluster>] [<options>]",
         discussion: """
             Waits for the hosts and their boot scripts, for vCenter, puts vCLS and DRS back,
             starts what is still missing, HA last, and takes the boot scripts out. May be run

@@ -6,6 +6,7 @@ import PowerRun
 struct ShutdownCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shutdown", abstract: "Shut a cluster down: guests, vCSA, hosts.",
+        usage: "vpower shutdown [--cluster <cluster>] [<options>]",
         discussion: """
             Shows the plan, asks, does it. Never cuts a UPS without --cut-output.
             If it is interrupted, `vpower resume` continues it; `vpower restore` brings

@@ -31,6 +31,8 @@ struct StatusCommand: AsyncParsableCommand {
             var run: String?
             var result: String?
             var interrupted: Bool
+            /// The phases an interrupted run had begun and not ended, in the plan's order.
+            var openPhases: [String]
             var gaps: [String]
         }
         var site: String
@@ -75,6 +77,7 @@ struct StatusCommand: AsyncParsableCommand {
                     run: ledger.lastRun?.plan.kind.rawValue,
                     result: ledger.lastRun?.result?.rawValue,
                     interrupted: ledger.interruptedRun != nil,
+                    openPhases: ledger.interruptedRun?.openPhases ?? [],
                     gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? []))
         }
         return report
@@ -85,9 +88,8 @@ struct StatusCommand: AsyncParsableCommand {
         for feed in report.feeds {
             let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
             let runtime = feed.runtimeSeconds.map { ", \(Int($0)) s of runtime" } ?? ""
-            lines.append(
-                "  feed \(feed.feed.padded(16)) \(feed.status ?? feed.problem ?? "no status")"
-                    + charge + runtime)
+            let text = (feed.status ?? feed.problem ?? "no status") + charge + runtime
+            lines += text.wrapped(after: "  feed \(feed.feed.padded(16)) ")
         }
         for cluster in report.clusters {
             let name = "  cluster \(cluster.cluster.padded(13))"
@@ -97,14 +99,24 @@ struct StatusCommand: AsyncParsableCommand {
             }
             let run = cluster.run ?? "no run"
             if cluster.interrupted {
-                lines.append("\(name) \(run) was interrupted")
+                let phases = cluster.openPhases.joined(separator: ", ")
+                lines += "\(name) \(run) was interrupted in: \(phases)".wrapped()
                 lines.append("    Try: vpower resume --cluster \(cluster.cluster)")
             } else {
-                lines.append("\(name) outage open; last run: \(run), \(cluster.result ?? "")")
+                let result = cluster.result ?? "not begun"
+                lines.append("\(name) outage open; last run: \(run), \(result)")
                 lines.append("    Try: vpower restore --cluster \(cluster.cluster)")
             }
-            lines += cluster.gaps.map { "    gave up: \($0)" }
+            lines += cluster.gaps.flatMap { "    gave up: \($0)".wrapped() }
         }
         return lines
+    }
+}
+
+extension RunLedger {
+    /// The phases that began and are not over, in the plan's order.
+    fileprivate var openPhases: [String] {
+        plan.phases.map(\.name).filter { phasesStarted[$0] != nil && phasesEnded[$0] == nil }
+            .map(\.rawValue)
     }
 }

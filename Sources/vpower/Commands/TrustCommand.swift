@@ -43,17 +43,23 @@ struct TrustCommand: AsyncParsableCommand {
                 of: endpoint, timeout: Self.limit)
             guard case .pinned(let pinned) = vcenter.trust else {
                 Terminal.out("vcenter \(endpoint)")
-                Terminal.out("  certificate: {sha256: \(shown)}")
+                show(shown)
                 return .done
             }
             let isSame = pinned == shown
             Terminal.out("vcenter \(endpoint)  \(isSame ? "as pinned" : "NOT AS PINNED")")
-            Terminal.out("  certificate: {sha256: \(shown)}")
+            show(shown)
             return isSame ? .done : .refused
         } catch {
             Terminal.error("vpower: \(error)")
             return .unreachable
         }
+    }
+
+    /// As the site file wants it.
+    private func show(_ certificate: some CustomStringConvertible) {
+        Terminal.out("  certificate:")
+        Terminal.out("    sha256: \(certificate)")
     }
 
     private func showKey(_ host: HostSite) async -> ExitCodes {
@@ -63,8 +69,8 @@ struct TrustCommand: AsyncParsableCommand {
             let isKnown = host.hostKeys.contains(key.fingerprint)
             let verdict =
                 host.hostKeys.isEmpty ? "not pinned" : isKnown ? "as pinned" : "NOT AS PINNED"
-            Terminal.out("host \(host.name)  \(verdict)")
-            Terminal.out("  hostKeys: [\"\(key.fingerprint)\"]   # \(key.algorithm)")
+            Terminal.out("host \(host.name)  \(verdict) (\(key.algorithm))")
+            Terminal.out("  hostKeys: [\"\(key.fingerprint)\"]")
             return isKnown || host.hostKeys.isEmpty ? .done : .refused
         } catch {
             Terminal.error("vpower: \(error)")

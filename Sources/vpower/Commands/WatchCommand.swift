@@ -11,6 +11,7 @@ import ServiceLifecycle
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch", abstract: "Watch the feeds and act: the daemon.",
+        usage: "vpower watch [<options>]",
         discussion: """
             Reads every UPS from upsd and decides from that; an event of upsmon
             (vpower-notify) only makes it read at once. systemd starts it

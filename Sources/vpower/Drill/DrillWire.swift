@@ -12,13 +12,31 @@ import VSphere
 
 /// A drill on the wire: the lab's servers on 127.0.0.1, and the adapters of a real run.
 enum DrillWire {
-    /// What of the wire is not on this machine; empty when all of it is.
-    static func missing() -> [String] {
+    /// How long bubblewrap may take to show that it works.
+    private static let probeLimit: Duration = .seconds(10)
+
+    /// What the wire needs and this machine does not give: programs, or the right to make
+    /// namespaces. Empty when all of it is there.
+    static func missing() async -> [String] {
+        let absent = ["sshd", "bwrap", "busybox", "openssl", "ssh-keygen"]
+            .filter { path(of: $0) == nil }
+        guard absent.isEmpty, let bubblewrap = path(of: "bwrap") else { return absent }
+        do {
+            // What a simulated host asks for, around a program that does nothing.
+            let probe = try await LabProcess.run(
+                bubblewrap,
+                [
+                    "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "--proc", "/proc",
+                    "--", "/bin/true",
+                ], within: probeLimit)
+            return probe.status == 0 ? [] : ["the right to make namespaces (bwrap)"]
+        } catch { return ["bwrap (\(error))"] }
+    }
+
+    private static func path(of tool: String) -> String? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
         let folders = path.split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin"]
-        return ["sshd", "bwrap", "busybox", "openssl", "ssh-keygen"].filter { tool in
-            !folders.contains { access("\($0)/\(tool)", X_OK) == 0 }
-        }
+        return folders.map { "\($0)/\(tool)" }.first { access($0, X_OK) == 0 }
     }
 
     static func carryOut(

@@ -17,11 +17,11 @@ struct PlanText {
                 "\(phase.name.rawValue.padded(22)) at most \(phase.budget.short)"
                     + (needs.isEmpty ? "" : "   after: \(needs)"))
             for step in phase.steps {
-                lines.append("    \(step.action.summary)")
+                lines += "    \(step.action.summary)".wrapped()
             }
         }
         if !prepared.warnings.isEmpty { lines.append("") }
-        lines += prepared.warnings.map { "! \($0)" }
+        lines += prepared.warnings.flatMap { $0.wrapped(after: "! ") }
         return lines
     }
 }

@@ -5,6 +5,9 @@ import PowerModel
 
 /// Where text goes: results to stdout, progress and problems to stderr.
 enum Terminal {
+    /// What a terminal of the usual width shows.
+    static let columns = 80
+
     /// Prints a result.
     static func out(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 
@@ -53,6 +56,24 @@ extension String {
         return self + String(repeating: " ", count: columns - count)
     }
 
+    /// The text behind a lead, in lines that fit a terminal: words stay whole, and what does not
+    /// fit goes on two columns further in than it began.
+    func wrapped(after lead: String = "") -> [String] {
+        let room = Terminal.columns - lead.count
+        let indent = String(repeating: " ", count: prefix { $0 == " " }.count)
+        var rest = self[...]
+        var lead = lead
+        var lines: [String] = []
+        while true {
+            let line = rest.count <= room ? rest : rest.prefix(room).upToLastBlank
+            lines.append(lead + line)
+            rest = rest.dropFirst(line.count).drop { $0 == " " }
+            if rest.isEmpty { return lines }
+            rest = (indent + "  " + rest)[...]
+            lead = String(repeating: " ", count: lead.count)
+        }
+    }
+
     /// Filled with blanks on the left to a number of columns.
     func leftPadded(_ columns: Int) -> String {
         String(repeating: " ", count: max(0, columns - count)) + self
@@ -75,4 +96,14 @@ extension Duration {
 
     /// Seconds with one decimal, e.g. `12.3`.
     var tenths: String { "\(milliseconds / 1000).\(abs(milliseconds) % 1000 / 100)" }
+}
+
+extension Substring {
+    /// Up to its last blank that has text before it, so that words stay whole; all of it when
+    /// there is none.
+    fileprivate var upToLastBlank: Substring {
+        let text = drop { $0 == " " }
+        guard let blank = text.lastIndex(of: " "), blank > text.startIndex else { return self }
+        return self[..<blank]
+    }
 }

@@ -20,22 +20,8 @@ actor Timeline: Announcer {
     /// One line of its own, wrapped so that it fits 80 columns.
     func say(_ text: String) {
         let stamp = (time.elapsed - start).tenths.leftPadded(7) + "s  "
-        let indent = String(repeating: " ", count: text.prefix { $0 == " " }.count)
-        var rest = text.withControlsShown[...]
-        var lead = stamp
-        while true {
-            let room = Self.columns - stamp.count
-            let line = rest.count <= room ? rest : rest.prefix(room).upToLastBlank
-            print(lead + line)
-            rest = rest.dropFirst(line.count).drop { $0 == " " }
-            if rest.isEmpty { return }
-            rest = (indent + "  " + rest)[...]
-            lead = String(repeating: " ", count: stamp.count)
-        }
+        text.withControlsShown.wrapped(after: stamp).forEach(print)
     }
-
-    /// What a terminal of the usual width shows.
-    private static let columns = 80
 
     func announce(_ record: Record) {
         switch record.event {
@@ -87,15 +73,5 @@ extension String {
             }
         }
         return shown
-    }
-}
-
-extension Substring {
-    /// Up to its last blank that has text before it, so that words stay whole; all of it when
-    /// there is none.
-    fileprivate var upToLastBlank: Substring {
-        let text = drop { $0 == " " }
-        guard let blank = text.lastIndex(of: " "), blank > text.startIndex else { return self }
-        return self[..<blank]
     }
 }

@@ -1,0 +1,369 @@
+import FoundationEssentials
+import Glibc
+import PowerLab
+import PowerModel
+import Testing
+
+/// One lab for a whole suite: it is only read, or put back.
+struct SharedLab: SuiteTrait, TestScoping {
+    @TaskLocal static var current: CommandLab?
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?,
+        performing function: @concurrent @Sendable () async throws -> Void
+    ) async throws {
+        try await CommandLab.with { lab in
+            try await Self.$current.withValue(lab) { try await function() }
+        }
+    }
+}
+
+extension CommandTests {
+    @Suite(.serialized, SharedLab()) struct LabTests {
+        let lab: CommandLab
+
+        init() throws { lab = try #require(SharedLab.current) }
+
+        // MARK: Looking
+
+        @Test func `check finds everything and exits 0`() async throws {
+            let check = try await lab.vpower("check")
+            #expect(check.code == 0, "\(check.all)")
+            #expect(check.out.tooWide == [])
+            let lines = check.lines.map { $0.split(separator: " ").joined(separator: " ") }
+            for expected in [
+                "ok feed ups1 OL CHRG, runtime 10m", "ok feed ups1 login accepted",
+                "ok cluster Lab 3 hosts, 14 guests on; HA on, DRS fullyAutomated",
+                "ok cluster Lab vCSA is vcsa01 on esx2.lab",
+                "note cluster Lab mid-notools has no Tools: it will be powered off",
+                "ok host esx1.lab SSH, hostd and 5 guests",
+                "ok host esx2.lab SSH, hostd and 5 guests",
+                "ok host esx3.lab SSH, hostd and 4 guests",
+            ] {
+                #expect(lines.contains(expected), "\(expected) is not in \(check.all)")
+            }
+            #expect(!check.out.contains("BAD"))
+            #expect(try await lab.touched() == [])
+        }
+
+        @Test func `check names what is wrong and exits 1`() async throws {
+            let site = try lab.changedSite("bad-check.yaml") { text in
+                var text = text.replacing("vcsa: vcsa01", with: "vcsa: nobody")
+                text.replace("name: esx3.lab", with: "name: esx9.lab", maxReplacements: 1)
+                return text
+            }
+            let check = try await lab.vpower("check", site: site)
+            #expect(check.code == 1, "\(check.all)")
+            let bad = check.lines.filter { $0.hasPrefix("BAD ") }
+            #expect(bad.contains { $0.contains("nobody") }, "\(check.all)")
+            #expect(bad.contains { $0.contains("host esx3.lab is not in the site file") })
+            #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
+            #expect(check.out.tooWide == [])
+        }
+
+        @Test func `trust shows what is presented, as pinned, in the site file's own form`()
+            async throws
+        {
+            let trust = try await lab.vpower("trust")
+            #expect(trust.code == 0, "\(trust.all)")
+            #expect(trust.lines.count { $0.contains("  as pinned") } == 4)
+            #expect(trust.out.tooWide == [])
+            let site = try contents(of: lab.sitePath).asLines.map { $0.drop { $0 == " " } }
+            let pins = trust.lines.map { $0.drop { $0 == " " } }.filter {
+                $0.hasPrefix("sha256:") || $0.hasPrefix("hostKeys:")
+            }
+            #expect(pins.count == 4)
+            for pin in pins { #expect(site.contains(pin), "\(pin)") }
+        }
+
+        /// The lab's site file with another key pinned for esx1.
+        private func otherHostKey() throws -> String {
+            try lab.changedSite("other-key.yaml") { text in
+                guard let key = text.firstMatch(of: /SHA256:[A-Za-z0-9+\/]{43}/)?.output
+                else { return text }
+                return text.replacing(key, with: "SHA256:" + String(repeating: "A", count: 43))
+            }
+        }
+
+        /// The lab's site file with another certificate pinned.
+        private func otherCertificate() throws -> String {
+            try lab.changedSite("other-pin.yaml") { text in
+                text.replacing(
+                    /sha256: [0-9a-f]{64}/, with: "sha256: " + String(repeating: "0", count: 64))
+            }
+        }
+
+        @Test func `another host key than the pinned one is shown and exits 77`() async throws {
+            let trust = try await lab.vpower("trust", site: try otherHostKey())
+            #expect(trust.code == 77, "\(trust.all)")
+            #expect(trust.lines.contains { $0.hasPrefix("host esx1.lab  NOT AS PINNED") })
+            #expect(trust.lines.count { $0.contains("  as pinned") } == 3)
+        }
+
+        @Test func `another certificate than the pinned one is refused with 77`() async throws {
+            let site = try otherCertificate()
+            for command in ["plan", "trust"] {
+                let outcome = try await lab.vpower(command, site: site)
+                #expect(outcome.code == 77, "\(outcome.all)")
+            }
+            let plan = try await lab.vpower("plan", site: site)
+            #expect(plan.out == "")
+            #expect(plan.errors.contains("Try: vpower trust"), "\(plan.all)")
+            let check = try await lab.vpower("check", site: site)
+            #expect(check.code == 1)
+            #expect(check.lines.contains { $0.hasPrefix("BAD   cluster Lab") }, "\(check.all)")
+        }
+
+        @Test func `a vCenter whose port is closed is told with 69`() async throws {
+            let site = try lab.changedSite("closed.yaml") { text in
+                // Port 1 is nobody's on 127.0.0.1.
+                text.replacing(/\ {6}port: \d+\n/, with: "      port: 1\n")
+            }
+            for arguments in [["plan"], ["shutdown", "--dry-run"], ["shutdown", "--yes"]] {
+                let outcome = try await VpowerProgram.run(
+                    arguments, lab.environment.merging(["VPOWER_SITE": site]) { _, new in new })
+                #expect(outcome.code == 69, "\(outcome.all)")
+                #expect(outcome.errors.contains("Try: is vCenter on"), "\(outcome.all)")
+            }
+            #expect(try await lab.vpower("trust", site: site).code == 69)
+        }
+
+        @Test func `a wrong password is refused with 77 and does not appear in the message`()
+            async throws
+        {
+            try "not-the-password\n".write(to: "\(lab.directory)/wrong.secret")
+            let site = try lab.changedSite("wrong-password.yaml") { text in
+                text.replacing("/lab/vcenter.secret", with: "/wrong.secret")
+            }
+            let plan = try await lab.vpower("plan", site: site)
+            #expect(plan.code == 77, "\(plan.all)")
+            #expect(!plan.all.contains("not-the-password"))
+        }
+
+        @Test func `a secret that everybody may read is refused, with the chmod to run`()
+            async throws
+        {
+            try "secret\n".write(to: "\(lab.directory)/open.secret", rights: 0o644)
+            let site = try lab.changedSite("open-secret.yaml") { text in
+                text.replacing("/lab/vcenter.secret", with: "/open.secret")
+            }
+            let plan = try await lab.vpower("plan", site: site)
+            #expect(plan.code != 0, "\(plan.all)")
+            #expect(plan.errors.contains("chmod"), "\(plan.all)")
+            #expect(plan.errors.contains("open.secret"), "\(plan.all)")
+        }
+
+        // MARK: Plans
+
+        @Test func `plan fits 80 columns and has the phases in order`() async throws {
+            let plan = try await lab.vpower("plan", "--cluster", "Lab")
+            #expect(plan.code == 0, "\(plan.all)")
+            #expect(plan.out.tooWide == [])
+            #expect(plan.errors == "")
+            let phases = plan.lines.filter { $0.contains("at most") }.map {
+                $0.prefix(22).split(separator: " ").joined(separator: " ")
+            }
+            #expect(
+                phases == [
+                    "freeze", "retreat", "arm", "guests: apps", "guests: middle",
+                    "guests: databases", "vcsa", "hosts", "vcsa's host",
+                ])
+            // vCLS guests are nobody's to shut down; a line feed in a name is shown, not printed.
+            #expect(!plan.out.contains("vCLS-"))
+            #expect(plan.out.contains("app-two\\u{a}lines"))
+        }
+
+        struct Plan: Decodable {
+            struct Phase: Decodable {
+                var name: String
+                var needs: [String]
+                var budgetSeconds: Double
+                var steps: [String]
+            }
+            var kind: String
+            var cluster: String
+            var warnings: [String]
+            var phases: [Phase]
+        }
+
+        @Test func `plan and dry-run print the same plan as JSON`() async throws {
+            for arguments in [["plan"], ["shutdown", "--dry-run"]] {
+                let outcome = try await VpowerProgram.run(
+                    arguments + ["--format", "json"], lab.environment)
+                #expect(outcome.code == 0, "\(outcome.all)")
+                let plan: Plan = try decoded(outcome.out)
+                #expect(plan.kind == "cluster" && plan.cluster == "Lab")
+                #expect(plan.phases.first?.steps == ["HA off, DRS manual, DPM off"])
+                let vcsa = try #require(plan.phases.first { $0.name == "vcsa" })
+                #expect(Set(vcsa.needs) == ["guests: databases", "retreat"])
+                #expect(plan.phases.allSatisfy { $0.budgetSeconds > 0 })
+            }
+        }
+
+        @Test func `a dry run changes nothing`() async throws {
+            let before = try await lab.state()
+            let outcome = try await lab.vpower("shutdown", "--cluster", "Lab", "--dry-run")
+            #expect(outcome.code == 0, "\(outcome.all)")
+            #expect(try await lab.state() == before)
+            #expect(try await lab.touched() == [])
+            let status = try await lab.vpower("status")
+            #expect(status.out.contains("nothing open"), "a dry run left something open")
+        }
+
+        @Test func `without --yes and without a terminal nothing is shut down, exit 64`()
+            async throws
+        {
+            let outcome = try await lab.vpower("shutdown", "--cluster", "Lab")
+            #expect(outcome.code == 64, "\(outcome.all)")
+            #expect(outcome.errors.contains("Try: the same with --yes"))
+            #expect(try await lab.touched() == [])
+        }
+
+        @Test(arguments: ["plan", "shutdown", "restore", "resume"])
+        func `a cluster that the site file does not have exits 64 and names those it has`(
+            command: String
+        ) async throws {
+            let outcome = try await lab.vpower(command, "--cluster", "Lba")
+            #expect(outcome.code == 64, "\(outcome.all)")
+            #expect(outcome.errors.contains("--cluster with one of: Lab"))
+        }
+
+        @Test func `with nothing open, restore and resume say so, exit 1 and change nothing`()
+            async throws
+        {
+            let restore = try await lab.vpower("restore")
+            #expect(restore.code == 1)
+            #expect(restore.errors.contains("no open outage"), "\(restore.all)")
+            let resume = try await lab.vpower("resume")
+            #expect(resume.code == 1)
+            #expect(resume.errors.contains("no interrupted run"), "\(resume.all)")
+            #expect(try await lab.touched() == [])
+        }
+
+        // MARK: Status
+
+        struct Status: Decodable {
+            struct Feed: Decodable {
+                var feed: String
+                var status: String?
+                var runtimeSeconds: Double?
+                var chargePercent: Int?
+            }
+            struct Cluster: Decodable {
+                var cluster: String
+                var outage: String?
+                var interrupted: Bool
+            }
+            var site: String
+            var feeds: [Feed]
+            var clusters: [Cluster]
+        }
+
+        @Test func `status tells the feeds and that nothing is open`() async throws {
+            let told = try await lab.vpower("status")
+            #expect(told.code == 0, "\(told.all)")
+            #expect(told.out.tooWide == [])
+            #expect(told.lines.first == "site lab")
+            #expect(told.out.contains("OL CHRG, 100 % charge, 600 s of runtime"), "\(told.all)")
+            let status: Status = try decoded(
+                try await lab.vpower("status", "--format", "json").out)
+            #expect(status.feeds.map(\.feed) == ["ups1"])
+            #expect(status.feeds.first?.status == "OL CHRG")
+            #expect(status.feeds.first?.chargePercent == 100)
+            #expect(status.clusters.map(\.cluster) == ["Lab"])
+            #expect(status.clusters.first?.interrupted == false)
+            #expect(status.clusters.first?.outage == nil)
+        }
+
+        @Test func `status tells a UPS that does not answer, and exits 0`() async throws {
+            let site = try lab.changedSite("no-ups.yaml") { text in
+                text.replacing(/server: 127\.0\.0\.1:\d+/, with: "server: 127.0.0.1:1")
+            }
+            let status = try await lab.vpower("status", site: site)
+            #expect(status.code == 0, "\(status.all)")
+            #expect(!status.out.contains("OL CHRG"))
+            #expect(status.lines.contains { $0.contains("feed ups1") && $0.count > 25 })
+            #expect(status.out.tooWide == [], "\(status.all)")
+        }
+
+        // MARK: Boot scripts
+
+        @Test func `render-localsh prints a script that shellcheck accepts, and installs nothing`()
+            async throws
+        {
+            let before = try lab.localSh("esx1.lab")
+            let script = try await lab.vpower("render-localsh", "--host", "esx1.lab")
+            #expect(script.code == 0, "\(script.all)")
+            #expect(script.lines.first == "# >>> vpower boot script")
+            #expect(script.lines.last { !$0.isEmpty } == "# <<< vpower boot script")
+            let judged = try await VpowerProgram.run(
+                "/usr/bin/shellcheck", ["-s", "sh", "-"], input: script.out)
+            #expect(judged.code == 0, "make setup installs shellcheck; \(judged.all)")
+            #expect(try lab.localSh("esx1.lab") == before)
+        }
+
+        @Test func `install puts the script on the host, tells drift, and remove takes it out`()
+            async throws
+        {
+            let before = try lab.localSh("esx1.lab")
+            let first = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--install")
+            #expect(first.code == 0, "\(first.all)")
+            #expect(first.out.tooWide == [])
+            #expect(first.out.contains("4 guests; local.sh installed and read back"))
+            try await expectSum(of: first)
+
+            // A second one has another run id and expiry: auto-backup shows the difference.
+            let second = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--install")
+            #expect(second.code == 0, "\(second.all)")
+            #expect(second.lines.contains { $0.hasPrefix("-        vpower_run=") })
+            #expect(second.lines.contains { $0.hasPrefix("+        vpower_run=") })
+            try await expectSum(of: second)
+            let blocks = try lab.localSh("esx1.lab").asLines.count {
+                $0 == "# >>> vpower boot script"
+            }
+            #expect(blocks == 1)
+
+            let removed = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--remove")
+            #expect(removed.code == 0, "\(removed.all)")
+            #expect(try lab.localSh("esx1.lab") == before)
+            let kinds = try await lab.touched().filter { $0 == .armed || $0 == .disarmed }
+            #expect(kinds.first == .armed && kinds.last == .disarmed)
+        }
+
+        /// The sum that was told is that of the file on the host.
+        private func expectSum(of installed: VpowerProgram.Outcome) async throws {
+            let told = installed.lines.first { $0.hasPrefix("sha256 ") }?.dropFirst(7)
+            let file = "\(lab.directory)/lab/esx1.lab/root/etc/rc.local.d/local.sh"
+            let seen = try await VpowerProgram.run("/usr/bin/sha256sum", [file])
+            #expect(told.map(String.init) == String(seen.out.prefix(64)), "\(installed.all)")
+        }
+
+        @Test func `a host that the site file does not have exits 64 and names those it has`()
+            async throws
+        {
+            let outcome = try await lab.vpower("render-localsh", "--host", "esx9.lab")
+            #expect(outcome.code == 64, "\(outcome.all)")
+            #expect(outcome.errors.contains("--host with one of: esx1.lab, esx2.lab, esx3.lab"))
+        }
+
+        @Test func `a changed host key is refused with 77 and nothing is installed`() async throws {
+            let before = try lab.localSh("esx1.lab")
+            let outcome = try await lab.vpower(
+                "render-localsh", "--host", "esx1.lab", "--install", site: try otherHostKey())
+            #expect(outcome.code == 77, "\(outcome.all)")
+            #expect(outcome.out == "")
+            #expect(outcome.errors.contains("Try: vpower trust"))
+            #expect(try lab.localSh("esx1.lab") == before)
+        }
+
+        @Test func `a state directory that cannot be made stops a run before it begins`()
+            async throws
+        {
+            let outcome = try await lab.vpower(
+                "shutdown", "--yes", "--state", "/proc/nonexistent/state")
+            #expect(outcome.code == 1, "\(outcome.all)")
+            #expect(outcome.errors.contains("--state"), "\(outcome.all)")
+            #expect(try await lab.touched().allSatisfy { $0 == .armed || $0 == .disarmed })
+        }
+    }
+}
