@@ -69,7 +69,8 @@ struct CheckCommand: AsyncParsableCommand {
                 let snapshot = try await vcenter.snapshot()
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
-                    what, "\(snapshot.inventory.hosts.count) hosts, \(on) guests on; HA "
+                    what,
+                    "\(snapshot.inventory.hosts.count) hosts, \(on) guests on; HA "
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
@@ -85,7 +86,8 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             let roles = try Roles(of: snapshot.inventory, in: cluster)
             sheet.good(
-                what, "vCSA is \(roles.vcsa.name.onOneLine) on "
+                what,
+                "vCSA is \(roles.vcsa.name.onOneLine) on "
                     + (roles.vcsa.host?.rawValue ?? "an unknown host"))
             for id in roles.unnamed {
                 let name = snapshot.inventory.guest(id)?.name.onOneLine ?? "\(id)"

@@ -74,7 +74,8 @@ struct DrillText {
 
     var lines: [String] {
         var lines = [
-            "", "result    \(report.result), over \(report.over), in "
+            "",
+            "result    \(report.result), over \(report.over), in "
                 + "\(Duration.milliseconds(Int64(report.seconds * 1000)).tenths) s",
             "guests    \(report.guestsCleanlyShutDown) shut down cleanly, "
                 + "\(report.guestsForcedOff) forced off, \(report.guestsRestored) restored",

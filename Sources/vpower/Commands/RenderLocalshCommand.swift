@@ -37,9 +37,11 @@ struct RenderLocalshCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let name = HostName(host)
-            guard let cluster = context.site.clusters.first(where: { cluster in
-                cluster.hosts.contains { $0.name == name }
-            }) else {
+            guard
+                let cluster = context.site.clusters.first(where: { cluster in
+                    cluster.hosts.contains { $0.name == name }
+                })
+            else {
                 let hosts = context.site.clusters.flatMap(\.hosts).map(\.name.rawValue)
                 throw Problem(
                     summary: "the site file has no host \(host)",
@@ -76,7 +78,8 @@ struct RenderLocalshCommand: AsyncParsableCommand {
         }
         let operation = Operation(
             in: around, control: RunControl(), makeID: { context.makeID() })
-        guard let orders = try await operation.bootOrders().first(where: { $0.host == control.host })
+        guard
+            let orders = try await operation.bootOrders().first(where: { $0.host == control.host })
         else { return .failed }
         guard install else {
             Terminal.out(try ESXiHost.script(orders))

@@ -23,7 +23,9 @@ enum Terminal {
     private static func write(_ text: String, to descriptor: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let written = bytes.withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
             // A closed terminal must not stop a shutdown: what cannot be printed is dropped.
             if written <= 0 { return }
             bytes = bytes.dropFirst(written)
