@@ -35,15 +35,16 @@ final class ClusterKeeper: Service {
     private let logger: Logger
     private let state = Mutex(State())
     private let kept = Mutex<ClusterSnapshot?>(nil)
-    /// Called when the cluster is down in whole, and when it is no longer.
-    private let whenDown: @Sendable (ClusterName, Bool) async -> Void
+    /// Called when a run has taken the cluster down, with how it ended; with nil when the cluster
+    /// is about to come back.
+    private let whenDown: @Sendable (ClusterName, RunResult?) async -> Void
 
     /// How often the inventory is kept for the day on which vCenter is gone first.
     static let keepEvery: Duration = .seconds(600)
 
     init(
         _ context: SiteContext, cluster: ClusterSite, journal: FallbackJournal, logger: Logger,
-        whenDown: @escaping @Sendable (ClusterName, Bool) async -> Void
+        whenDown: @escaping @Sendable (ClusterName, RunResult?) async -> Void
     ) {
         self.context = context
         self.cluster = cluster
@@ -182,23 +183,14 @@ final class ClusterKeeper: Service {
     }
 
     private func goDown(_ operation: Operation, _ reason: String) async throws {
-        // The login is kept until the last host is off, so that no primary cuts the output.
-        let feeds = try await holdLogins()
-        let result: Result<RunResult, any Error>
-        do {
-            result = .success(
-                try await whileWatchingBattery(feeds) {
-                    try await self.shutDown(operation, reason)
-                })
-        } catch { result = .failure(error) }
-        for feed in feeds {
-            await feed.releaseLogin()
-            await feed.close()
+        let ended = try await whileWatchingBattery {
+            try await self.shutDown(operation, reason)
         }
-        let ended = try result.get()
         logger.notice("shutdown ended", metadata: ["result": "\(ended.rawValue)"])
         // A reversed run is undone when the watch says that the mains are stable.
-        if ended == .finished { await whenDown(cluster.name, true) }
+        if ended == .finished || ended == .finishedWithGaps {
+            await whenDown(cluster.name, ended)
+        }
     }
 
     private func shutDown(_ operation: Operation, _ reason: String) async throws -> RunResult {
@@ -218,9 +210,11 @@ final class ClusterKeeper: Service {
     /// Runs the body, and tells the run when a feed says `OB LB`: then hosts wait no longer for
     /// guests that are past their limits.
     private func whileWatchingBattery<R: Sendable>(
-        _ feeds: [any FeedControl], _ body: @escaping @Sendable () async throws -> R
+        _ body: @escaping @Sendable () async throws -> R
     ) async throws -> R {
-        try await withThrowingTaskGroup(of: R?.self) { group in
+        let feeds = try Set(cluster.hosts.flatMap(\.feeds)).sorted()
+            .compactMap(context.site.feed).map(context.feedControl)
+        return try await withThrowingTaskGroup(of: R?.self) { group in
             group.addTask { try await body() }
             group.addTask {
                 while !Task.isCancelled {
@@ -230,6 +224,7 @@ final class ClusterKeeper: Service {
                     }
                     do { try await self.context.time.sleep(for: Self.batteryLook) } catch { break }
                 }
+                for feed in feeds { await feed.close() }
                 return nil
             }
             defer { group.cancelAll() }
@@ -248,7 +243,7 @@ final class ClusterKeeper: Service {
             logger.notice("the cluster was shut down by hand: it is left so")
             return
         }
-        await whenDown(cluster.name, false)
+        await whenDown(cluster.name, nil)
         if ledger.interruptedRun != nil {
             // What was past the point of no return is finished first, and then brought back.
             guard case .continued(.cluster, _) = try await operation.resume(mainsAreBack: true)
@@ -283,20 +278,6 @@ final class ClusterKeeper: Service {
                 }
             }
         } catch { report(error) }
-    }
-
-    private func holdLogins() async throws -> [any FeedControl] {
-        var held: [any FeedControl] = []
-        for name in Set(cluster.hosts.flatMap(\.feeds)).sorted() {
-            guard let feed = context.site.feed(name), feed.user != nil else { continue }
-            let control = try context.feedControl(feed)
-            do { try await control.holdLogin() } catch {
-                // The run goes on without: a NUT primary elsewhere may cut the output early.
-                logger.warning("no login held at upsd", metadata: ["error": "\(error)"])
-            }
-            held.append(control)
-        }
-        return held
     }
 
     private func keepInventory() async {
