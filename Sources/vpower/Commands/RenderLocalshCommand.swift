@@ -49,7 +49,7 @@ struct RenderLocalshCommand: AsyncParsableCommand {
                     tryThis: "--host with one of: \(hosts.joined(separator: ", "))", code: .usage)
             }
             let around = try context.surroundings(
-                cluster, journal: context.fallbackJournal(try context.openJournal()),
+                cluster, journal: try context.readJournal(),
                 announcer: Silence())
             guard let control = around.hosts[name] else { return .failed }
             do {

@@ -64,7 +64,7 @@ struct StatusCommand: AsyncParsableCommand {
                     runtimeSeconds: reading.runtime?.inSeconds,
                     chargePercent: reading.chargePercent, problem: reading.problem))
         }
-        let journal = try context.openJournal()
+        let journal = try context.readJournal()
         for cluster in context.site.clusters {
             let records: [Record]
             do { records = try await journal.openOutage(of: cluster.name) } catch {
