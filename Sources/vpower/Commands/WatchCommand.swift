@@ -35,7 +35,8 @@ struct WatchCommand: AsyncParsableCommand {
             let context = try SiteContext.load(options)
             let environment = ProcessInfo.processInfo.environment
             let journal = context.fallbackJournal(try context.openJournal())
-            let daemon = Daemon(context, logger: logger)
+            let feeds = try context.site.feeds.map(context.makeFeed)
+            let daemon = Daemon(context, feeds: feeds, logger: logger)
             let inbox = EventInbox()
             var keepers: [ClusterKeeper] = []
             for cluster in context.site.clusters {
@@ -46,8 +47,8 @@ struct WatchCommand: AsyncParsableCommand {
                 keepers.append(keeper)
             }
             let watch = WatchLoop(
-                site: context.site, feeds: try context.site.feeds.map(context.makeFeed),
-                inbox: inbox, handler: daemon, time: context.time, logger: logger)
+                site: context.site, feeds: feeds, inbox: inbox, handler: daemon, time: context.time,
+                logger: logger)
             let services: [any Service] =
                 [
                     try notifySocket(inbox, environment),
@@ -55,6 +56,7 @@ struct WatchCommand: AsyncParsableCommand {
                         spool: EventSpool(directory: spool), inbox: inbox, time: context.time,
                         logger: logger), watch,
                 ] + keepers
+            await daemon.holdLogins()
             try await ServiceRunner(
                 services: services, environment: environment, logger: logger
             ).run()

@@ -35,15 +35,16 @@ final class ClusterKeeper: Service {
     private let logger: Logger
     private let state = Mutex(State())
     private let kept = Mutex<ClusterSnapshot?>(nil)
-    /// Called when the cluster is down in whole, and when it is no longer.
-    private let whenDown: @Sendable (ClusterName, Bool) async -> Void
+    /// Called when a run has taken the cluster down, with how it ended; with nil when the cluster
+    /// is about to come back.
+    private let whenDown: @Sendable (ClusterName, RunResult?) async -> Void
 
     /// How often the inventory is kept for the day on which vCenter is gone first.
     static let keepEvery: Duration = .seconds(600)
 
     init(
         _ context: SiteContext, cluster: ClusterSite, journal: FallbackJournal, logger: Logger,
-        whenDown: @escaping @Sendable (ClusterName, Bool) async -> Void
+        whenDown: @escaping @Sendable (ClusterName, RunResult?) async -> Void
     ) {
         self.context = context
         self.cluster = cluster
@@ -63,7 +64,8 @@ final class ClusterKeeper: Service {
             default: break
             }
             // Only the newest of each kind matters.
-            if case .relieved = wish {} else {
+            if case .relieved = wish {
+            } else {
                 state.wishes.removeAll()
                 state.wishes.append(wish)
             }
@@ -179,8 +181,6 @@ final class ClusterKeeper: Service {
     }
 
     private func goDown(_ operation: Operation, _ reason: String) async throws {
-        // The login is kept until the last host is off, so that no primary cuts the output.
-        let feeds = try await holdLogins()
         let ledger = try await operation.ledger()
         let result: RunResult
         if let run = ledger.interruptedRun, run.plan.kind == .cluster {
@@ -191,10 +191,10 @@ final class ClusterKeeper: Service {
             let prepared = try await operation.prepareShutdown()
             result = await operation.shutDown(prepared, because: RunCause(.outage, reason))
         }
-        for feed in feeds { await feed.releaseLogin() }
-        for feed in feeds { await feed.close() }
         logger.notice("cluster is down", metadata: ["result": "\(result.rawValue)"])
-        if result == .finished { await whenDown(cluster.name, true) }
+        if result == .finished || result == .finishedWithGaps {
+            await whenDown(cluster.name, result)
+        }
         if result == .reversed { try await restore(operation) }
     }
 
@@ -206,7 +206,7 @@ final class ClusterKeeper: Service {
             logger.notice("the cluster was shut down by hand: it is left so")
             return
         }
-        await whenDown(cluster.name, false)
+        await whenDown(cluster.name, nil)
         if ledger.interruptedRun != nil {
             let resumed = try await operation.resume(mainsAreBack: true)
             guard case .continued(.cluster, .finished) = resumed else { return }
@@ -240,20 +240,6 @@ final class ClusterKeeper: Service {
                 }
             }
         } catch { report(error) }
-    }
-
-    private func holdLogins() async throws -> [any FeedControl] {
-        var held: [any FeedControl] = []
-        for name in Set(cluster.hosts.flatMap(\.feeds)).sorted() {
-            guard let feed = context.site.feed(name), feed.user != nil else { continue }
-            let control = try context.feedControl(feed)
-            do { try await control.holdLogin() } catch {
-                // The run goes on without: a NUT primary elsewhere may cut the output early.
-                logger.warning("no login held at upsd", metadata: ["error": "\(error)"])
-            }
-            held.append(control)
-        }
-        return held
     }
 
     private func keepInventory() async {
