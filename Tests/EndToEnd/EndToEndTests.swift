@@ -17,24 +17,32 @@ struct EndToEnd {
         try await Stage.run { stage in
             let lab = try await stage.startLab()
             let nut = try await NUTChain(on: stage)
-            try stage.pointFeed(at: nut)
+            // Only `OB LB` triggers here.
+            try stage.pointFeed(at: nut, onBatteryFor: "600s")
             let before = try await lab.state()
             _ = try await stage.startDaemon()
             let monitor = try await nut.startMonitor()
+            try await nut.waitForLogin(of: "vpower")
 
             try await lab.tell("mains off")
             try await nut.set("OB DISCHRG")
             try await stage.daemonSays("UPS event", "type=ONBATT", "ups=ups1@127.0.0.1")
+            #expect(try await lab.history().events.map(\.kind) == [.mainsOff], "it waits")
+            try await nut.set("OB DISCHRG LB")
+            try await stage.daemonSays("UPS event", "type=LOWBATT")
+            try await expectPrimaryWaits(stage, lab)
             try await stage.daemonSays(
-                "cluster is down", "result=finished", within: Stage.runLimit)
-            #expect(try await lab.state().hostsOn == [])
+                "cluster is down", "result=finished", within: Stage.startLimit)
+            try await eventually("upsmon runs SHUTDOWNCMD", within: Stage.startLimit) {
+                access(stage.path("halted"), F_OK) == 0 && !monitor.isRunning
+            }
 
             try await lab.cutOutput()
             try await lab.tell("mains on")
-            try await nut.set("OL CHRG")
-            try await stage.daemonSays("UPS event", "type=ONLINE")
+            // As the primary's own boot does it: FSD is gone with upsd.
+            try await nut.restart("OL CHRG")
             try await stage.daemonSays("outage closed", within: Stage.runLimit)
-            #expect(monitor.isRunning)
+            try await nut.waitForLogin(of: "vpower", times: 2)
 
             let after = try await lab.state()
             try await expectRestored(lab, to: before)
@@ -45,6 +53,20 @@ struct EndToEnd {
             let log = bootScriptLogs(stage)
             #expect(log.contains("on: vcsa01"))
             #expect(log.contains("done: "))
+        }
+    }
+
+    /// The NUT primary, which has seen `OB LB` too, runs SHUTDOWNCMD only when every host is off:
+    /// the daemon's login holds it.
+    private func expectPrimaryWaits(_ stage: Stage, _ lab: Lab) async throws {
+        try await eventually("every host is off", within: Stage.runLimit) {
+            // Looked at first: upsmon may go on right after the last host is off.
+            let isHalted = access(stage.path("halted"), F_OK) == 0
+            let hostsOn = try await lab.state().hostsOn
+            if isHalted, !hostsOn.isEmpty {
+                throw SetupError(description: "the primary halted with \(hostsOn) on")
+            }
+            return hostsOn.isEmpty
         }
     }
 
