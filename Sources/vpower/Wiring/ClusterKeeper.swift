@@ -209,7 +209,12 @@ final class ClusterKeeper: Service {
         await whenDown(cluster.name, nil)
         if ledger.interruptedRun != nil {
             let resumed = try await operation.resume(mainsAreBack: true)
-            guard case .continued(.cluster, .finished) = resumed else { return }
+            // Gaps in the way down are no reason to leave the cluster down. Anything else was a
+            // way back already, or was told to stop.
+            switch resumed {
+            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps): break
+            default: return
+            }
         }
         try await restore(operation)
     }
