@@ -32,7 +32,7 @@ struct EndToEnd {
             try await stage.daemonSays("UPS event", "type=LOWBATT")
             try await expectPrimaryWaits(stage, lab)
             try await stage.daemonSays(
-                "cluster is down", "result=finished", within: Stage.startLimit)
+                "shutdown ended", "result=finished", within: Stage.startLimit)
             try await eventually("upsmon runs SHUTDOWNCMD", within: Stage.startLimit) {
                 access(stage.path("halted"), F_OK) == 0 && !monitor.isRunning
             }
@@ -182,7 +182,7 @@ struct EndToEnd {
             let second = try await unit.startAtNextEvent(within: Stage.startLimit)
             try await stage.daemonSays("UPS event", "type=LOWBATT")
             try await stage.daemonSays(
-                "cluster is down", "result=finished", within: Stage.runLimit)
+                "shutdown ended", "result=finished", within: Stage.runLimit)
             #expect(second.isRunning && unit.starts == 2)
 
             let state = try await lab.state()

@@ -237,7 +237,7 @@ final class Stage {
 
     private func everythingSaid() -> String {
         children.map(\.name).reduce(into: [String]()) { names, name in
-            if !names.contains(name) { names.append(name) }
+            if !names.contains(name), !name.hasPrefix("upsc-") { names.append(name) }
         }.map { name in
             "--- \(name)\n\(text("\(name).out").suffix(3000))\n\(text("\(name).err").suffix(9000))"
         }.joined(separator: "\n")

@@ -245,9 +245,13 @@ final class ClusterKeeper: Service {
         }
         await whenDown(cluster.name, nil)
         if ledger.interruptedRun != nil {
-            // What was past the point of no return is finished first, and then brought back.
-            guard case .continued(.cluster, _) = try await operation.resume(mainsAreBack: true)
-            else { return }
+            let resumed = try await operation.resume(mainsAreBack: true)
+            // Gaps in the way down are no reason to leave the cluster down. Anything else was a
+            // way back already, or was told to stop.
+            switch resumed {
+            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps): break
+            default: return
+            }
         }
         try await restore(operation)
     }
