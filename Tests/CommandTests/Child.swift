@@ -89,7 +89,7 @@ final class Child: Sendable {
 func until(_ limit: Duration, _ isSo: () throws -> Bool) async throws -> Bool {
     let clock = ContinuousClock()
     let deadline = clock.now + limit
-    while try !isSo() {
+    while try isSo() == false {
         guard clock.now < deadline else { return false }
         try await Task.sleep(for: .milliseconds(50))
     }

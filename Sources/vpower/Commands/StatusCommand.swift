@@ -100,7 +100,7 @@ struct StatusCommand: AsyncParsableCommand {
             let run = cluster.run ?? "no run"
             if cluster.interrupted {
                 let phases = cluster.openPhases.joined(separator: ", ")
-                lines += "\(name) \(run) was interrupted in: \(phases)".wrapped()
+                lines += "run \(run) was interrupted in: \(phases)".wrapped(after: name + " ")
                 lines.append("    Try: vpower resume --cluster \(cluster.cluster)")
             } else {
                 let result = cluster.result ?? "not begun"

@@ -1,0 +1,157 @@
+import FoundationEssentials
+import Glibc
+import PowerLab
+import PowerModel
+import Testing
+
+extension CommandTests {
+    @Suite struct RunbookTests {
+        /// Every page of the folder; a new page without a test of its commands fails here.
+        static let pages = [
+            "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md", "interrupted-run.md",
+            "local-sh-by-hand.md",
+        ]
+
+        @Test func `every page has its parts in order, do not first`() throws {
+            let folder = Repository.path("Runbooks")
+            let found = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            #expect(found == Self.pages)
+            for name in found {
+                let page = try Page("\(folder)/\(name)")
+                let parts = page.text.asLines.filter { $0.hasPrefix("## ") }
+                #expect(
+                    parts == [
+                        "## Do not", "## You are here when", "## What to do",
+                        "## What you should see", "## How to go back",
+                    ], "\(name)")
+                #expect(page.seen.filter { $0.count > 80 } == [], "\(name)")
+            }
+        }
+
+        /// Executes a page's commands in order and compares what they print with what the page
+        /// says. Before a restore of hosts that are off, the power comes back, as an operator
+        /// would see to.
+        private func follow(
+            _ name: String, _ lab: CommandLab, printed: [String] = []
+        ) async throws -> [String] {
+            let page = try Page(Repository.path("Runbooks/\(name)"))
+            try #require(!page.commands.isEmpty, "\(name) has no commands")
+            #expect(!page.seen.isEmpty, "\(name) shows nothing")
+            var printed = printed
+            for command in page.commands {
+                if command.line.hasPrefix("vpower restore"), try await lab.state().hostsOn.isEmpty {
+                    #expect(page.text.contains("Power the hosts on"), "\(name)")
+                    try await lab.cyclePower()
+                }
+                // Through a shell, as a person types it.
+                let outcome = try await VpowerProgram.run(
+                    "/bin/sh", ["-c", command.line], lab.environment)
+                #expect(outcome.code == command.code, "\(name): \(outcome.all)")
+                // A script is not for reading at a terminal's width.
+                let isScript = command.line.contains("render-localsh")
+                if !isScript { #expect((outcome.out + outcome.errors).tooWide == []) }
+                printed += outcome.lines + outcome.errors.asLines
+            }
+            let notSeen = page.notSeen(in: printed)
+            let all = printed.joined(separator: "\n")
+            #expect(notSeen == [], "\(name) shows what was not printed in this order:\n\(all)")
+            return printed
+        }
+
+        /// Everything is on and nothing of vpower's is left.
+        private func expectAsBefore(_ lab: CommandLab, _ before: CommandLab.State) async throws {
+            let after = try await lab.state()
+            #expect(after.hostsOn == before.hostsOn)
+            // vCLS guests are new ones after a retreat.
+            func ordinary(_ state: CommandLab.State) -> [String] {
+                state.guestsOn.filter { !$0.hasPrefix("vCLS") }
+            }
+            #expect(ordinary(after) == ordinary(before))
+            #expect(after.automation.ha == before.automation.ha)
+            #expect(after.automation.drsLevel == before.automation.drsLevel)
+            #expect(after.automation.dpm == before.automation.dpm)
+            #expect(after.automation.vcls.keepsGuests == before.automation.vcls.keepsGuests)
+            for host in ["esx1.lab", "esx2.lab", "esx3.lab"] {
+                #expect(!(try lab.localSh(host)).contains("vpower"), "\(host)")
+            }
+        }
+
+        @Test func `first set-up with NUT`() async throws {
+            try await CommandLab.with { lab in
+                _ = try await follow("first-setup-with-nut.md", lab)
+                // The page says that until a run has begun nothing is changed.
+                #expect(try await lab.touched() == [])
+            }
+        }
+
+        @Test func `an HA cluster with vCSA inside`() async throws {
+            try await CommandLab.with { lab in
+                let before = try await lab.state()
+                // A block that is new since the last save: auto-backup tells every line of it.
+                for way in ["--install", "--remove"] {
+                    let done = try await lab.vpower("render-localsh", "--host", "esx1.lab", way)
+                    #expect(done.code == 0, "\(done.all)")
+                }
+                let printed = try await follow("ha-cluster-with-vcsa-inside.md", lab)
+                let drift = printed.filter { $0.contains("! esx1.lab: local.sh: ") }
+                #expect(drift.count == 6, "\(drift)")
+                #expect(drift.last?.hasSuffix(" more such lines") == true, "\(drift)")
+                try await expectAsBefore(lab, before)
+                let log = try await lab.log()
+                let order = [LabEvent.Kind.haOff, .guestAsked, .vcenterDown, .hostTold]
+                let firsts = order.map { kind in log.firstIndex { $0.kind == kind } ?? -1 }
+                #expect(firsts == firsts.sorted() && !firsts.contains(-1), "\(firsts)")
+                let violations = log.filter { $0.kind == .guestOn && $0.detail.contains("HA") }
+                #expect(violations == [])
+            }
+        }
+
+        @Test func `local.sh by hand`() async throws {
+            try await CommandLab.with { lab in
+                let before = try lab.localSh("esx1.lab")
+                _ = try await follow("local-sh-by-hand.md", lab)
+                let kinds = try await lab.touched()
+                #expect(kinds.contains(.armed))
+                #expect(try lab.localSh("esx1.lab") == before)
+            }
+        }
+
+        @Test func `an interrupted run`() async throws {
+            try await CommandLab.with { lab in
+                let before = try await lab.state()
+                try await interruptShutdown(lab)
+                let shown = try await lab.vpower("status")
+                #expect(shown.out.contains("interrupted in: "), "\(shown.all)")
+                let stopped = try await lab.log().count
+                _ = try await follow("interrupted-run.md", lab)
+                try await expectAsBefore(lab, before)
+                // What was off before the resume was not asked again, and there was such.
+                let log = try await lab.log()
+                let off = Set(log.prefix(stopped).filter { $0.kind == .guestOff }.map(\.object))
+                let later = log.dropFirst(stopped).filter { $0.kind == .guestAsked }.map(\.object)
+                #expect(off.count >= 4, "the run was stopped too early")
+                #expect(later.count >= 4, "the run was stopped too late")
+                #expect(off.isDisjoint(with: later))
+            }
+        }
+
+        /// Starts a shutdown and ends it, kindly, while the guests go down.
+        private func interruptShutdown(_ lab: CommandLab) async throws {
+            let errors = "\(lab.directory)/shutdown.err"
+            let child = try Child(
+                VpowerProgram.path, ["shutdown", "--cluster", "Lab", "--yes"],
+                environment: VpowerProgram.surroundings(lab.environment),
+                output: "\(lab.directory)/shutdown.out", errors: errors)
+            let isThere = try await until(.seconds(60)) {
+                try contents(of: errors).contains("> guests: middle") || child.status != nil
+            }
+            child.signal(SIGTERM)
+            let status = try await child.status(within: .seconds(60))
+            try await child.stop()
+            let told = try contents(of: errors)
+            try #require(isThere && status != nil, "\(told)")
+            #expect(status.map(VpowerProgram.exitCode) == 75, "\(told)")
+            #expect(told.contains("run interrupted"), "\(told)")
+        }
+    }
+}
