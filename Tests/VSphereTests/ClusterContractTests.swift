@@ -379,7 +379,11 @@ import VSphere
             #expect(seen.guests.filter { $0.host != away }.allSatisfy { $0.power == .on })
             let snapshot = try await bench.cluster.snapshot().inventory
             #expect(here.allSatisfy { snapshot.guest($0)?.power == .unknown })
-            // Nothing can be done to them meanwhile.
+            // Once it is off, nothing can be done to them.
+            let deadline = ContinuousClock.now + .seconds(5)
+            while await bench.world.answers(away), ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
             let cluster = bench.cluster
             let lost = try await bench.guest("db-replica")
             #expect(
