@@ -111,7 +111,7 @@ let package = Package(
         tests("PowerModelTests", ["PowerModel"]),
         tests("PowerRunTests", ["PowerModel", "PowerRun", "PowerLab"]),
         tests("TransportTests", ["Transport", "PowerLab"]),
-        tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun"]),
+        tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun", "PowerLab"]),
         tests(
             "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
             resources: [.copy("Fixtures")]),

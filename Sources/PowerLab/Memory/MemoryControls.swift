@@ -48,11 +48,13 @@ public struct MemoryCluster: ClusterControl {
         }
     }
 
+    /// As the protocol has it: being asked for what is already so is success.
     private func translate(
-        _ attempting: String, _ body: () async throws(LabRefusal) -> Void
+        _ attempting: String, wanted: GuestPower, _ body: () async throws(LabRefusal) -> Void
     ) async throws(ClusterError) {
         do { try await body() } catch {
             switch error {
+            case .wrongState(wanted): return
             case .notFound: throw self.error(attempting, .notFound, "no such guest")
             case .wrongState(let power):
                 throw self.error(attempting, .wrongState, "it is \(power.rawValue)")
@@ -99,7 +101,7 @@ public struct MemoryCluster: ClusterControl {
     public func shutDown(_ guest: Guest) async throws(ClusterError) {
         let what = "shut down guest \(guest.name.onOneLine)"
         let world = try await reach(what)
-        try await translate(what) { () throws(LabRefusal) in
+        try await translate(what, wanted: .off) { () throws(LabRefusal) in
             try await world.shutDownGuest(guest.id, by: "vcenter")
         }
     }
@@ -108,7 +110,7 @@ public struct MemoryCluster: ClusterControl {
     public func powerOff(_ guest: Guest) async throws(ClusterError) {
         let what = "power off guest \(guest.name.onOneLine)"
         let world = try await reach(what)
-        try await translate(what) { () throws(LabRefusal) in
+        try await translate(what, wanted: .off) { () throws(LabRefusal) in
             try await world.powerOffGuest(guest.id)
         }
     }
@@ -117,7 +119,7 @@ public struct MemoryCluster: ClusterControl {
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         let what = "start guest \(guest.name.onOneLine)"
         let world = try await reach(what)
-        try await translate(what) { () throws(LabRefusal) in
+        try await translate(what, wanted: .on) { () throws(LabRefusal) in
             try await world.powerOnGuest(guest.id, on: host, by: "vcenter")
         }
     }

@@ -65,6 +65,9 @@ public actor LabVCenterServer {
         self.pageSize = max(1, pageSize)
     }
 
+    /// How many logins are live.
+    public var sessionCount: Int { sessions.count }
+
     // MARK: Life
 
     /// Makes a certificate, takes a port and serves as the world's vCenter says.

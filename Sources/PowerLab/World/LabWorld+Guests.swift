@@ -170,7 +170,8 @@ extension LabWorld {
                 inMaintenance: host.inMaintenance, haAgentConfigured: haAgents)
         }
         let guests = guests.values.filter(\.exists).map { guest in
-            let known = self.hosts[guest.host]?.hostdReady == true
+            let host = self.hosts[guest.host]
+            let known = host?.power == .on && host?.hostdReady == true
             return Guest(
                 id: guest.spec.id, name: guest.spec.name, reference: guest.spec.reference,
                 vmxPath: guest.spec.vmxPath, host: guest.host,

@@ -200,12 +200,13 @@ public enum Action: Hashable, Codable, Sendable {
 }
 
 extension String {
-    /// The text with control characters shown as `\u{…}` and cut at 80 characters: for people.
+    /// The text with control characters shown as `\u{…}` and cut after 80 scalars: for people.
     public var onOneLine: String {
         let limit = 80
         var shown = ""
-        for scalar in unicodeScalars {
-            if shown.count >= limit { return shown + "…" }
+        // Scalars, since any number of combining marks makes one character.
+        for (count, scalar) in unicodeScalars.enumerated() {
+            if count >= limit { return shown + "…" }
             if scalar.properties.generalCategory == .control
                 || scalar.properties.generalCategory == .format
                 || scalar.properties.generalCategory == .lineSeparator

@@ -47,8 +47,7 @@ public struct Planner: Sendable {
         phases.append(phase(.vcsa, needs: [before, .retreat], vcsa))
         let infrastructure = throughHost(roles.infrastructure, limit: site.limits.infrastructure)
         phases.append(phase(.infrastructure, needs: [.vcsa], infrastructure))
-        phases += hostPhases(vcsaHost: roles.vcsa.host)
-        phases.removeAll { $0.steps.isEmpty }
+        phases += hostPhases(vcsaHost: roles.vcsa.host, goal: goal)
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
     }
 
@@ -110,7 +109,6 @@ public struct Planner: Sendable {
             phase(
                 .disarm, needs: [.haBack],
                 hosts.map { Step(.disarm($0), limit: site.limits.arm) }))
-        phases.removeAll { $0.steps.isEmpty }
         return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
     }
 
@@ -128,7 +126,7 @@ public struct Planner: Sendable {
         return site.hosts.map(\.name).sorted().map { host in
             BootOrders(
                 host: host, run: run, armed: wall, expires: wall + site.limits.armedFor,
-                leaveMaintenance: site.maintenanceMode,
+                leaveMaintenance: maintains(host, goal),
                 infrastructure: here(roles.infrastructure, host),
                 vcsa: here([roles.vcsa], host).first,
                 waitsForVCSA: roles.vcsa.power == .on,
@@ -138,10 +136,10 @@ public struct Planner: Sendable {
         }
     }
 
-    private func hostPhases(vcsaHost: HostName?) -> [Phase] {
+    private func hostPhases(vcsaHost: HostName?, goal: ClusterSnapshot) -> [Phase] {
         func stop(_ host: HostName) -> Step {
             Step(
-                .stopHost(host, maintenance: site.maintenanceMode),
+                .stopHost(host, maintenance: maintains(host, goal)),
                 limit: site.limits.host + site.limits.settle)
         }
         let others = site.hosts.map(\.name).sorted().filter { $0 != vcsaHost }
@@ -152,6 +150,12 @@ public struct Planner: Sendable {
             phase(.vcsaHost, needs: [.hosts], last),
             phase(.machines, needs: [.vcsaHost], machineSteps),
         ]
+    }
+
+    /// Whether vpower puts this host in maintenance mode and out again. One that was in it before
+    /// the outage stays in it.
+    private func maintains(_ host: HostName, _ goal: ClusterSnapshot) -> Bool {
+        site.maintenanceMode && goal.inventory.host(host)?.inMaintenance != true
     }
 
     private func throughHost(_ guests: [Guest], limit: Duration) -> [Step] {
@@ -179,24 +183,23 @@ public struct Planner: Sendable {
         Phase(name: name, needs: needs, budget: steps.map(\.limit).max() ?? .zero, steps: steps)
     }
 
-    /// Where a phase needs one that has nothing to do, it needs what that one needed.
+    /// The phases that have something to do. Where one needs a phase that has nothing to do, it
+    /// needs what that one needed.
     private func joined(_ phases: [Phase]) -> [Phase] {
-        let present = Set(phases.map(\.name))
-        var last: PhaseName?
-        return phases.map { phase in
-            var phase = phase
-            let missing = phase.needs.contains {
-                !present.contains($0) && !Self.optional.contains($0)
+        // What a need comes to. A phase needs only phases that are shown above it.
+        var standIns: [PhaseName: [PhaseName]] = [:]
+        var present: [Phase] = []
+        for var phase in phases {
+            var needs: [PhaseName] = []
+            for need in phase.needs.flatMap({ standIns[$0] ?? [] }) where !needs.contains(need) {
+                needs.append(need)
             }
-            phase.needs = phase.needs.filter(present.contains)
-            if missing, let last, !phase.needs.contains(last) { phase.needs.append(last) }
-            last = phase.name
-            return phase
+            phase.needs = needs
+            standIns[phase.name] = phase.steps.isEmpty ? needs : [phase.name]
+            if !phase.steps.isEmpty { present.append(phase) }
         }
+        return present
     }
-
-    /// Phases that are absent when there is nothing to do, and whose absence delays nobody.
-    private static let optional: Set<PhaseName> = [.retreat, .arm]
 
     private func checkHosts(_ inventory: Inventory) throws(PlanError) {
         let known = Set(site.hosts.map(\.name))
@@ -220,6 +223,11 @@ extension Ledger {
             for step in run.plan.steps {
                 if case .arm(let host, _) = step.action, case .done = run.outcomes[step.id] {
                     armed[host] = run.id
+                }
+                // What was taken out does not act at the next boot.
+                if case .disarm(let host) = step.action, case .done = run.outcomes[step.id] {
+                    armed[host] = nil
+                    awaited[host] = nil
                 }
                 // Only a host that was told to stop after it was armed boots into that script.
                 if case .stopHost(let host, _) = step.action, run.asked.contains(step.id) {

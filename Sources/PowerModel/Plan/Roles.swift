@@ -61,7 +61,9 @@ public struct Roles: Hashable, Sendable {
     private static func find(
         _ wanted: String, key: String, among guests: [Guest], in cluster: ClusterName
     ) throws(PlanError) -> Guest {
-        let found = guests.filter { $0.id.rawValue == wanted.lowercased() || $0.name == wanted }
+        // An identity decides: anybody may give a guest a name that looks like one.
+        if let one = guests.first(where: { $0.id.rawValue == wanted.lowercased() }) { return one }
+        let found = guests.filter { $0.name == wanted }
         if found.count == 1, let only = found.first { return only }
         if found.isEmpty {
             throw PlanError(

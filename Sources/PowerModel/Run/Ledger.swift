@@ -25,7 +25,7 @@ public struct Ledger: Hashable, Sendable {
         return last.result == nil || last.result == .interrupted ? last : nil
     }
 
-    /// Hosts that vpower put in maintenance mode in this outage.
+    /// Hosts that vpower put in maintenance mode in this outage and has not seen out of it since.
     public var hostsPutInMaintenance: Set<HostName> {
         var hosts = Set<HostName>()
         for run in runs {
@@ -34,6 +34,12 @@ public struct Ledger: Hashable, Sendable {
                     run.asked.contains(.maintenance(of: host))
                 {
                     hosts.insert(host)
+                }
+                // What is in maintenance mode after that was put there by somebody else.
+                if case .awaitHost(let host, leaveMaintenance: true) = step.action,
+                    case .done = run.outcomes[step.id]
+                {
+                    hosts.remove(host)
                 }
             }
         }

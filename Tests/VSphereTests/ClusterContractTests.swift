@@ -1,0 +1,464 @@
+import Foundation
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+import VSphere
+
+/// What every `ClusterControl` must do: the one in memory, which the engine is tested with, and the
+/// real one against the lab's vCenter over TLS. Both on a real clock, each on a site of its own.
+@Suite(.serialized) struct ClusterContractTests {
+    /// Who is under test.
+    enum Kind: String, CaseIterable, CustomTestStringConvertible {
+        case memory, wire
+        var testDescription: String { rawValue }
+    }
+
+    /// A cluster, and the truth behind it.
+    struct Bench {
+        let world: LabWorld
+        let cluster: any ClusterControl
+        let server: LabVCenterServer?
+        let address: LabVCenterAddress?
+
+        static let user = "vpower@vsphere.local"
+        static let password = "pass & <word>\"'"
+
+        /// Another client of the same vCenter.
+        func client(
+            password: String = Bench.password, sha256: String? = nil, pageObjects: Int = 500
+        ) throws -> VCenterCluster {
+            let address = try #require(address)
+            var limits = VCenterLimits()
+            limits.pageObjects = pageObjects
+            return VCenterCluster(
+                cluster: world.scenario.cluster,
+                site: VCenterSite(
+                    endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
+                    password: .file(path: "/secret"),
+                    trust: .pinned(sha256: sha256 ?? address.certificateSHA256)),
+                password: Secret(password), limits: limits)
+        }
+
+        /// The guest of this name, as the world has it.
+        func guest(_ name: String) async throws -> Guest {
+            try #require(await world.inventory().guests.first { $0.name == name })
+        }
+
+        /// The inventory as soon as it is so; the last one seen when it does not become so.
+        func inventory(
+            within limit: Duration = .seconds(10), when holds: (Inventory) -> Bool
+        ) async throws -> Inventory {
+            let deadline = ContinuousClock.now + limit
+            var seen = try await cluster.inventory(newerThan: nil, within: .seconds(5))
+            while !holds(seen), ContinuousClock.now < deadline {
+                seen = try await cluster.inventory(newerThan: seen.version, within: .seconds(1))
+            }
+            return seen
+        }
+
+        /// Calls until the answer is this reason; nil is success. The last answer.
+        func reason(becoming wanted: ClusterError.Reason?) async throws -> ClusterError.Reason? {
+            let deadline = ContinuousClock.now + .seconds(10)
+            while true {
+                let now = await failure { () async throws(ClusterError) in
+                    _ = try await cluster.automation()
+                }
+                if now == wanted || ContinuousClock.now > deadline { return now }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private static var pace: LabPace {
+        var pace = LabPace()
+        pace.guestStops = .milliseconds(300)
+        pace.toolsUp = .milliseconds(200)
+        pace.hostStops = .milliseconds(200)
+        pace.vcenterUp = .milliseconds(1500)
+        pace.haFollows = .milliseconds(200)
+        pace.vclsFollows = .milliseconds(300)
+        // No test here is about HA's restarts.
+        pace.haRestarts = .seconds(600)
+        return pace
+    }
+
+    private func with(
+        _ kind: Kind, pageSize: Int = 100, _ body: (Bench) async throws -> Void
+    ) async throws {
+        let world = LabWorld(LabScenario.standard(pace: Self.pace), time: RealTime())
+        if kind == .memory {
+            return try await body(
+                Bench(world: world, cluster: MemoryCluster(world), server: nil, address: nil))
+        }
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("vpower-contract-\(UUID().uuidString.prefix(8))").path
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        let server = LabVCenterServer(
+            world: world, user: Bench.user, password: Bench.password, directory: directory,
+            pageSize: pageSize)
+        let outcome: Result<Void, any Error>
+        do {
+            let address = try await server.start()
+            let bare = Bench(
+                world: world, cluster: MemoryCluster(world), server: server, address: address)
+            let cluster = try bare.client()
+            try await body(
+                Bench(world: world, cluster: cluster, server: server, address: address))
+            await cluster.close()
+            outcome = .success(())
+        } catch { outcome = .failure(error) }
+        await server.stop()
+        try FileManager.default.removeItem(atPath: directory)
+        try outcome.get()
+    }
+
+    // MARK: Reading
+
+    @Test(arguments: Kind.allCases)
+    func `a snapshot is the truth`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let snapshot = try await bench.cluster.snapshot()
+            let truth = await bench.world.inventory()
+            #expect(snapshot.cluster == bench.world.scenario.cluster)
+            #expect(snapshot.reference == bench.world.scenario.clusterReference)
+            #expect(snapshot.inventory.hosts == truth.hosts)
+            #expect(snapshot.inventory.guests == truth.guests)
+            #expect(snapshot.automation == bench.world.scenario.automation)
+            let followed = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
+            #expect(followed.hosts == truth.hosts)
+            #expect(followed.guests == truth.guests)
+        }
+    }
+
+    @Test(arguments: [1, 3, 17], [1, 500])
+    func `pages of any size make one whole`(server: Int, client: Int) async throws {
+        try await with(.wire, pageSize: server) { bench in
+            let cluster = try bench.client(pageObjects: client)
+            let snapshot = try await cluster.snapshot()
+            let truth = await bench.world.inventory()
+            #expect(snapshot.inventory.guests == truth.guests)
+            #expect(snapshot.inventory.hosts == truth.hosts)
+            let followed = try await cluster.inventory(newerThan: nil, within: .seconds(10))
+            #expect(followed.guests == truth.guests)
+            await cluster.close()
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `the inventory wakes its readers within a second of a change`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            let guest = try await bench.guest("app-web01")
+            let first = try await cluster.inventory(newerThan: nil, within: .seconds(5))
+            async let one = timed(cluster, first.version)
+            async let two = timed(cluster, first.version)
+            try await Task.sleep(for: .milliseconds(700))
+            let changed = ContinuousClock.now
+            try await bench.world.powerOffGuest(guest.id)
+            for (inventory, at) in [try await one, try await two] {
+                #expect(inventory.version > first.version)
+                #expect(inventory.guest(guest.id)?.power == .off)
+                #expect(at >= changed)
+                #expect(at - changed < .seconds(1))
+            }
+        }
+    }
+
+    private func timed(
+        _ cluster: any ClusterControl, _ version: UInt64
+    ) async throws(ClusterError) -> (Inventory, ContinuousClock.Instant) {
+        let inventory = try await cluster.inventory(newerThan: version, within: .seconds(20))
+        return (inventory, .now)
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `the inventory comes at its limit when nothing changes`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let first = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
+            let began = ContinuousClock.now
+            let same = try await bench.cluster.inventory(
+                newerThan: first.version, within: .milliseconds(1200))
+            let taken = ContinuousClock.now - began
+            #expect(same.version == first.version)
+            #expect(same.guests == first.guests)
+            #expect(taken >= .milliseconds(1100))
+            #expect(taken < .milliseconds(2500))
+            // What is newer already comes at once.
+            let at = ContinuousClock.now
+            _ = try await bench.cluster.inventory(newerThan: nil, within: .seconds(20))
+            #expect(ContinuousClock.now - at < .seconds(2))
+        }
+    }
+
+    // MARK: Automation
+
+    @Test(arguments: Kind.allCases)
+    func `automation is changed where it is asked for and nowhere else`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            let first = try await cluster.automation()
+            #expect(first == bench.world.scenario.automation)
+            try await cluster.change(AutomationChange())
+            #expect(try await cluster.automation() == first)
+            let change = AutomationChange(ha: false, drsLevel: .manual, dpm: true)
+            try await cluster.change(change)
+            try await cluster.change(change)
+            var wanted = first
+            wanted.ha = false
+            wanted.drsLevel = .manual
+            wanted.dpm = true
+            #expect(try await cluster.automation() == wanted)
+            #expect(await bench.world.currentAutomation() == wanted)
+            let without = try await bench.inventory {
+                $0.hosts.allSatisfy { !$0.haAgentConfigured }
+            }
+            #expect(without.hosts.allSatisfy { !$0.haAgentConfigured })
+            try await cluster.change(AutomationChange(drsLevel: .partiallyAutomated))
+            wanted.drsLevel = .partiallyAutomated
+            #expect(try await cluster.automation() == wanted)
+            try await cluster.change(
+                AutomationChange(ha: first.ha, drsLevel: first.drsLevel, dpm: first.dpm))
+            #expect(try await cluster.automation() == first)
+            let back = try await bench.inventory { $0.hosts.allSatisfy(\.haAgentConfigured) }
+            #expect(back.hosts.allSatisfy { $0.haAgentConfigured })
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `vCLS guests go with retreat mode and come back`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            func agents(_ inventory: Inventory) -> Int {
+                inventory.guests.count { $0.nature == .vcls }
+            }
+            // Never set, and asked to be on: it is as wanted.
+            try await cluster.setVCLS(.unset)
+            #expect(try await cluster.automation().vcls == .unset)
+            try await cluster.setVCLS(.retreat)
+            try await cluster.setVCLS(.retreat)
+            #expect(try await cluster.automation().vcls == .retreat)
+            let gone = try await bench.inventory { agents($0) == 0 }
+            #expect(agents(gone) == 0)
+            #expect(gone.guests.count == 12)
+            // A key cannot be deleted: never set comes back as on.
+            try await cluster.setVCLS(.unset)
+            #expect(try await cluster.automation().vcls.keepsGuests)
+            let back = try await bench.inventory { agents($0) == 2 }
+            #expect(agents(back) == 2)
+            #expect(back.guests.filter { $0.nature == .vcls }.allSatisfy { $0.power == .on })
+        }
+    }
+
+    // MARK: Guests
+
+    @Test(arguments: Kind.allCases)
+    func `a guest is shut down by its Tools and its shadow names are only names`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { bench in
+            let names = ["app-web01", "app-$(reboot)'\"; `x` 日本語", "app-two\nlines"]
+            var guests: [Guest] = []
+            for name in names { guests.append(try await bench.guest(name)) }
+            for guest in guests { try await bench.cluster.shutDown(guest) }
+            // Asked again while it is at it.
+            try await bench.cluster.shutDown(guests[0])
+            let seen = try await bench.inventory { inventory in
+                guests.allSatisfy { inventory.guest($0.id)?.power == .off }
+            }
+            #expect(guests.allSatisfy { seen.guest($0.id)?.power == .off })
+            #expect(guests.allSatisfy { seen.guest($0.id)?.tools != .running })
+            #expect(seen.guests.count { $0.power == .off } == guests.count)
+            // Asking for what is already so succeeds.
+            try await bench.cluster.shutDown(guests[0])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `a guest without Tools cannot be asked and one that is not there is not found`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            let mute = try await bench.guest("mid-notools")
+            #expect(
+                await failure { () async throws(ClusterError) in try await cluster.shutDown(mute) }
+                    == .toolsUnavailable)
+            var gone = mute
+            gone.id = GuestID("50000000-0000-4000-8000-0000000000ff")
+            gone.reference = "vm-999"
+            #expect(
+                await failure { () async throws(ClusterError) in try await cluster.shutDown(gone) }
+                    == .notFound)
+            #expect(
+                await failure { () async throws(ClusterError) in try await cluster.powerOff(gone) }
+                    == .notFound)
+            #expect(await bench.world.inventory().guest(mute.id)?.power == .on)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `power is cut and given and asking twice is asking once`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            let guest = try await bench.guest("mid-noisy")
+            let host = try #require(guest.host)
+            try await cluster.powerOff(guest)
+            #expect(await bench.world.inventory().guest(guest.id)?.power == .off)
+            try await cluster.powerOff(guest)
+            try await cluster.powerOn(guest, on: host)
+            #expect(await bench.world.inventory().guest(guest.id)?.power == .on)
+            try await cluster.powerOn(guest, on: host)
+            #expect(
+                await bench.world.log.filter { $0.object == guest.id.rawValue }.map(\.kind)
+                    == [.guestOff, .guestOn])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `calls side by side all do their own`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let cluster = bench.cluster
+            let guests = await bench.world.inventory().guests.filter { $0.name.hasPrefix("app-") }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for guest in guests { group.addTask { try await cluster.powerOff(guest) } }
+                group.addTask { _ = try await cluster.snapshot() }
+                try await group.waitForAll()
+            }
+            let after = await bench.world.inventory()
+            #expect(guests.count == 4)
+            #expect(guests.allSatisfy { after.guest($0.id)?.power == .off })
+        }
+    }
+
+    // MARK: What fails
+
+    @Test(arguments: Kind.allCases)
+    func `a vCenter that is down, then starting, then up is told apart and works again`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { bench in
+            let first = try await bench.cluster.snapshot()
+            let vcsa = try await bench.guest("vcsa01")
+            let host = try #require(vcsa.host)
+            try await bench.world.powerOffGuest(vcsa.id)
+            #expect(try await bench.reason(becoming: .unreachable) == .unreachable)
+            let began = ContinuousClock.now
+            let cluster = bench.cluster
+            #expect(
+                await failure { () async throws(ClusterError) in
+                    _ = try await cluster.inventory(newerThan: 1, within: .seconds(20))
+                } == .unreachable)
+            #expect(ContinuousClock.now - began < .seconds(5))
+            try await bench.world.powerOnGuest(vcsa.id, on: host, by: "test")
+            #expect(try await bench.reason(becoming: .starting) == .starting)
+            #expect(try await bench.reason(becoming: nil) == nil)
+            let again = try await bench.cluster.snapshot()
+            #expect(again.automation == first.automation)
+            #expect(again.inventory.guests.map(\.id) == first.inventory.guests.map(\.id))
+            // The watch begins again too, and follows.
+            let guest = try await bench.guest("app-web01")
+            try await bench.cluster.powerOff(guest)
+            let seen = try await bench.inventory { $0.guest(guest.id)?.power == .off }
+            #expect(seen.guest(guest.id)?.power == .off)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `guests of a host that is away are unknown, never off`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            let away = HostName("esx3.lab")
+            _ = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
+            let here = await bench.world.inventory().guests.filter { $0.host == away }.map(\.id)
+            await bench.world.shutDownHost(away)
+            let seen = try await bench.inventory { $0.host(away)?.connected == false }
+            #expect(seen.host(away)?.connected == false)
+            #expect(here.count == 4)
+            #expect(here.allSatisfy { seen.guest($0)?.power == .unknown })
+            #expect(seen.guests.filter { $0.host != away }.allSatisfy { $0.power == .on })
+            let snapshot = try await bench.cluster.snapshot().inventory
+            #expect(here.allSatisfy { snapshot.guest($0)?.power == .unknown })
+            // Once it is off, nothing can be done to them.
+            let deadline = ContinuousClock.now + .seconds(5)
+            while await bench.world.answers(away), ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            let cluster = bench.cluster
+            let lost = try await bench.guest("db-replica")
+            #expect(
+                await failure { () async throws(ClusterError) in
+                    try await cluster.powerOn(lost, on: away)
+                } != nil)
+        }
+    }
+
+    @Test func `the end leaves no session behind`() async throws {
+        try await with(.wire) { bench in
+            let server = try #require(bench.server)
+            let other = try bench.client()
+            _ = try await other.snapshot()
+            _ = try await other.inventory(newerThan: nil, within: .seconds(5))
+            #expect(await server.sessionCount == 1)
+            await other.close()
+            #expect(await server.sessionCount == 0)
+            await other.close()
+        }
+    }
+
+    @Test func `a wrong password is refused with the way on and without the password`()
+        async throws
+    {
+        try await with(.wire) { bench in
+            let client = try bench.client(password: "hunter2")
+            do throws(ClusterError) {
+                _ = try await client.snapshot()
+                Issue.record("it was let in")
+            } catch {
+                #expect(error.reason == .loginRefused)
+                #expect(error.description.contains("file:/secret"))
+                #expect(!error.description.contains("hunter2"))
+            }
+            #expect(await bench.server?.sessionCount == 0)
+            await client.close()
+        }
+    }
+
+    @Test func `an unknown certificate is refused before anything is sent`() async throws {
+        try await with(.wire) { bench in
+            let client = try bench.client(sha256: String(repeating: "ab", count: 32))
+            #expect(
+                await failure { () async throws(ClusterError) in _ = try await client.snapshot() }
+                    == .certificateRefused)
+            #expect(await bench.server?.calls == 0)
+            #expect(await bench.server?.bytesIn == 0)
+            await client.close()
+        }
+    }
+}
+
+/// The reason a call fails for; nil when it does not.
+private func failure(
+    _ body: () async throws(ClusterError) -> Void
+) async -> ClusterError.Reason? {
+    do throws(ClusterError) {
+        try await body()
+        return nil
+    } catch { return error.reason }
+}
+
+/// The real clock, which the lab runs on when it is on the wire.
+private struct RealTime: TimeSource {
+    private let clock = ContinuousClock()
+    private let began = ContinuousClock.now
+
+    var elapsed: Duration { clock.now - began }
+
+    var wall: Timestamp {
+        Timestamp(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
+    }
+
+    func sleep(for duration: Duration) async throws(CancellationError) {
+        do { try await clock.sleep(for: duration) } catch { throw CancellationError() }
+    }
+}
