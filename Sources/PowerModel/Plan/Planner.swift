@@ -23,6 +23,12 @@ public struct Planner: Sendable {
     ) throws(PlanError) -> Plan {
         try checkHosts(now.inventory)
         let roles = try Roles(of: now.inventory, in: site)
+        for guest in [roles.vcsa] + roles.infrastructure
+        where guest.power == .on && guest.host == nil {
+            throw PlanError(
+                "cluster \(site.name): \(guest.name.onOneLine) is on, but nobody knows where",
+                try: "wait until vCenter shows its host, and plan again")
+        }
         let orders = try bootOrders(now: now, goal: goal, run: run, wall: wall)
         var phases = [
             phase(.freeze, needs: [], [Step(.freeze, limit: site.limits.freeze)])

@@ -64,7 +64,8 @@ final class ClusterKeeper: Service {
             default: break
             }
             // Only the newest of each kind matters.
-            if case .relieved = wish {} else {
+            if case .relieved = wish {
+            } else {
                 state.wishes.removeAll()
                 state.wishes.append(wish)
             }

@@ -123,7 +123,8 @@ struct SiteContext: Sendable {
         var pace = EnginePace()
         pace.look = cluster.limits.look
         let wakeAddresses = Dictionary(
-            cluster.hosts.map { ($0.name, $0.wakeAddress) }, uniquingKeysWith: { first, _ in first })
+            cluster.hosts.map { ($0.name, $0.wakeAddress) }, uniquingKeysWith: { first, _ in first }
+        )
         return Surroundings(
             site: cluster, cluster: vcenter,
             hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
