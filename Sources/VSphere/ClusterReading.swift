@@ -209,6 +209,13 @@ struct ClusterReading {
     }
 }
 
+extension ClusterReading {
+    /// Whether the cluster's storage is vSAN. Absent where vSAN was never touched.
+    static func hasVSAN(_ cluster: ObjectProperties) -> Bool {
+        cluster[configuration]?.at("vsanConfigInfo", "enabled")?.bool ?? false
+    }
+}
+
 /// How vCenter calls what the engine knows by name and identity.
 struct KnownReferences: Hashable, Sendable {
     var hosts: [HostName: Reference] = [:]

@@ -82,7 +82,8 @@ public final class VCenterCluster: ClusterControl {
         let option = try await vclsOption(of: cluster.reference, in: session)
         return ClusterSnapshot(
             cluster: name, reference: cluster.reference.id, inventory: inventory,
-            automation: try ClusterReading.automation(cluster, vclsOption: option.setting))
+            automation: try ClusterReading.automation(cluster, vclsOption: option.setting),
+            hasVSAN: ClusterReading.hasVSAN(cluster))
     }
 
     /// The inventory as soon as it is newer than `version`, or the last known one after `limit`.

@@ -55,7 +55,7 @@ import Testing
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("vpower-host-\(UUID().uuidString.prefix(8))").path
         let lab = LabESXiHost(
-            name: Self.name.rawValue, directory: directory, backend: WorldBackend(world: world))
+            name: Self.name.rawValue, directory: directory, backend: LabWireBackend(world: world))
         let outcome: Result<Void, any Error>
         do {
             try await lab.start()
@@ -216,66 +216,6 @@ import Testing
                     try await host.shutDownHost(reason: "again")
                 } == .unreachable)
         }
-    }
-}
-
-/// One world behind a simulated host.
-private struct WorldBackend: LabHostBackend {
-    let world: LabWorld
-
-    func guests(on host: String) async -> [LabHostGuest] {
-        await world.rows(on: HostName(host)).map { row in
-            LabHostGuest(
-                vmid: row.vmid, name: row.name, vmxPath: row.vmxPath, annotation: row.annotation,
-                power: row.power == .on ? .on : .off, toolsRunning: row.toolsRunning)
-        }
-    }
-
-    func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer {
-        let name = HostName(host)
-        guard let id = await world.guestID(vmid: vmid, on: name) else { return .notFound }
-        do {
-            switch verb {
-            case .shutdown: try await world.shutDownGuest(id, by: host)
-            case .off: try await world.powerOffGuest(id)
-            case .on: try await world.powerOnGuest(id, on: name, by: host)
-            }
-            return .done
-        } catch {
-            return switch error {
-            case .notFound: .notFound
-            case .wrongState(let power): .wrongState(existing: power == .on ? .on : .off)
-            case .toolsUnavailable: .toolsUnavailable
-            case .failed(let why): .failed(why)
-            }
-        }
-    }
-
-    func hostdReady(_ host: String) async -> Bool { await world.hostdReady(HostName(host)) }
-
-    func inMaintenance(_ host: String) async -> Bool { await world.inMaintenance(HostName(host)) }
-
-    func setMaintenance(_ host: String, on: Bool, limitSeconds: Int) async -> Bool {
-        await world.setMaintenance(HostName(host), on: on)
-    }
-
-    func datastores(on host: String) async -> [LabHostDatastore] {
-        [LabHostDatastore(name: "datastore 1", uuid: "5f000000-00000001-0001-000000000001")]
-    }
-
-    func rescanStorage(_ host: String) async {}
-
-    func powerOffHost(_ host: String) async {
-        let name = HostName(host)
-        await world.shutDownHost(name)
-        let deadline = ContinuousClock.now + .seconds(10)
-        while await world.answers(name), ContinuousClock.now < deadline {
-            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
-        }
-    }
-
-    func bootScriptChanged(_ host: String, installed: Bool) async {
-        await world.bootScriptChanged(HostName(host), installed: installed)
     }
 }
 

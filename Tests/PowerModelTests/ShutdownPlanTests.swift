@@ -159,6 +159,23 @@ struct ShutdownPlanTests {
         #expect(plan.phase(.hosts)?.needs.map(\.rawValue) == ["infrastructure", "arm"])
     }
 
+    @Test func `a vSAN cluster is refused: host by host the last ones lose their storage`() {
+        var fixture = Fixture(hosts: 3)
+        fixture.snapshot.hasVSAN = true
+        let error = planError { () throws(PlanError) in try fixture.shutdown() }
+        #expect(error?.summary.contains("uses vSAN") == true)
+    }
+
+    @Test func `a vCSA that is on nobody knows where is refused`() {
+        var fixture = Fixture(hosts: 3)
+        for index in fixture.snapshot.inventory.guests.indices
+        where fixture.snapshot.inventory.guests[index].name == "vcsa" {
+            fixture.snapshot.inventory.guests[index].host = nil
+        }
+        let error = planError { () throws(PlanError) in try fixture.shutdown() }
+        #expect(error?.summary == "cluster c: vcsa is on, but nobody knows where")
+    }
+
     @Test func `a host the site file does not have is refused by name`() {
         var fixture = Fixture(hosts: 3)
         fixture.site.hosts.removeLast()

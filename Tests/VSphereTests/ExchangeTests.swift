@@ -83,6 +83,15 @@ import Testing
 
     // MARK: Reading
 
+    @Test(arguments: [("", false), ("true", true), ("false", false)])
+    func `vSAN is seen where it is on`(enabled: String, expected: Bool) async throws {
+        let vsan = "<vsanConfigInfo><enabled>\(enabled)</enabled></vsanConfigInfo>"
+        let cluster = Recorded.cluster("domain-c8", "Prod", more: enabled.isEmpty ? "" : vsan)
+        let page = Recorded.page([cluster] + Recorded.objects.dropFirst())
+        let exchange = try Exchange(["RetrievePropertiesEx.1": page])
+        #expect(try await exchange.cluster.snapshot().hasVSAN == expected)
+    }
+
     @Test func `a snapshot tells every kind of guest apart`() async throws {
         let exchange = try Exchange([:])
         let snapshot = try await exchange.cluster.snapshot()

@@ -204,14 +204,18 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     public var inventory: Inventory
     /// Its automation, as it was before vpower changed anything.
     public var automation: Automation
+    /// Whether its storage is vSAN: then its hosts must not be shut down one by one.
+    public var hasVSAN: Bool
 
     /// A snapshot.
     public init(
-        cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation
+        cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation,
+        hasVSAN: Bool = false
     ) {
         self.cluster = cluster
         self.reference = reference
         self.inventory = inventory
         self.automation = automation
+        self.hasVSAN = hasVSAN
     }
 }

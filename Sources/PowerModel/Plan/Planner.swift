@@ -17,11 +17,18 @@ public struct Planner: Sendable {
     ///   - goal: the outage's first snapshot: what was on then is what boot scripts start.
     ///   - run: the run's identity, for the boot scripts.
     ///   - wall: the present moment, for their expiry.
-    /// - Throws: when vCSA cannot be told, or a host of the cluster is not in the site file.
+    /// - Throws: when vCSA cannot be told or found, a host of the cluster is not in the site file,
+    ///   or the cluster uses vSAN.
     public func shutdown(
         now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
     ) throws(PlanError) -> Plan {
         try checkHosts(now.inventory)
+        if now.hasVSAN {
+            // Host by host, the last ones lose their storage (facts/vsphere.md 2.16).
+            throw PlanError(
+                "cluster \(site.name) uses vSAN, and this version cannot shut that down",
+                try: "use vCenter's own \"Shutdown cluster\" for it")
+        }
         let roles = try Roles(of: now.inventory, in: site)
         for guest in [roles.vcsa] + roles.infrastructure
         where guest.power == .on && guest.host == nil {

@@ -54,6 +54,8 @@ struct CheckCommand: AsyncParsableCommand {
                     sheet.good(what, "login accepted")
                 } catch { sheet.bad(what, "\(error)") }
                 await control.releaseLogin()
+            } else {
+                sheet.note(what, "no user: a NUT primary may cut the output before hosts are off")
             }
             await control.close()
         } catch { sheet.bad(what, "\(error)") }

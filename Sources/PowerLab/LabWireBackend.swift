@@ -1,0 +1,86 @@
+import PowerModel
+
+/// What the lab's servers ask of the world.
+package struct LabWireBackend: LabHostBackend, LabUPSBackend {
+    let world: LabWorld
+
+    /// The window on this world.
+    package init(world: LabWorld) { self.world = world }
+
+    /// The longest a host that was told to stop is waited for.
+    private static let hostStopsLimit: Duration = .seconds(30)
+
+    package func upsVariables(_ ups: String) async -> [String: String]? {
+        ups == world.scenario.feed.rawValue ? await world.upsVariables() : nil
+    }
+
+    package func instantCommand(_ ups: String, _ command: String) async -> Bool {
+        guard ups == world.scenario.feed.rawValue, command == "shutdown.return" else {
+            return false
+        }
+        await world.cutOutput()
+        return true
+    }
+
+    package func guests(on host: String) async -> [LabHostGuest] {
+        await world.rows(on: HostName(host)).map { row in
+            LabHostGuest(
+                vmid: row.vmid, name: row.name, vmxPath: row.vmxPath,
+                guestOS: row.isVCSA ? "vmwarePhoton64Guest" : "other3xLinux64Guest",
+                hardwareVersion: "vmx-19", annotation: row.annotation,
+                power: row.power == .on ? .on : row.power == .suspended ? .suspended : .off,
+                toolsRunning: row.toolsRunning, invalid: false)
+        }
+    }
+
+    package func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer {
+        let name = HostName(host)
+        guard let id = await world.guestID(vmid: vmid, on: name) else { return .notFound }
+        do {
+            switch verb {
+            case .shutdown: try await world.shutDownGuest(id, by: host)
+            case .off: try await world.powerOffGuest(id)
+            case .on: try await world.powerOnGuest(id, on: name, by: host)
+            }
+            return .done
+        } catch {
+            return switch error {
+            case .notFound: .notFound
+            case .wrongState(let power):
+                .wrongState(existing: power == .on ? .on : power == .suspended ? .suspended : .off)
+            case .toolsUnavailable: .toolsUnavailable
+            case .failed(let why): .failed(why)
+            }
+        }
+    }
+
+    package func hostdReady(_ host: String) async -> Bool { await world.hostdReady(HostName(host)) }
+
+    package func inMaintenance(_ host: String) async -> Bool {
+        await world.inMaintenance(HostName(host))
+    }
+
+    package func setMaintenance(_ host: String, on: Bool, limitSeconds: Int) async -> Bool {
+        await world.setMaintenance(HostName(host), on: on)
+    }
+
+    package func datastores(on host: String) async -> [LabHostDatastore] {
+        [LabHostDatastore(name: "datastore 1", uuid: "5f000000-00000001-0001-000000000001")]
+    }
+
+    package func rescanStorage(_ host: String) async {}
+
+    package func powerOffHost(_ host: String) async {
+        let name = HostName(host)
+        await world.shutDownHost(name)
+        var version = await world.version
+        let deadline = ContinuousClock.now + Self.hostStopsLimit
+        while await world.answers(name), ContinuousClock.now < deadline {
+            version = await world.change(after: version, within: .seconds(1))
+        }
+    }
+
+    package func bootScriptChanged(_ host: String, installed: Bool) async {
+        await world.bootScriptChanged(HostName(host), installed: installed)
+    }
+}
