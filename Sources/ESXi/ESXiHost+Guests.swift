@@ -73,6 +73,19 @@ extension ESXiHost {
             guest, "power.off", until: .off, "power off guest \(guest.name)")
     }
 
+    /// Writes a guest's memory to disk and looks that it is suspended.
+    public func suspend(_ guest: BootGuest) async throws(HostError) {
+        try await switchPower(
+            guest, "power.suspend", until: .suspended, "suspend guest \(guest.name)")
+    }
+
+    /// Registers a guest whose own host is gone.
+    public func register(_ guest: BootGuest) async throws(HostError) {
+        throw HostError(
+            host: host, attempting: "register guest \(guest.name)", reason: .refused,
+            detail: "not there yet")
+    }
+
     /// Starts a guest and looks that it is on. A pending question is not answered: it is part of
     /// the error.
     public func powerOn(_ guest: BootGuest) async throws(HostError) {
@@ -88,7 +101,12 @@ extension ESXiHost {
         let id = try await id(of: guest, attempting)
         let nonce = Sections.Nonce()
         let said = ShellWord.quoted("/tmp/\(nonce.text)")
-        let words = wanted == .on ? "Powered on" : "Powered off"
+        let words =
+            switch wanted {
+            case .on: "Powered on"
+            case .suspended: "Suspended"
+            case .off, .unknown: "Powered off"
+            }
         let sections = try await run(
             """
             umask 077

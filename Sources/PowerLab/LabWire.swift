@@ -153,7 +153,7 @@ public actor LabWire {
         }
         text += "    tiers:\n"
         for tier in LabScenario.tiers {
-            let patterns = tier.guests.map { "\"\($0.text)\"" }.joined(separator: ", ")
+            let patterns = tier.choice.names.map { "\"\($0.text)\"" }.joined(separator: ", ")
             text += """
                       - name: \(tier.name)
                         guests: [\(patterns)]
@@ -177,9 +177,9 @@ extension ClusterLimits {
             ("afterVCSA", afterVCSA), ("arm", arm), ("armedFor", armedFor),
             ("bootScript", bootScript), ("freeze", freeze), ("host", host),
             ("hostBack", hostBack), ("infrastructure", infrastructure), ("look", look),
-            ("maintenance", maintenance), ("settle", settle), ("start", start),
-            ("startGap", startGap), ("vcenterBack", vcenterBack), ("vcls", vcls),
-            ("vcsa", vcsa),
+            ("maintenance", maintenance), ("margin", margin), ("settle", settle),
+            ("start", start), ("startGap", startGap), ("tools", tools),
+            ("vcenterBack", vcenterBack), ("vcls", vcls), ("vcsa", vcsa),
         ]
     }
 }

@@ -281,6 +281,7 @@ extension RunEvent {
         case .phaseEnded: "phaseEnded"
         case .asked: "asked"
         case .stepEnded: "stepEnded"
+        case .budgetChanged: "budgetChanged"
         case .noted: "noted"
         case .pointOfNoReturn: "pointOfNoReturn"
         case .runEnded: "runEnded"

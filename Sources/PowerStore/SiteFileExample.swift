@@ -104,6 +104,8 @@ extension SiteFile {
               startGap: 5s                    # between two guests that a boot script starts
               afterVCSA: 5m                   # a boot script's pause between vCSA and the others
               look: 2s                        # between two looks at a host, or at HA's agents
+              tools: 5m                       # until Tools answer, where a tier waits for them
+              margin: 1m                      # kept of the runtime the UPS promises
             maintenanceMode: false            # default; true: before a host is shut down
             witness: 192.0.2.1:22             # behind the hosts' switch, must still answer for
                                               # silence to mean down; default: none

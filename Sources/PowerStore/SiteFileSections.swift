@@ -160,7 +160,8 @@ extension SiteReader {
         return ClusterSite(
             name: ClusterName(name), vcenter: vcenter, vcsaGuest: vcsa,
             controllerGuest: controller, hosts: hosts, tiers: tiers, defaultTier: defaultTier,
-            infrastructure: infrastructure, limits: limits, maintenanceMode: maintenanceMode,
+            infrastructure: GuestChoice(names: infrastructure), limits: limits,
+            maintenanceMode: maintenanceMode,
             witness: witness)
     }
 
@@ -270,6 +271,8 @@ struct SiteLimit: Sendable {
         SiteLimit(key: "startGap", path: \.startGap, least: .zero),
         SiteLimit(key: "afterVCSA", path: \.afterVCSA, least: .zero),
         SiteLimit(key: "look", path: \.look),
+        SiteLimit(key: "tools", path: \.tools),
+        SiteLimit(key: "margin", path: \.margin, least: .zero),
     ]
 }
 

@@ -246,6 +246,22 @@ public final class VCenterCluster: ClusterControl {
         }
     }
 
+    /// Writes a guest's memory to disk; returns when vCenter has accepted it.
+    public func suspend(_ guest: Guest) async throws(ClusterError) {
+        try await attempt("suspend guest \(Self.printable(guest.name))") {
+            () async throws(CallFailure) in
+            let vm = try await self.watch.reference(of: guest.id)
+            try await self.soap.withSession { session throws(CallFailure) in
+                try await self.accepting("suspended", of: vm, in: session) {
+                    () async throws(CallFailure) in
+                    try await self.soap.runTask(
+                        "SuspendVM_Task", on: vm, in: session, within: self.limits.powerOff,
+                        limits: self.limits)
+                }
+            }
+        }
+    }
+
     /// Starts a guest on a host of its own; returns when vCenter has done it. With a host named,
     /// the guest starts in manual DRS too (facts/vsphere.md 2.7).
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {

@@ -39,7 +39,7 @@ struct RestorePlanTests {
         #expect(plan.ids(.vcsaBack) == ["start/id-dns1", "start/id-vcsa"])
         #expect(
             actions(plan, .guests(TierName("middle"))) == [
-                .startGuest(Fixture.id("mid-1"), name: "mid-1", HostName("h3"), mayStopFor: .zero)
+                .startGuest(Fixture.id("mid-1"), name: "mid-1", HostName("h3"), StartTerms())
             ])
         #expect(plan.ids(.guests(TierName("apps"))) == ["start/id-app-1"])
         #expect(plan.ids(.disarm) == ["disarm/h1", "disarm/h2", "disarm/h3"])
@@ -140,10 +140,10 @@ struct RestorePlanTests {
         func settle(_ name: String) -> Duration? {
             for step in plan.steps {
                 switch step.action {
-                case .startGuest(Fixture.id(name), _, _, let limit),
-                    .startGuestOnHost(Fixture.id(name), _, _, let limit):
-                    #expect(step.limit == fixture.site.limits.start + limit)
-                    return limit
+                case .startGuest(Fixture.id(name), _, _, let terms),
+                    .startGuestOnHost(Fixture.id(name), _, _, let terms):
+                    #expect(step.limit == fixture.site.limits.start + terms.mayStopFor)
+                    return terms.mayStopFor
                 default: break
                 }
             }

@@ -223,7 +223,7 @@ func site(_ from: String, _ to: String) throws -> Site {
     func `a guest may be named anything`(name: String) throws {
         let written = name.unicodeScalars.map { "\\U" + hex($0.value) }.joined()
         let tiers = try site("[\"web*\"]", "[\"\(written)\"]").clusters.first?.tiers
-        #expect(tiers?.first?.guests == [GuestPattern(name)])
+        #expect(tiers?.first?.choice.names == [GuestPattern(name)])
     }
 
     private func hex(_ value: UInt32) -> String {

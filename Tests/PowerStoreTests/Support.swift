@@ -132,10 +132,11 @@ func plan() -> Plan {
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
         .stopMachine(MachineName("nas")), .startMachine(MachineName("nas")),
         .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
-        .startGuestOnHost(guest, name: "a", host, mayStopFor: .seconds(600)), .awaitVCenter,
+        .startGuestOnHost(guest, name: "a", host, StartTerms(mayStopFor: .seconds(600))),
+        .awaitVCenter,
         .thawVCLS(.retreat),
         .thawDRS(.partiallyAutomated, dpm: true),
-        .startGuest(guest, name: "a", host, mayStopFor: .zero),
+        .startGuest(guest, name: "a", host, StartTerms()),
         .thawHA(true), .disarm(host),
     ]
     return Plan(

@@ -42,7 +42,8 @@ enum ImportTable {
         "vpower": engine.union(basics).union(system).union([
             "PowerService", "PowerLab", "PowerStore", "NUT", "VSphere", "ESXi", "Machines",
             "Transport", "Templates", "Logging", "ArgumentParser", "ServiceLifecycle",
-            "Foundation", "Dispatch",
+            "Foundation", "Dispatch", "Subprocess",
+            "SystemPackage",
         ]),
         "vpower-notify": system,
         "CLibSSH2": [],

@@ -115,6 +115,15 @@ public struct MemoryCluster: ClusterControl {
         }
     }
 
+    /// Writes a guest's memory to disk.
+    public func suspend(_ guest: Guest) async throws(ClusterError) {
+        let what = "suspend guest \(guest.name.onOneLine)"
+        let world = try await reach(what)
+        try await translate(what, wanted: .suspended) { () throws(LabRefusal) in
+            try await world.suspendGuest(guest.id)
+        }
+    }
+
     /// Starts a guest.
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         let what = "start guest \(guest.name.onOneLine)"
@@ -193,6 +202,23 @@ public struct MemoryHost: HostControl {
         let (world, id) = try await find(guest, what)
         do { try await world.powerOffGuest(id) } catch .wrongState(.off) {
         } catch { throw self.error(what, .refused, "\(error)") }
+    }
+
+    /// Writes a guest's memory to disk.
+    public func suspend(_ guest: BootGuest) async throws(HostError) {
+        let what = "suspend guest \(guest.name.onOneLine)"
+        let (world, id) = try await find(guest, what)
+        do { try await world.suspendGuest(id) } catch .wrongState(.suspended) {
+        } catch { throw self.error(what, .refused, "\(error)") }
+    }
+
+    /// Registers a guest whose own host is gone.
+    public func register(_ guest: BootGuest) async throws(HostError) {
+        let what = "register guest \(guest.name.onOneLine)"
+        let world = try await reach(what)
+        do { try await world.registerGuest(at: guest.vmxPath, on: host) } catch {
+            throw self.error(what, .refused, "\(error)")
+        }
     }
 
     /// Starts a guest.

@@ -58,7 +58,8 @@ public struct MemorySite: Sendable {
                 await world.wakeHost(host)
                 return nil
             },
-            answers: { _ in true }, journal: journal ?? self.journal, announcer: announcer,
+            answers: { _ in true }, runHook: { _ in .exited(0) }, journal: journal ?? self.journal,
+            announcer: announcer,
             time: time, pace: MemorySite.pace)
     }
 

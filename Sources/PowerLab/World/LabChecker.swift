@@ -58,6 +58,8 @@ public struct LabChecker: Sendable {
         switch event.kind {
         case .guestAsked: guestAsked(event)
         case .guestOff: power[event.object] = .off
+        case .guestSuspended: power[event.object] = .suspended
+        case .guestRegistered: place[event.object] = event.detail
         case .guestLost:
             power[event.object] = .off
             if isOrdinary(event.object) {

@@ -20,6 +20,8 @@ extension LabScenario {
         limits.startGap = .seconds(1)
         limits.afterVCSA = .seconds(3)
         limits.look = .seconds(1)
+        limits.tools = .seconds(15)
+        limits.margin = .seconds(5)
         return limits
     }
 
@@ -57,7 +59,7 @@ extension LabScenario {
     /// The tier of an ordinary guest: its place in `tiers`.
     func tier(of guest: LabGuestSpec) -> Int? {
         LabScenario.tiers.firstIndex { tier in
-            tier.guests.contains { $0.matches(guest.name) }
+            tier.choice.names.contains { $0.matches(guest.name) }
         }
     }
 }

@@ -75,6 +75,29 @@ extension LabWorld {
         if guest.spec.nature == .vcls { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
     }
 
+    /// Writes a guest's memory to disk: it is suspended at once.
+    public func suspendGuest(_ id: GuestID) throws(LabRefusal) {
+        advance()
+        guard let guest = guests[id], guest.exists else { throw .notFound }
+        guard guest.power == .on else { throw .wrongState(guest.power) }
+        guests[id]?.power = .suspended
+        guests[id]?.toolsRunning = false
+        guests[id]?.stopping = false
+        note(.guestSuspended, id.rawValue)
+        vcsaStopped(id)
+    }
+
+    /// Registers a guest on a host, where its own host is off: the files are on shared storage.
+    public func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
+        advance()
+        guard let guest = guests.values.first(where: { $0.spec.vmxPath == vmxPath && $0.exists })
+        else { throw .notFound }
+        if guest.host == host { return }
+        guard guest.power != .on else { throw .failed("the file is locked by \(guest.host)") }
+        move(guest.spec.id, to: host)
+        note(.guestRegistered, guest.spec.id.rawValue, host.rawValue)
+    }
+
     /// Starts a guest where it is registered, as `by` (vCenter, or a host's shell).
     public func powerOnGuest(_ id: GuestID, on host: HostName, by: String) throws(LabRefusal) {
         advance()
@@ -111,7 +134,7 @@ extension LabWorld {
     }
 
     func start(_ id: GuestID, on host: HostName, by: String) {
-        guard guests[id]?.power == .off, hosts[host]?.power == .on,
+        guard guests[id]?.power != .on, hosts[host]?.power == .on,
             hosts[host]?.inMaintenance == false
         else { return }
         guests[id]?.power = .on

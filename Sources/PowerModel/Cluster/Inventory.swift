@@ -16,11 +16,18 @@ public struct Guest: Hashable, Codable, Sendable {
     public var tools: ToolsState
     /// What kind of guest it is, as far as vCenter can tell.
     public var nature: GuestNature
+    /// Where an administrator has put it: what tiers may choose by.
+    public var labels: GuestLabels
+    /// Its memory in MiB, where known: what a suspend has to write.
+    public var memoryMiB: Int?
+    /// Whether it waits for an answer to a question; until then it follows no request.
+    public var hasQuestion: Bool
 
     /// A guest.
     public init(
         id: GuestID, name: String, reference: String?, vmxPath: String, host: HostName?,
-        power: GuestPower, tools: ToolsState, nature: GuestNature
+        power: GuestPower, tools: ToolsState, nature: GuestNature,
+        labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil, hasQuestion: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -30,6 +37,34 @@ public struct Guest: Hashable, Codable, Sendable {
         self.power = power
         self.tools = tools
         self.nature = nature
+        self.labels = labels
+        self.memoryMiB = memoryMiB
+        self.hasQuestion = hasQuestion
+    }
+}
+
+/// Where an administrator has put a guest: what tiers may choose by.
+public struct GuestLabels: Hashable, Codable, Sendable {
+    /// Its folder below the datacenter's "vm" folder, e.g. `Prod/Web`; empty at the top; nil when
+    /// not known.
+    public var folder: String?
+    /// Its resource pool below the cluster's own, e.g. `High/Databases`; empty in the cluster's
+    /// own; nil when not known.
+    public var resourcePool: String?
+    /// Its vSphere tags as `category/name`, sorted.
+    public var tags: [String]
+    /// Its custom attributes.
+    public var attributes: [String: String]
+
+    /// Labels; none are known by default.
+    public init(
+        folder: String? = nil, resourcePool: String? = nil, tags: [String] = [],
+        attributes: [String: String] = [:]
+    ) {
+        self.folder = folder
+        self.resourcePool = resourcePool
+        self.tags = tags.sorted()
+        self.attributes = attributes
     }
 }
 

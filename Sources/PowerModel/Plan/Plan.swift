@@ -24,8 +24,14 @@ public struct Plan: Hashable, Codable, Sendable {
 
 /// The kinds of plans (DESIGN 2).
 public enum PlanKind: String, Hashable, Codable, Sendable {
+    /// Some tiers go down; everything else, HA too, stays on.
+    case shed
+    /// Some hosts go down with what is on them; HA stays on.
+    case hosts
     /// A whole cluster goes down.
     case cluster
+    /// A whole vSAN cluster goes down.
+    case vsan
     /// An outage's snapshot is brought back.
     case restore
 }
@@ -42,6 +48,12 @@ extension Name where Kind == PhaseKind {
     public static var retreat: Self { .init("retreat") }
     /// Boot scripts installed.
     public static var arm: Self { .init("arm") }
+    /// What a tier's hooks do before it goes down.
+    public static func before(_ tier: TierName) -> Self { .init("before: \(tier)") }
+    /// What a tier's hooks do after it is down.
+    public static func after(_ tier: TierName) -> Self { .init("after: \(tier)") }
+    /// The clusters that need this one are down.
+    public static var dependents: Self { .init("dependents") }
     /// One tier of guests.
     public static func guests(_ tier: TierName) -> Self { .init("guests: \(tier)") }
     /// vCSA.
@@ -100,13 +112,53 @@ public struct Step: Hashable, Codable, Sendable {
     public var action: Action
     /// The longest it may take.
     public var limit: Duration
+    /// The steps of the same phase that must be over before it begins.
+    public var needs: [StepID]
+    /// How long it is expected to take; nil where no past run tells.
+    public var estimate: Duration?
 
     /// A step.
-    public init(_ action: Action, limit: Duration) {
+    public init(
+        _ action: Action, limit: Duration, needs: [StepID] = [], estimate: Duration? = nil
+    ) {
         id = action.id
         self.action = action
         self.limit = limit
+        self.needs = needs
+        self.estimate = estimate
     }
+}
+
+/// How a guest is started, and when it counts as started.
+public struct StartTerms: Hashable, Codable, Sendable {
+    /// It was asked to shut down and may still do so: only after that time "on" means that it
+    /// stays on.
+    public var mayStopFor: Duration
+    /// How long its Tools may take to answer, where it counts as started only then.
+    public var toolsWithin: Duration?
+    /// How long after it was started what comes after it waits.
+    public var delay: Duration
+    /// Whether it may be registered and started on another host, once its own is proven off.
+    public var mayAdopt: Bool
+
+    /// Terms; by default a guest counts as started when it is seen on.
+    public init(
+        mayStopFor: Duration = .zero, toolsWithin: Duration? = nil, delay: Duration = .zero,
+        mayAdopt: Bool = false
+    ) {
+        self.mayStopFor = mayStopFor
+        self.toolsWithin = toolsWithin
+        self.delay = delay
+        self.mayAdopt = mayAdopt
+    }
+}
+
+/// When a tier's hook is run.
+public enum HookMoment: String, Hashable, Codable, Sendable {
+    /// Before the tier goes down.
+    case before
+    /// After the tier is down.
+    case after
 }
 
 /// What a step does. The object is named by identity; everything else comes from the snapshot.
@@ -117,6 +169,10 @@ public enum Action: Hashable, Codable, Sendable {
     case retreat
     /// Boot script installed and read back.
     case arm(HostName, BootOrders)
+    /// A hook of a tier: its place among those of the same moment counts from 1.
+    case runHook(Hook, TierName, HookMoment, place: Int)
+    /// A cluster that needs this one seen to be down, where it goes down in the same outage.
+    case awaitClusterDown(ClusterName)
     /// Guest shut down through vCenter.
     case stopGuest(GuestID, name: String, Escalation)
     /// vCSA or an infrastructure guest shut down through its host; never powered off hard.
@@ -131,18 +187,16 @@ public enum Action: Hashable, Codable, Sendable {
     case awaitHost(HostName, leaveMaintenance: Bool)
     /// Boot script armed by this run seen to have reported.
     case awaitBootScript(HostName, RunID)
-    /// vCSA seen to be on: started on its host if no boot script did. `mayStopFor`: it was asked to
-    /// shut down and may still do so; only after that time "on" means that it stays on.
-    case startGuestOnHost(GuestID, name: String, HostName, mayStopFor: Duration)
+    /// vCSA or an infrastructure guest seen to be on: started on its host if no boot script did.
+    case startGuestOnHost(GuestID, name: String, HostName, StartTerms)
     /// vCenter seen to answer, with every host that is back connected.
     case awaitVCenter
     /// vCLS as the snapshot has it.
     case thawVCLS(VCLSSetting)
     /// DRS and DPM as the snapshot has them.
     case thawDRS(DRSLevel, dpm: Bool)
-    /// A guest of the snapshot seen to be on: started on its host if it is not. `mayStopFor` as
-    /// above.
-    case startGuest(GuestID, name: String, HostName, mayStopFor: Duration)
+    /// A guest of the snapshot seen to be on: started on its host if it is not.
+    case startGuest(GuestID, name: String, HostName, StartTerms)
     /// HA as the snapshot has it.
     case thawHA(Bool)
     /// Boot script taken out.
@@ -154,6 +208,9 @@ public enum Action: Hashable, Codable, Sendable {
         case .freeze: StepID("freeze")
         case .retreat: StepID("retreat")
         case .arm(let host, _): StepID("arm/\(host)")
+        case .runHook(_, let tier, let moment, let place):
+            StepID("hook/\(moment.rawValue)/\(tier)/\(place)")
+        case .awaitClusterDown(let cluster): StepID("await-cluster/\(cluster)")
         case .stopGuest(let guest, _, _): StepID("stop/\(guest)")
         case .stopGuestOnHost(let guest, _, _): StepID("stop/\(guest)")
         case .stopHost(let host, _): StepID("stop-host/\(host)")
@@ -177,6 +234,9 @@ public enum Action: Hashable, Codable, Sendable {
         case .freeze: "HA off, DRS manual, DPM off"
         case .retreat: "vCLS into retreat mode"
         case .arm(let host, let orders): "arm \(host) (\(orders.guests.count) guests)"
+        case .runHook(let hook, _, _, _):
+            "run \(hook.command.joined(separator: " ").onOneLine)"
+        case .awaitClusterDown(let cluster): "wait until cluster \(cluster) is down"
         case .stopGuest(_, let name, _): "shut down guest \(name.onOneLine)"
         case .stopGuestOnHost(_, let name, let host):
             "shut down guest \(name.onOneLine) through \(host)"

@@ -5,13 +5,19 @@ public struct Planner: Sendable {
     /// Machines that go down after its hosts.
     public var machines: [MachineSite]
 
+    /// What past runs tell of how long things take.
+    public var estimates: Estimates
+
     /// A planner of one cluster.
-    public init(site: ClusterSite, machines: [MachineSite] = []) {
+    public init(
+        site: ClusterSite, machines: [MachineSite] = [], estimates: Estimates = Estimates()
+    ) {
         self.site = site
         self.machines = machines
+        self.estimates = estimates
     }
 
-    /// The plan that takes the whole cluster down.
+    /// The plan that takes the cluster down, or the part of it that the scope names.
     /// - Parameters:
     ///   - now: the cluster as it is: what is on is shut down.
     ///   - goal: the outage's first snapshot: what was on then is what boot scripts start.
@@ -20,8 +26,12 @@ public struct Planner: Sendable {
     /// - Throws: when vCSA cannot be told or found, a host of the cluster is not in the site file,
     ///   or the cluster uses vSAN.
     public func shutdown(
-        now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
+        _ scope: PlanScope = .wholeCluster, now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID,
+        wall: Timestamp
     ) throws(PlanError) -> Plan {
+        guard case .cluster = scope else {
+            throw PlanError("not there yet", try: "shut the whole cluster down")
+        }
         try checkHosts(now.inventory)
         if now.hasVSAN {
             // Host by host, the last ones lose their storage (facts/vsphere.md 2.16).
@@ -30,7 +40,7 @@ public struct Planner: Sendable {
                 try: "use vCenter's own \"Shutdown cluster\" for it")
         }
         let roles = try Roles(of: now.inventory, in: site)
-        for guest in [roles.vcsa] + roles.infrastructure
+        for guest in [roles.vcsa].compactMap(\.self) + roles.infrastructure
         where guest.power == .on && guest.host == nil {
             throw PlanError(
                 "cluster \(site.name): \(guest.name.onOneLine) is on, but nobody knows where",
@@ -56,11 +66,11 @@ public struct Planner: Sendable {
             phases.append(phase(.guests(tier.name), needs: [before], steps))
             before = .guests(tier.name)
         }
-        let vcsa = throughHost([roles.vcsa], limit: site.limits.vcsa)
+        let vcsa = throughHost([roles.vcsa].compactMap(\.self), limit: site.limits.vcsa)
         phases.append(phase(.vcsa, needs: [before, .retreat], vcsa))
         let infrastructure = throughHost(roles.infrastructure, limit: site.limits.infrastructure)
         phases.append(phase(.infrastructure, needs: [.vcsa], infrastructure))
-        phases += hostPhases(vcsaHost: roles.vcsa.host, goal: goal)
+        phases += hostPhases(vcsaHost: roles.vcsa?.host, goal: goal)
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
     }
 
@@ -84,16 +94,20 @@ public struct Planner: Sendable {
         func start(_ guest: Guest, mayStopFor limit: Duration, onHost: Bool) -> Step? {
             guard guest.power == .on, let host = guest.host else { return nil }
             let settle = stopping.contains(guest.id) ? limit : .zero
+            let terms = StartTerms(mayStopFor: settle)
             let action: Action =
                 onHost
-                ? .startGuestOnHost(guest.id, name: guest.name, host, mayStopFor: settle)
-                : .startGuest(guest.id, name: guest.name, host, mayStopFor: settle)
+                ? .startGuestOnHost(guest.id, name: guest.name, host, terms)
+                : .startGuest(guest.id, name: guest.name, host, terms)
             return Step(action, limit: site.limits.start + settle)
         }
         let needed =
             roles.infrastructure.compactMap { guest in
                 start(guest, mayStopFor: site.limits.infrastructure, onHost: true)
-            } + [start(roles.vcsa, mayStopFor: site.limits.vcsa, onHost: true)].compactMap(\.self)
+            }
+            + [roles.vcsa].compactMap(\.self).compactMap { vcsa in
+                start(vcsa, mayStopFor: site.limits.vcsa, onHost: true)
+            }
         let stopped = ledger.machinesStopped.sorted().map { machine in
             Step(.startMachine(machine), limit: limit(of: machine))
         }
@@ -141,8 +155,8 @@ public struct Planner: Sendable {
                 host: host, run: run, armed: wall, expires: wall + site.limits.armedFor,
                 leaveMaintenance: maintains(host, goal),
                 infrastructure: here(roles.infrastructure, host),
-                vcsa: here([roles.vcsa], host).first,
-                waitsForVCSA: roles.vcsa.power == .on,
+                vcsa: here([roles.vcsa].compactMap(\.self), host).first,
+                waitsForVCSA: roles.vcsa?.power == .on,
                 tiers: roles.tiers.reversed().map { here($0.guests, host) }
                     .filter { !$0.isEmpty },
                 startGap: site.limits.startGap, afterVCSA: site.limits.afterVCSA)

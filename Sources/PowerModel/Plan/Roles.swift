@@ -1,7 +1,7 @@
 /// Who is who in a cluster: what the site file says, found in what vCenter shows.
 public struct Roles: Hashable, Sendable {
-    /// The guest that is the vCenter.
-    public var vcsa: Guest
+    /// The guest that is the vCenter; nil where it is no guest of this cluster.
+    public var vcsa: Guest?
     /// Guests others need to work at all, sorted by identity.
     public var infrastructure: [Guest]
     /// The other guests by tier, in the order in which tiers go down; each sorted by identity.
@@ -26,8 +26,9 @@ public struct Roles: Hashable, Sendable {
     /// - Throws: when the vCSA cannot be told, or the controller is one of the guests.
     public init(of inventory: Inventory, in site: ClusterSite) throws(PlanError) {
         let candidates = inventory.guests.filter { $0.nature == .ordinary }
-        vcsa = try Roles.find(
-            site.vcsaGuest, key: "vcsa", among: candidates, in: site.name)
+        if let wanted = site.vcsaGuest {
+            vcsa = try Roles.find(wanted, key: "vcsa", among: candidates, in: site.name)
+        }
         if let controller = site.controllerGuest {
             let guest = try Roles.find(
                 controller, key: "controller", among: candidates, in: site.name)
@@ -39,14 +40,12 @@ public struct Roles: Hashable, Sendable {
         infrastructure = []
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
-        for guest in candidates where guest.id != vcsa.id {
-            if site.infrastructure.contains(where: { $0.matches(guest.name) }) {
+        for guest in candidates where guest.id != vcsa?.id {
+            if site.infrastructure.matches(guest) {
                 infrastructure.append(guest)
                 continue
             }
-            let named = site.tiers.firstIndex { tier in
-                tier.guests.contains { $0.matches(guest.name) }
-            }
+            let named = site.tiers.firstIndex { $0.choice.matches(guest) }
             if named == nil { unnamed.append(guest.id) }
             let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
             guard let index = named ?? fallback else {

@@ -95,6 +95,8 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var asked: Set<StepID> = []
     /// Steps that are over.
     public private(set) var outcomes: [StepID: StepOutcome] = [:]
+    /// Budgets that were changed since, as they are now.
+    public private(set) var budgets: [PhaseName: Duration] = [:]
     /// What an operator should know, in order.
     public private(set) var notes: [String] = []
     /// Whether it is past the point of no return.
@@ -123,6 +125,7 @@ public struct RunLedger: Hashable, Sendable {
         case .phaseEnded(let phase): phasesEnded[phase] = record.at
         case .asked(let step, _): asked.insert(step)
         case .stepEnded(let step, let outcome): outcomes[step] = outcome
+        case .budgetChanged(let phase, _, let to, _): budgets[phase] = to
         case .noted(let text): notes.append(text)
         case .pointOfNoReturn: isPastReturn = true
         case .runEnded(let ended): result = ended

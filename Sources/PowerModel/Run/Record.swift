@@ -39,7 +39,9 @@ public enum RunEvent: Hashable, Codable, Sendable {
     case asked(StepID, String)
     /// A step is over.
     case stepEnded(StepID, StepOutcome)
-    /// Something an operator should know: unconfirmed objects by name, shrunk budgets.
+    /// A phase gets another budget than planned: the battery drains faster, or recovered.
+    case budgetChanged(PhaseName, from: Duration, to: Duration, why: String)
+    /// Something an operator should know: unconfirmed objects by name.
     case noted(String)
     /// From here on the run goes to its end whatever the mains do.
     case pointOfNoReturn(String)

@@ -115,6 +115,8 @@ public struct TriggerPolicy: Hashable, Codable, Sendable {
     public var silentFor: Duration
     /// How long the mains must be back before a restore starts hosts and guests.
     public var mainsStableFor: Duration
+    /// The charge in percent that a restore waits for, so that a second outage finds a battery.
+    public var restoreAtPercent: Int?
 
     /// upsmon's DEADTIME is 15 s with a poll every 5 s.
     public static let silentForDefault: Duration = .seconds(25)
@@ -125,13 +127,15 @@ public struct TriggerPolicy: Hashable, Codable, Sendable {
     public init(
         onBatteryFor: Duration? = nil, runtimeBelow: Duration? = nil,
         chargeBelowPercent: Int? = nil, silentFor: Duration = TriggerPolicy.silentForDefault,
-        mainsStableFor: Duration = TriggerPolicy.mainsStableForDefault
+        mainsStableFor: Duration = TriggerPolicy.mainsStableForDefault,
+        restoreAtPercent: Int? = nil
     ) {
         self.onBatteryFor = onBatteryFor
         self.runtimeBelow = runtimeBelow
         self.chargeBelowPercent = chargeBelowPercent
         self.silentFor = silentFor
         self.mainsStableFor = mainsStableFor
+        self.restoreAtPercent = restoreAtPercent
     }
 }
 
@@ -150,8 +154,12 @@ public struct ClusterSite: Hashable, Sendable {
     public var name: ClusterName
     /// The vCenter that manages it.
     public var vcenter: VCenterSite
-    /// The guest that is this vCenter: its name or its instanceUuid.
-    public var vcsaGuest: String
+    /// The guest of this cluster that is its vCenter: its name or its instanceUuid. Nil where
+    /// vCenter runs elsewhere: in a cluster of `needs`, or outside of the site.
+    public var vcsaGuest: String?
+    /// The clusters of the site that hold this one's vCSA, infrastructure or controller: they go
+    /// down after it and come up before it.
+    public var needs: [ClusterName]
     /// The guest in which vpower runs, if it does: its name or its instanceUuid.
     public var controllerGuest: String?
     /// Its ESXi hosts.
@@ -161,7 +169,12 @@ public struct ClusterSite: Hashable, Sendable {
     /// The tier of every guest that no tier names.
     public var defaultTier: TierName
     /// Guests others need to work at all: down after vCSA, up before it.
-    public var infrastructure: [GuestPattern]
+    public var infrastructure: GuestChoice
+    /// What holds for single guests, whatever their tier; the first rule that says it decides.
+    public var guestRules: [GuestRule]
+    /// Whether vCSA and infrastructure guests of a host that never comes back are registered and
+    /// started on another one, once that host is proven off.
+    public var adoptGuests: Bool
     /// Limits of waits that are not a tier's.
     public var limits: ClusterLimits
     /// Whether hosts are put in maintenance mode before they are shut down.
@@ -171,19 +184,24 @@ public struct ClusterSite: Hashable, Sendable {
 
     /// A cluster of these parts.
     public init(
-        name: ClusterName, vcenter: VCenterSite, vcsaGuest: String, controllerGuest: String? = nil,
-        hosts: [HostSite], tiers: [TierSite], defaultTier: TierName,
-        infrastructure: [GuestPattern] = [], limits: ClusterLimits = ClusterLimits(),
-        maintenanceMode: Bool = false, witness: Endpoint? = nil
+        name: ClusterName, vcenter: VCenterSite, vcsaGuest: String?, needs: [ClusterName] = [],
+        controllerGuest: String? = nil, hosts: [HostSite], tiers: [TierSite],
+        defaultTier: TierName, infrastructure: GuestChoice = [],
+        guestRules: [GuestRule] = [], adoptGuests: Bool = false,
+        limits: ClusterLimits = ClusterLimits(), maintenanceMode: Bool = false,
+        witness: Endpoint? = nil
     ) {
         self.name = name
         self.vcenter = vcenter
         self.vcsaGuest = vcsaGuest
+        self.needs = needs
         self.controllerGuest = controllerGuest
         self.hosts = hosts
         self.tiers = tiers
         self.defaultTier = defaultTier
         self.infrastructure = infrastructure
+        self.guestRules = guestRules
+        self.adoptGuests = adoptGuests
         self.limits = limits
         self.maintenanceMode = maintenanceMode
         self.witness = witness
@@ -266,40 +284,6 @@ public enum HostLogin: Hashable, Sendable {
     case password(SecretReference)
 }
 
-/// Guests that go down together.
-public struct TierSite: Hashable, Codable, Sendable {
-    /// Its name.
-    public var name: TierName
-    /// The guests in it, by name.
-    public var guests: [GuestPattern]
-    /// How long a guest may take to shut down.
-    public var limit: Duration
-    /// What is done with a guest that takes longer, or has no Tools.
-    public var onLimit: Escalation
-
-    /// Three minutes: what most Windows guests need.
-    public static let limitDefault: Duration = .seconds(180)
-
-    /// A tier.
-    public init(
-        name: TierName, guests: [GuestPattern], limit: Duration = TierSite.limitDefault,
-        onLimit: Escalation = .powerOff
-    ) {
-        self.name = name
-        self.guests = guests
-        self.limit = limit
-        self.onLimit = onLimit
-    }
-}
-
-/// What is done with a guest that does not shut down in time.
-public enum Escalation: String, Hashable, Codable, Sendable, CaseIterable {
-    /// Its power is cut.
-    case powerOff
-    /// Nothing: it goes down with its host. Recorded, not a violation.
-    case leave
-}
-
 /// The limits of a cluster's waits. Each has a name and a default from the vendor's own scripts
 /// (facts/vsphere.md section 6, "PM's waits").
 public struct ClusterLimits: Hashable, Codable, Sendable {
@@ -335,56 +319,13 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var afterVCSA: Duration = .seconds(300)
     /// Between two looks at what gives no signal of its own: a host, HA's agents.
     public var look: Duration = .seconds(2)
+    /// Until the Tools of a guest that was started answer, where its tier waits for them.
+    public var tools: Duration = .seconds(300)
+    /// What is kept of the runtime the UPS promises: the deadline is that much before its end.
+    public var margin: Duration = .seconds(60)
 
     /// The defaults.
     public init() {}
-}
-
-/// A guest's name, or a pattern of names in which `*` stands for any characters.
-public struct GuestPattern: Hashable, Codable, Sendable, ExpressibleByStringLiteral {
-    /// The pattern as written.
-    public var text: String
-
-    /// A pattern.
-    public init(_ text: String) { self.text = text }
-    /// A pattern.
-    public init(stringLiteral value: String) { text = value }
-    /// Reads a bare string.
-    public init(from decoder: any Decoder) throws {
-        text = try decoder.singleValueContainer().decode(String.self)
-    }
-    /// Writes a bare string.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
-    }
-
-    /// Whether a guest's name fits, case and all.
-    public func matches(_ name: String) -> Bool {
-        // The classic two-pointer match: `star` remembers where to resume. No recursion, so a
-        // pattern of many stars cannot take exponential time.
-        let pattern = Array(text.unicodeScalars)
-        let subject = Array(name.unicodeScalars)
-        var inPattern = 0
-        var inSubject = 0
-        var star: (pattern: Int, subject: Int)?
-        while inSubject < subject.count {
-            if inPattern < pattern.count, pattern[inPattern] == "*" {
-                star = (inPattern, inSubject)
-                inPattern += 1
-            } else if inPattern < pattern.count, pattern[inPattern] == subject[inSubject] {
-                inPattern += 1
-                inSubject += 1
-            } else if let last = star {
-                star = (last.pattern, last.subject + 1)
-                inPattern = last.pattern + 1
-                inSubject = last.subject + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[inPattern...].allSatisfy { $0 == "*" }
-    }
 }
 
 /// A machine that is neither host nor guest: storage, a switch, a Linux server.

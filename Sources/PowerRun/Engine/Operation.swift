@@ -13,14 +13,16 @@ public struct Operation: Sendable {
     /// An operation on the cluster of these surroundings.
     /// - Parameters:
     ///   - machines: those that go down after the cluster's hosts.
+    ///   - estimates: what past runs tell of how long things take.
     ///   - kept: the last snapshot anybody kept, used only when vCenter does not answer.
     ///   - makeID: gives an identity that was never given before.
     public init(
-        in around: Surroundings, machines: [MachineSite] = [], control: RunControl,
-        kept: ClusterSnapshot? = nil, makeID: @escaping @Sendable () -> String
+        in around: Surroundings, machines: [MachineSite] = [],
+        estimates: Estimates = Estimates(), control: RunControl, kept: ClusterSnapshot? = nil,
+        makeID: @escaping @Sendable () -> String
     ) {
         self.around = around
-        planner = Planner(site: around.site, machines: machines)
+        planner = Planner(site: around.site, machines: machines, estimates: estimates)
         self.control = control
         self.kept = kept
         self.makeID = makeID
@@ -48,8 +50,10 @@ public struct Operation: Sendable {
 
     // MARK: Down
 
-    /// Plans the shutdown of the whole cluster.
-    public func prepareShutdown() async throws(OperationError) -> Prepared {
+    /// Plans the shutdown of the cluster, or of the part of it that the scope names.
+    public func prepareShutdown(
+        _ scope: PlanScope = .wholeCluster
+    ) async throws(OperationError) -> Prepared {
         let ledger = try await ledger()
         var warnings: [String] = []
         let now: ClusterSnapshot
@@ -63,7 +67,8 @@ public struct Operation: Sendable {
         let goal = ledger.snapshot ?? now
         let run = RunID(makeID())
         do {
-            let plan = try planner.shutdown(now: now, goal: goal, run: run, wall: around.time.wall)
+            let plan = try planner.shutdown(
+                scope, now: now, goal: goal, run: run, wall: around.time.wall)
             let unnamed = try Roles(of: now.inventory, in: around.site).unnamed
             let names = unnamed.compactMap { now.inventory.guest($0)?.name.onOneLine }.sorted()
             if !names.isEmpty {

@@ -18,7 +18,8 @@ public final class RunControl: Sendable {
     private struct State {
         var wish = Wish.goOn
         var pastReturn = false
-        var deadline = false
+        var isDeadlineReached = false
+        var deadline: Duration?
     }
 
     private let state = Mutex(State())
@@ -40,10 +41,17 @@ public final class RunControl: Sendable {
     public var wish: Wish { state.withLock { $0.wish } }
 
     /// The battery is at its end: what waits for a guest must wait no longer.
-    public func reachDeadline() { state.withLock { $0.deadline = true } }
+    public func reachDeadline() { state.withLock { $0.isDeadlineReached = true } }
 
     /// Whether the battery is at its end.
-    public var isDeadlineReached: Bool { state.withLock { $0.deadline } }
+    public var isDeadlineReached: Bool { state.withLock { $0.isDeadlineReached } }
+
+    /// Says when the battery is expected to end, less the margin, in the run's monotonic time; nil
+    /// when nobody knows. Set anew with every reading of the UPS.
+    public func expectDeadline(_ moment: Duration?) { state.withLock { $0.deadline = moment } }
+
+    /// When the battery is expected to end, as far as anybody knows.
+    public var deadline: Duration? { state.withLock { $0.deadline } }
 
     /// Passes the point of no return; false when it was passed already.
     func passReturn() -> Bool {

@@ -109,10 +109,10 @@ extension Runner {
 
     /// A guest of the snapshot seen to be on: started, on the host where it is now, if it is not.
     func startGuest(
-        _ id: GuestID, _ planned: HostName, mayStopFor: Duration, _ wait: Wait
+        _ id: GuestID, _ planned: HostName, _ terms: StartTerms, _ wait: Wait
     ) async -> StepOutcome? {
         guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
-        let staysOnAt = around.time.elapsed + mayStopFor
+        let staysOnAt = around.time.elapsed + terms.mayStopFor
         var wasAsked = false
         var problem = "it is not in vCenter's inventory"
         repeat {

@@ -85,10 +85,10 @@ extension Runner {
 
     /// vCSA or an infrastructure guest seen to be on; started where no boot script did it.
     func startGuestOnHost(
-        _ id: GuestID, _ name: HostName, mayStopFor: Duration, _ wait: Wait
+        _ id: GuestID, _ name: HostName, _ terms: StartTerms, _ wait: Wait
     ) async -> StepOutcome? {
         guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
-        let staysOnAt = around.time.elapsed + mayStopFor
+        let staysOnAt = around.time.elapsed + terms.mayStopFor
         let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
         var wasAsked = false
         return await untilDone(on: name, wait) { host throws(HostError) in

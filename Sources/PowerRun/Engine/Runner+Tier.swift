@@ -112,7 +112,7 @@ extension Runner {
 
     private func escalate(_ one: Pending, because why: String) -> Verdict {
         switch one.escalation {
-        case .powerOff: .force
+        case .powerOff, .suspend: .force
         case .leave: .over(.left("\(why): left to go down with its host"))
         }
     }

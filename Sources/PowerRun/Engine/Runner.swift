@@ -137,6 +137,8 @@ public struct Runner: Sendable {
         case .freeze: return await freeze(wait)
         case .retreat: return await retreat(wait)
         case .arm(let host, let orders): return await arm(host, orders, wait)
+        case .runHook(let hook, _, _, _): return await runHook(hook, wait)
+        case .awaitClusterDown(let cluster): return await awaitClusterDown(cluster, wait)
         case .stopGuest: return nil
         case .stopGuestOnHost(let guest, _, let host):
             return await stopGuestOnHost(guest, host, wait)
@@ -148,14 +150,14 @@ public struct Runner: Sendable {
             return await awaitHost(host, leaveMaintenance: leave, wait)
         case .awaitBootScript(let host, let armedBy):
             return await awaitBootScript(host, armedBy: armedBy, wait)
-        case .startGuestOnHost(let guest, _, let host, let mayStopFor):
-            return await startGuestOnHost(guest, host, mayStopFor: mayStopFor, wait)
+        case .startGuestOnHost(let guest, _, let host, let terms):
+            return await startGuestOnHost(guest, host, terms, wait)
         case .awaitVCenter: return await awaitVCenter(wait)
         case .thawVCLS(let setting): return await thawVCLS(setting, wait)
         case .thawDRS(let level, let dpm):
             return await thaw(AutomationChange(drsLevel: level, dpm: dpm), wait)
-        case .startGuest(let guest, _, let host, let mayStopFor):
-            return await startGuest(guest, host, mayStopFor: mayStopFor, wait)
+        case .startGuest(let guest, _, let host, let terms):
+            return await startGuest(guest, host, terms, wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
         case .disarm(let host): return await disarm(host, wait)
         }

@@ -15,6 +15,8 @@ public struct Surroundings: Sendable {
     public var wake: @Sendable (HostName) async -> String?
     /// Whether anybody answers at an endpoint: for the witness.
     public var answers: @Sendable (Endpoint) async -> Bool
+    /// Runs a hook on this machine, for no longer than its limit.
+    public var runHook: @Sendable (Hook) async -> HookEnd
     /// Where records go.
     public var journal: any Journal
     /// Who is told.
@@ -30,6 +32,7 @@ public struct Surroundings: Sendable {
         machines: [MachineName: any MachineControl] = [:],
         wake: @escaping @Sendable (HostName) async -> String?,
         answers: @escaping @Sendable (Endpoint) async -> Bool,
+        runHook: @escaping @Sendable (Hook) async -> HookEnd,
         journal: any Journal, announcer: any Announcer, time: any TimeSource,
         pace: EnginePace = EnginePace()
     ) {
@@ -39,11 +42,22 @@ public struct Surroundings: Sendable {
         self.machines = machines
         self.wake = wake
         self.answers = answers
+        self.runHook = runHook
         self.journal = journal
         self.announcer = announcer
         self.time = time
         self.pace = pace
     }
+}
+
+/// How a hook ended.
+public enum HookEnd: Hashable, Sendable {
+    /// It exited with this status.
+    case exited(Int32)
+    /// It was killed at its limit.
+    case timedOut
+    /// It could not be run: why.
+    case failed(String)
 }
 
 /// How often the engine looks, and how much it asks at the same time.

@@ -29,7 +29,11 @@ public protocol ClusterControl: Sendable {
     /// Cuts a guest's power; returns when vCenter has done it.
     func powerOff(_ guest: Guest) async throws(ClusterError)
 
-    /// Starts a guest on a host of its own; returns when vCenter has done it.
+    /// Writes a guest's memory to disk; returns when vCenter has accepted it: how long it takes
+    /// depends on the memory, so look at the inventory.
+    func suspend(_ guest: Guest) async throws(ClusterError)
+
+    /// Starts a guest, or resumes a suspended one, on a host of its own; returns when vCenter has done it.
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
 
     /// Logs out. Never fails: what cannot be logged out expires.

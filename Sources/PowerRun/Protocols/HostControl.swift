@@ -17,8 +17,15 @@ public protocol HostControl: Sendable {
     /// Cuts a guest's power and looks that it is off.
     func powerOff(_ guest: BootGuest) async throws(HostError)
 
-    /// Starts a guest and looks that it is on.
+    /// Writes a guest's memory to disk and looks that it is suspended.
+    func suspend(_ guest: BootGuest) async throws(HostError)
+
+    /// Starts a guest, or resumes a suspended one, and looks that it is on.
     func powerOn(_ guest: BootGuest) async throws(HostError)
+
+    /// Registers a guest whose own host is gone; success also when it is registered here already.
+    /// The caller has made sure that no other host runs it.
+    func register(_ guest: BootGuest) async throws(HostError)
 
     /// Whether the host is in maintenance mode. Also the test that hostd is ready.
     func inMaintenance() async throws(HostError) -> Bool

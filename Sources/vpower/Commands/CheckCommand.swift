@@ -87,10 +87,10 @@ struct CheckCommand: AsyncParsableCommand {
         let what = "cluster \(cluster.name)"
         do {
             let roles = try Roles(of: snapshot.inventory, in: cluster)
-            sheet.good(
-                what,
-                "vCSA is \(roles.vcsa.name.onOneLine) on "
-                    + (roles.vcsa.host?.rawValue ?? "an unknown host"))
+            if let vcsa = roles.vcsa {
+                let place = vcsa.host?.rawValue ?? "an unknown host"
+                sheet.good(what, "vCSA is \(vcsa.name.onOneLine) on \(place)")
+            }
             for id in roles.unnamed {
                 let name = snapshot.inventory.guest(id)?.name.onOneLine ?? "\(id)"
                 sheet.note(what, "\(name) is in no tier: it goes with \(cluster.defaultTier)")

@@ -42,6 +42,8 @@ actor Timeline: Announcer {
         case .asked(let step, let what):
             if summaries[step] == nil { say("    \(what)") }
         case .stepEnded(let step, let outcome): say("    \(describe(step, outcome))")
+        case .budgetChanged(let phase, let from, let to, let why):
+            say("  ! \(phase): budget \(from.short) -> \(to.short): \(why)")
         case .noted(let text): say("  ! \(text)")
         case .pointOfNoReturn(let why): say("  ! point of no return: \(why)")
         case .runEnded(let result): say("run \(result.rawValue)")

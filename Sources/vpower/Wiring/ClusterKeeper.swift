@@ -318,6 +318,12 @@ struct LogAnnouncer: Announcer {
             logger.warning("guest was powered off", metadata: ["step": "\(step)"])
         case .stepEnded(let step, let outcome):
             logger.info("step over", metadata: ["step": "\(step)", "outcome": "\(outcome)"])
+        case .budgetChanged(let phase, let from, let to, let why):
+            logger.warning(
+                "budget changed",
+                metadata: [
+                    "phase": "\(phase)", "from": "\(from)", "to": "\(to)", "why": "\(why)",
+                ])
         case .noted(let text): logger.warning("note", metadata: ["text": "\(text)"])
         case .pointOfNoReturn(let why):
             logger.notice("point of no return", metadata: ["why": "\(why)"])

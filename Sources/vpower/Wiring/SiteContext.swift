@@ -135,6 +135,7 @@ struct SiteContext: Sendable {
                 await Reachability.answers(
                     host: endpoint.host, port: endpoint.port, within: Self.witnessLimit)
             },
+            runHook: { hook in await HookProcess.run(hook) },
             journal: journal, announcer: announcer, time: time, pace: pace)
     }
 
