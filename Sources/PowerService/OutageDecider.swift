@@ -3,7 +3,8 @@ public import PowerModel
 /// Decides from readings alone what an outage means for the site. Pure: no clock, no I/O.
 ///
 /// A feed that triggers is read again, and must still say so, before anything follows (DESIGN
-/// 5.8). Then NUT's MINSUPPLIES logic says which clusters lose a host by it.
+/// 5.8). Then NUT's MINSUPPLIES logic says which hosts have too few feeds by it. A tier's own
+/// trigger is looked at twice in the same way.
 public struct OutageDecider: Sendable {
     /// A feed and why it no longer counts.
     public struct Cause: Hashable, Sendable, CustomStringConvertible {
@@ -32,10 +33,21 @@ public struct OutageDecider: Sendable {
         case readAgain([FeedName])
         /// The second reading did not bear the trigger out; nothing was done.
         case notConfirmed(Cause)
-        /// These clusters lose their power.
+        /// Every host of these clusters loses its power.
         case trigger([ClusterName], [Cause])
+        /// These hosts of the cluster lose their power, and others do not.
+        case hostsAtRisk(ClusterName, [HostName], [Cause])
+        /// These tiers are to go down alone, to make the battery last.
+        case shed(ClusterName, [TierName], [Cause])
         /// Enough feeds of these clusters have their mains back.
         case relieved([ClusterName])
+        /// Some feeds of the cluster say that the mains failed, the others that they did not.
+        case disagree(ClusterName, onBattery: [FeedName], onLine: [FeedName])
+        /// The mains are stable, and a restore waits for the battery: its charge in percent, and
+        /// the charge it must have.
+        case waitsForCharge(FeedName, percent: Int, wanted: Int)
+        /// The battery has not charged within the limit: nothing waits for it any more.
+        case chargeOverdue(FeedName, percent: Int, wanted: Int)
         /// The mains have been back for so long.
         case mains(FeedName, stableFor: Duration)
         /// Enough feeds of these clusters have been on line power for long enough.
@@ -51,31 +63,43 @@ public struct OutageDecider: Sendable {
     /// What is known of one feed.
     public struct FeedState: Sendable {
         /// What its readings amount to.
-        public fileprivate(set) var watch: FeedWatch
+        public internal(set) var watch: FeedWatch
         /// The last reading, if there was any.
-        public fileprivate(set) var latest: FeedReading?
+        public internal(set) var latest: FeedReading?
         /// When that was.
-        public fileprivate(set) var latestAt: Duration?
+        public internal(set) var latestAt: Duration?
         /// Since when every reading has said that it is on line power.
-        public fileprivate(set) var onLineSince: Duration?
+        public internal(set) var onLineSince: Duration?
 
         /// The number of its last reading among all readings.
-        fileprivate var sequence = 0
+        var sequence = 0
         /// The trigger that waits for a second reading.
-        fileprivate var candidate: FeedWatch.Reason?
+        var candidate: FeedWatch.Reason?
         /// The trigger that was confirmed in this outage.
-        fileprivate var confirmed: FeedWatch.Reason?
+        var confirmed: FeedWatch.Reason?
         /// Whether the mains are back but not yet for long enough.
-        fileprivate var returning = false
+        var returning = false
+        /// What was told of its charge since the mains are stable.
+        var chargeTold = ChargeTold.nothing
     }
 
-    /// What is known of every feed.
-    public private(set) var feeds: [FeedName: FeedState] = [:]
-    /// The clusters that were triggered and not relieved since.
-    public private(set) var triggered: Set<ClusterName> = []
+    enum ChargeTold { case nothing, waits, overdue }
 
-    private let site: Site
-    private var supplied: Set<ClusterName> = []
+    /// What is known of every feed.
+    public internal(set) var feeds: [FeedName: FeedState] = [:]
+    /// The clusters of which every host was told to be at risk, and that were not relieved since.
+    public var triggered: Set<ClusterName> {
+        Set(site.clusters.filter { condemned[$0.name]?.count == $0.hosts.count }.map(\.name))
+    }
+    /// The hosts that were told to be at risk, until their cluster is relieved.
+    public private(set) var condemned: [ClusterName: Set<HostName>] = [:]
+    /// The tiers that were told to be shed, until their cluster is relieved.
+    public internal(set) var shedding: [ClusterName: Set<TierName>] = [:]
+
+    let site: Site
+    var supplied: Set<ClusterName> = []
+    var shedCandidates: [ShedCandidate: Int] = [:]
+    var disagreements: [ClusterName: Disagreement] = [:]
     private var sequence = 0
     /// The number of the reading in which the last candidate arose: what follows from it needs
     /// newer readings of every feed concerned.
@@ -106,13 +130,16 @@ public struct OutageDecider: Sendable {
         switch decision {
         case .trigger(let reason): decisions += weigh(reason, of: name, in: &feed)
         case .none, .outageBegan, .outageEnded, .staleForcedShutdown:
-            if decision == .staleForcedShutdown { decisions.append(.staleForcedShutdown(name)) }
+            if case .staleForcedShutdown = decision {
+                decisions.append(.staleForcedShutdown(name))
+            }
             if let candidate = feed.candidate {
                 feed.candidate = nil
                 decisions.append(.notConfirmed(Cause(feed: name, reason: candidate)))
             }
         }
         decisions += stability(of: name, in: &feed, at: now)
+        decisions += charge(of: name, in: &feed, at: now)
         feeds[name] = feed
         return decisions + clusterDecisions(at: now)
     }
@@ -168,85 +195,89 @@ public struct OutageDecider: Sendable {
         return [.readAgain([name] + unhealthy.filter { $0 != name })]
     }
 
-    private func stability(
-        of name: FeedName, in feed: inout FeedState, at now: Duration
-    ) -> [Decision] {
-        guard feed.returning, let since = feed.onLineSince else { return [] }
-        if now - since >= feed.watch.policy.mainsStableFor { feed.returning = false }
-        return [.mains(name, stableFor: now - since)]
-    }
-
     private mutating func clusterDecisions(at now: Duration) -> [Decision] {
-        let atRisk = site.clustersAtRisk(healthy: Set(feeds.keys).subtracting(unhealthy))
-        var decisions: [Decision] = []
-        let relieved = site.clusters.map(\.name).filter {
-            triggered.contains($0) && !atRisk.map(\.name).contains($0)
-        }
-        if !relieved.isEmpty {
-            triggered.subtract(relieved)
-            decisions.append(.relieved(relieved))
-        }
-        decisions += trigger(atRisk.filter { !triggered.contains($0.name) })
-        decisions += supply(at: now)
-        return decisions
+        relief() + condemn() + shed(at: now) + disagree(at: now) + supply(at: now)
     }
 
-    private mutating func trigger(_ clusters: [ClusterSite]) -> [Decision] {
-        var names: [ClusterName] = []
-        var causes: Set<FeedName> = []
+    // MARK: Hosts
+
+    /// The clusters of which nothing is at risk any more, of those that were told of.
+    private mutating func relief() -> [Decision] {
+        let healthy = Set(feeds.keys).subtracting(unhealthy)
+        let onLine = Set(feeds.keys).subtracting(onBattery)
+        let relieved = site.clusters.filter { cluster in
+            isConcerned(cluster.name) && cluster.hostsAtRisk(healthy: healthy).isEmpty
+                && (shedding[cluster.name] == nil
+                    || cluster.hostsAtRisk(healthy: onLine).isEmpty)
+        }.map(\.name)
+        for name in relieved {
+            condemned[name] = nil
+            shedding[name] = nil
+        }
+        return relieved.isEmpty ? [] : [.relieved(relieved)]
+    }
+
+    /// Whether anything of the cluster was told to go down.
+    func isConcerned(_ cluster: ClusterName) -> Bool {
+        condemned[cluster] != nil || shedding[cluster] != nil
+    }
+
+    /// Tells which hosts came to be at risk, when every feed that says so was read again.
+    private mutating func condemn() -> [Decision] {
+        let healthy = Set(feeds.keys).subtracting(unhealthy)
+        var whole: [ClusterName] = []
+        var wholeFeeds: Set<FeedName> = []
+        var parts: [Decision] = []
         var again: Set<FeedName> = []
-        for cluster in clusters {
-            let concerned = unhealthy.filter(cluster.hangs)
+        for cluster in site.clusters {
+            let hosts = cluster.hostsAtRisk(healthy: healthy)
+            let isNew = !(condemned[cluster.name] ?? []).isSuperset(of: hosts)
+            guard isNew else { continue }
+            let concerned = unhealthy.filter { cluster.hangs(hosts, on: $0) }
             let outdated = concerned.filter { (feeds[$0]?.sequence ?? 0) <= candidateSequence }
             again.formUnion(outdated)
-            if outdated.isEmpty {
-                names.append(cluster.name)
-                causes.formUnion(concerned)
+            guard outdated.isEmpty else { continue }
+            condemned[cluster.name, default: []].formUnion(hosts)
+            if hosts.count == cluster.hosts.count {
+                whole.append(cluster.name)
+                wholeFeeds.formUnion(concerned)
+            } else {
+                parts.append(.hostsAtRisk(cluster.name, hosts, causes(concerned)))
             }
         }
-        triggered.formUnion(names)
-        var decisions: [Decision] = []
-        if !again.isEmpty { decisions.append(.readAgain(again.sorted())) }
-        if !names.isEmpty {
-            let reasons = causes.sorted().compactMap { name in
-                feeds[name]?.confirmed.map { Cause(feed: name, reason: $0) }
-            }
-            decisions.append(.trigger(names, reasons))
-        }
-        return decisions
+        let readAgain: [Decision] = again.isEmpty ? [] : [.readAgain(again.sorted())]
+        let trigger: [Decision] =
+            whole.isEmpty ? [] : [.trigger(whole, causes(wholeFeeds.sorted()))]
+        return readAgain + trigger + parts
     }
 
-    private mutating func supply(at now: Duration) -> [Decision] {
-        let stable = feeds.filter { _, feed in
-            feed.onLineSince.map { now - $0 >= feed.watch.policy.mainsStableFor } ?? false
+    private func causes(_ names: [FeedName]) -> [Cause] {
+        names.compactMap { name in
+            feeds[name]?.confirmed.map { Cause(feed: name, reason: $0) }
         }
-        let onBattery = Set(feeds.filter { $0.value.watch.state.isOnBattery }.keys)
-        supplied.subtract(
-            site.clustersAtRisk(healthy: Set(feeds.keys).subtracting(onBattery)).map(\.name))
-        let short = Set(site.clustersAtRisk(healthy: Set(stable.keys)).map(\.name))
-        let names = site.clusters.map(\.name).filter {
-            !short.contains($0) && !supplied.contains($0) && !triggered.contains($0)
-        }
-        supplied.formUnion(names)
-        return names.isEmpty ? [] : [.supplied(names)]
     }
 
     /// The feeds that triggered and have not come back, sorted.
     private var unhealthy: [FeedName] {
         feeds.filter { !$0.value.watch.isHealthy }.keys.sorted()
     }
+
+    /// The feeds that are on battery, as far as is known, sorted.
+    var onBattery: [FeedName] {
+        feeds.filter { $0.value.watch.state.isOnBattery }.keys.sorted()
+    }
 }
 
 extension FeedWatch.State {
     /// Whether it is on battery, as far as is known.
-    fileprivate var isOnBattery: Bool {
+    var isOnBattery: Bool {
         if case .onBattery = self { true } else { false }
     }
 }
 
 extension ClusterSite {
-    /// Whether a host of it hangs on this feed.
-    fileprivate func hangs(on feed: FeedName) -> Bool {
-        hosts.contains { $0.feeds.contains(feed) }
+    /// Whether one of these hosts of it hangs on this feed.
+    func hangs(_ names: [HostName], on feed: FeedName) -> Bool {
+        hosts.contains { names.contains($0.name) && $0.feeds.contains(feed) }
     }
 }

@@ -25,7 +25,9 @@ struct FeedWatchTests {
             // Reported when FSD is new in what was said of the mains.
             let before = words.indices.dropLast().last { on($0) || off($0) }
             let known = before.map { on($0) && words[$0].contains("FSD") } ?? false
-            if words[now].contains("FSD"), !known { return .staleForcedShutdown }
+            if words[now].contains("FSD"), !known {
+                return .staleForcedShutdown(endsOutage: wasOff)
+            }
             return wasOff ? .outageEnded : .none
         }
         func reason(at second: Int) -> FeedWatch.Reason? {
@@ -135,7 +137,8 @@ struct FeedWatchTests {
             ["FSD OL", "FSD OL", "OL", "FSD OL", nil, "FSD OL", "FSD OB"])
         #expect(
             decisions == [
-                .staleForcedShutdown, .none, .none, .staleForcedShutdown, .none, .none,
+                .staleForcedShutdown(endsOutage: false), .none, .none,
+                .staleForcedShutdown(endsOutage: false), .none, .none,
                 .trigger(.forcedShutdown),
             ])
         #expect(watch.triggered)

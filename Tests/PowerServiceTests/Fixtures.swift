@@ -5,43 +5,6 @@ import PowerRun
 import PowerService
 import Synchronization
 
-/// A site of these feeds; each cluster has one host per list of feeds, of which it needs one.
-func site(
-    feeds: [FeedName], trigger: TriggerPolicy = TriggerPolicy(onBatteryFor: .seconds(60)),
-    clusters: [ClusterName: [[FeedName]]]
-) -> Site {
-    Site(
-        name: "test",
-        feeds: feeds.map {
-            Feed(
-                name: $0, server: Endpoint(host: "127.0.0.1", port: 3493), ups: $0.rawValue,
-                trigger: trigger)
-        },
-        clusters: clusters.keys.sorted().map { cluster($0, hosts: clusters[$0] ?? []) })
-}
-
-private func cluster(_ name: ClusterName, hosts: [[FeedName]]) -> ClusterSite {
-    ClusterSite(
-        name: name,
-        vcenter: VCenterSite(
-            endpoint: Endpoint(host: "127.0.0.1", port: 443), user: "u",
-            password: .file(path: "/dev/null"), trust: .system),
-        vcsaGuest: "vcsa",
-        hosts: hosts.enumerated().map { number, feeds in
-            HostSite(
-                name: HostName("\(name)-\(number)"), ssh: Endpoint(host: "127.0.0.1", port: 22),
-                login: .key(path: "/dev/null"), hostKeys: [], feeds: feeds)
-        },
-        tiers: [TierSite(name: TierName("all"), guests: ["*"])], defaultTier: TierName("all"))
-}
-
-/// Readings as `ups.status` has them; nil is silence.
-func reading(_ status: String?, runtime: Duration? = nil, charge: Int? = nil) -> FeedReading {
-    FeedReading(
-        status: status.map(UPSStatus.init), runtime: runtime, chargePercent: charge,
-        problem: status == nil ? "silent" : nil)
-}
-
 /// Remembers every call, in a form to compare.
 final class RecordingHandler: OutageHandler {
     private let calls = Mutex<[String]>([])

@@ -10,9 +10,11 @@ private struct Bench {
     init(
         feeds: [FeedName] = [FeedName("a")],
         trigger: TriggerPolicy = TriggerPolicy(onBatteryFor: .seconds(60)),
-        clusters: [ClusterName: [[FeedName]]] = [ClusterName("c"): [[FeedName("a")]]]
+        clusters: [ClusterName: [[FeedName]]] = [ClusterName("c"): [[FeedName("a")]]],
+        shed: [ShedTrigger?] = [nil]
     ) {
-        decider = OutageDecider(site: site(feeds: feeds, trigger: trigger, clusters: clusters))
+        decider = OutageDecider(
+            site: site(feeds: feeds, trigger: trigger, clusters: clusters, shed: shed))
     }
 
     /// Takes a reading a second after the last; leaves out what only counts time.
@@ -165,15 +167,172 @@ private func cause(_ feed: FeedName, _ reason: FeedWatch.Reason) -> OutageDecide
         #expect(bench.decider.triggered == [])
     }
 
-    @Test func `only the clusters that hang on the feed are triggered`() {
+    @Test func `only what hangs on the feed is at risk, and the whole when all of it is`() {
         let d = ClusterName("d")
         var bench = Bench(feeds: [a, b], clusters: [c: [[a], [b]], d: [[b], [b]]])
         _ = bench.take("OB LB", of: a)
-        #expect(bench.take("OB LB", of: a) == [.trigger([c], [cause(a, .lowBattery)])])
+        let low = [cause(a, .lowBattery)]
+        #expect(bench.take("OB LB", of: a) == [.hostsAtRisk(c, [HostName("c-0")], low)])
+        #expect(bench.take("OB LB", of: a) == [])
+        #expect(bench.decider.triggered == [])
         _ = bench.take("OB LB", of: b)
+        // All of d hangs on b alone; for the rest of c a must say so once more too.
         #expect(
-            bench.take("OB LB", of: b)
-                == [.trigger([d], [cause(b, .lowBattery)])])
+            bench.take("OB LB", of: b) == [
+                .readAgain([a]), .trigger([d], [cause(b, .lowBattery)]),
+            ])
+        #expect(
+            bench.take("OB LB", of: a)
+                == [.trigger([c], low + [cause(b, .lowBattery)])])
+        #expect(bench.decider.triggered == [c, d])
+    }
+
+    @Test func `hosts at risk whose feed is back are relieved`() {
+        var bench = Bench(feeds: [a, b], clusters: [c: [[a], [b]]])
+        _ = bench.take("OL", of: b)
+        _ = bench.take("OB LB", of: a)
+        _ = bench.take("OB LB", of: a)
+        #expect(bench.take("OL", of: a) == [.outageEnded(a), .relieved([c])])
+        #expect(bench.decider.condemned == [:])
+    }
+
+    // MARK: Shedding
+
+    /// Two tiers: the first goes after 10 s on battery, the second at 300 s of runtime.
+    private static let shed = [
+        ShedTrigger(onBatteryFor: .seconds(10)), ShedTrigger(runtimeBelow: .seconds(300)), nil,
+    ]
+    private let t0 = TierName("t0")
+    private let t1 = TierName("t1")
+
+    @Test func `each tier is shed once, by its own trigger, when a second look says so`() {
+        var bench = Bench(
+            trigger: TriggerPolicy(chargeBelowPercent: 20), shed: Self.shed)
+        #expect(bench.take("OB", runtime: .seconds(900)) == [.outageBegan(a)])
+        #expect(bench.take("OB", after: .seconds(9)) == [])
+        #expect(bench.take("OB") == [.readAgain([a])])
+        #expect(bench.take("OB") == [.shed(c, [t0], [cause(a, .onBatteryFor(.seconds(10)))])])
+        #expect(bench.take("OB") == [])
+        #expect(bench.take("OB", runtime: .seconds(300)) == [.readAgain([a])])
+        #expect(bench.take("OB", runtime: .seconds(301)) == [], "the second look says no")
+        #expect(bench.take("OB", runtime: .seconds(299)) == [.readAgain([a])])
+        #expect(
+            bench.take("OB", runtime: .seconds(299))
+                == [.shed(c, [t1], [cause(a, .runtimeBelow(.seconds(300)))])])
+        // The cluster's own trigger follows as if nothing had been shed.
+        #expect(bench.take("OB", charge: 20) == [.readAgain([a])])
+        #expect(
+            bench.take("OB", charge: 20) == [.trigger([c], [cause(a, .chargeBelowPercent(20))])])
+    }
+
+    @Test(arguments: ["OL", nil])
+    func `a tier is not shed when the second look does not say so`(_ second: String?) {
+        var bench = Bench(trigger: TriggerPolicy(), shed: Self.shed)
+        _ = bench.take("OB")
+        #expect(bench.take("OB", after: .seconds(10)) == [.readAgain([a])])
+        _ = bench.take(second)
+        #expect(bench.decider.shedding == [:])
+    }
+
+    @Test func `a tier is shed only when its host would lose its power by that feed`() {
+        var bench = Bench(
+            feeds: [a, b], trigger: TriggerPolicy(), clusters: [c: [[a, b]]], shed: Self.shed)
+        _ = bench.take("OL", of: b)
+        _ = bench.take("OB", of: a)
+        _ = bench.take("OB", of: a, after: .seconds(60))
+        #expect(bench.take("OB", of: a) == [])
+        // Both feeds then: each is read again before it counts.
+        #expect(bench.take("OB", of: b) == [.outageBegan(b), .readAgain([a])])
+        #expect(
+            bench.take("OB", of: a) == [.shed(c, [t0], [cause(a, .onBatteryFor(.seconds(10)))])])
+    }
+
+    @Test func `what was shed is relieved by the mains and restored when they stay`() {
+        var bench = Bench(trigger: TriggerPolicy(), shed: Self.shed)
+        _ = bench.take("OB")
+        _ = bench.take("OB", after: .seconds(10))
+        _ = bench.take("OB")
+        #expect(bench.decider.shedding == [c: [t0]])
+        #expect(bench.take("OL") == [.outageEnded(a), .relieved([c])])
+        #expect(bench.decider.shedding == [:])
+        #expect(bench.take("OL", after: .seconds(60)) == [.supplied([c])])
+    }
+
+    @Test func `a cluster that was triggered is not shed any more`() {
+        var bench = Bench(trigger: TriggerPolicy(), shed: Self.shed)
+        _ = bench.take("OB LB")
+        _ = bench.take("OB LB")
+        #expect(bench.decider.triggered == [c])
+        _ = bench.take("OB LB", after: .seconds(60))
+        #expect(bench.take("OB LB") == [])
+    }
+
+    // MARK: Feeds that disagree
+
+    @Test func `feeds that disagree for a while are told once`() {
+        var bench = Bench(feeds: [a, b], trigger: TriggerPolicy(), clusters: [c: [[a, b]]])
+        _ = bench.take("OL", of: b)
+        _ = bench.take("OB", of: a)
+        #expect(bench.take("OL", of: b, after: .seconds(9)) == [])
+        #expect(bench.take("OL", of: b) == [.disagree(c, onBattery: [a], onLine: [b])])
+        #expect(bench.take("OB", of: a) == [])
+        _ = bench.take("OL", of: a)
+        _ = bench.take("OB", of: a)
+        #expect(
+            bench.take("OB", of: a, after: .seconds(10))
+                == [.disagree(c, onBattery: [a], onLine: [b])])
+    }
+
+    @Test func `feeds that notice an outage some seconds apart do not disagree`() {
+        var bench = Bench(feeds: [a, b], trigger: TriggerPolicy(), clusters: [c: [[a, b]]])
+        _ = bench.take("OL", of: b)
+        _ = bench.take("OB", of: a)
+        _ = bench.take("OB", of: b, after: .seconds(8))
+        #expect(bench.take("OB", of: a, after: .seconds(60)) == [])
+    }
+
+    // MARK: Charge
+
+    @Test func `a restore waits for the charge the site file wants`() {
+        var bench = Bench(trigger: TriggerPolicy(restoreAtPercent: 40))
+        _ = bench.take("OB LB", charge: 5)
+        _ = bench.take("OB LB", charge: 5)
+        _ = bench.take("OL CHRG", charge: 6)
+        #expect(
+            bench.take("OL CHRG", after: .seconds(60), charge: 39)
+                == [.waitsForCharge(a, percent: 39, wanted: 40)])
+        #expect(bench.take("OL CHRG", after: .seconds(600), charge: 39) == [])
+        #expect(bench.take("OL CHRG", charge: 40) == [.supplied([c])])
+    }
+
+    @Test func `a battery that never charges does not hold a restore up for ever`() {
+        var bench = Bench(trigger: TriggerPolicy(restoreAtPercent: 40))
+        _ = bench.take("OB LB", charge: 5)
+        _ = bench.take("OB LB", charge: 5)
+        _ = bench.take("OL", charge: 5)
+        _ = bench.take("OL", after: .seconds(60), charge: 5)
+        // A gap in the readings begins the stable time anew, not this.
+        _ = bench.take(nil, after: .seconds(4 * 3600 - 200))
+        _ = bench.take("OL", after: .seconds(40), charge: 5)
+        #expect(
+            bench.take("OL", after: .seconds(100), charge: 5) == [
+                .chargeOverdue(a, percent: 5, wanted: 40), .supplied([c]),
+            ])
+        #expect(bench.take("OL", charge: 5) == [])
+    }
+
+    @Test func `a UPS that gives no charge is not waited for, another feed that gives one is`() {
+        var one = Bench(trigger: TriggerPolicy(restoreAtPercent: 40))
+        _ = one.take("OL")
+        #expect(one.take("OL", after: .seconds(60)) == [.supplied([c])])
+
+        var two = Bench(
+            feeds: [a, b], trigger: TriggerPolicy(restoreAtPercent: 40), clusters: [c: [[a, b]]])
+        _ = two.take("OL", of: a, charge: 10)
+        _ = two.take("OL", of: b, charge: 90)
+        _ = two.take("OL", of: a, after: .seconds(60), charge: 10)
+        #expect(two.take("OL", of: b, charge: 90) == [])
+        #expect(two.take("OL", of: a, charge: 40) == [.supplied([c])])
     }
 
     @Test func `mains that return during a run are reported, and a restore when they stay`() {
@@ -225,7 +384,9 @@ private func cause(_ feed: FeedName, _ reason: FeedWatch.Reason) -> OutageDecide
         #expect(bench.take("OL", of: a, after: .seconds(60)) == [.supplied([c])])
         _ = bench.take("OL", of: b)
         #expect(bench.take("OB", of: a) == [.outageBegan(a)])
-        #expect(bench.take("OL", of: b, after: .seconds(60)) == [])
+        #expect(
+            bench.take("OL", of: b, after: .seconds(60))
+                == [.disagree(c, onBattery: [a], onLine: [b])])
         #expect(bench.take("OL", of: a) == [.outageEnded(a)])
         #expect(bench.take("OL", of: a, after: .seconds(60)) == [])
     }

@@ -23,8 +23,9 @@ public struct FeedWatch: Hashable, Sendable {
         case outageEnded
         /// The outage becomes a run, for this reason.
         case trigger(Reason)
-        /// FSD is set while the mains are there: reported, not obeyed (DESIGN 5.8).
-        case staleForcedShutdown
+        /// FSD is set while the mains are there: reported, not obeyed (DESIGN 5.8). Whether the
+        /// same reading was the first to say that the mains are back.
+        case staleForcedShutdown(endsOutage: Bool)
     }
 
     /// Why an outage becomes a run.
@@ -124,7 +125,7 @@ public struct FeedWatch: Hashable, Sendable {
         }
         if status.forcedShutdown, !staleReported {
             staleReported = true
-            return .staleForcedShutdown
+            return .staleForcedShutdown(endsOutage: ended)
         }
         if !status.forcedShutdown { staleReported = false }
         return ended ? .outageEnded : .none

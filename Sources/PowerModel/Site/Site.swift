@@ -30,11 +30,7 @@ public struct Site: Hashable, Sendable {
     /// The clusters that lose a host when only these feeds are healthy (NUT's MINSUPPLIES logic:
     /// a host is at risk only when too few of its feeds are healthy).
     public func clustersAtRisk(healthy: Set<FeedName>) -> [ClusterSite] {
-        clusters.filter { cluster in
-            cluster.hosts.contains { host in
-                host.feeds.count(where: healthy.contains) < host.feedsNeeded
-            }
-        }
+        clusters.filter { !$0.hostsAtRisk(healthy: healthy).isEmpty }
     }
 }
 
