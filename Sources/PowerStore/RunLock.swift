@@ -12,7 +12,7 @@ public struct RunLock: ~Copyable {
     /// Takes the lock of a cluster in the state directory, or throws at once: `.locked` when
     /// another process has it, naming that process.
     public init(directory: String, cluster: ClusterName) throws(JournalError) {
-        let path = "\(directory)/\(Self.fileName(for: cluster))"
+        let path = "\(directory)/\(StateFile.name(for: cluster, "lock"))"
         try StateDirectory.create(directory)
         descriptor = try Self.take(path, cluster)
         self.path = path
@@ -51,32 +51,5 @@ public struct RunLock: ~Copyable {
         let who = holder.map { "process \($0)" } ?? "another process"
         return "\(who) is carrying out a plan for cluster \(cluster.rawValue.onOneLine);"
             + " see `vpower status`, wait for it or stop that process"
-    }
-
-    /// File names have at most 255 bytes; this leaves room for the ending.
-    private static let fileNameLimitBytes = 200
-
-    /// The cluster's name as a file's: everything but letters, digits, `-` and `_` as `%41`. What
-    /// is too long ends in a hash of the whole.
-    static func fileName(for cluster: ClusterName) -> String {
-        var name = ""
-        for byte in cluster.rawValue.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                name.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                name += byte < 16 ? "%0" : "%"
-                name += String(byte, radix: 16, uppercase: true)
-            }
-        }
-        if name.utf8.count > fileNameLimitBytes {
-            // FNV-1a: two clusters that share a hash only wait for each other.
-            let hash = cluster.rawValue.utf8.reduce(14_695_981_039_346_656_037 as UInt64) {
-                ($0 ^ UInt64($1)) &* 1_099_511_628_211
-            }
-            name = "\(name.prefix(fileNameLimitBytes))~\(String(hash, radix: 16))"
-        }
-        return "\(name).lock"
     }
 }
