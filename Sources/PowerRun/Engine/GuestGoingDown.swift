@@ -8,8 +8,8 @@ struct GuestGoingDown: GuestOnItsWay {
     private let pace: EnginePace
     /// Whether an earlier try of the run may have asked it for something.
     private let wasAskedBefore: Bool
-    /// How long it may take from the first request, as things stand.
-    private let limit: @Sendable () -> Duration
+    /// When its time ends, as things stand, given when its own limit does (nil before it was asked).
+    private let timeEnds: @Sendable (Duration?) -> Duration?
 
     private enum Stage {
         case untouched, asked, suspending, forced
@@ -28,14 +28,14 @@ struct GuestGoingDown: GuestOnItsWay {
 
     init(
         _ step: Step, _ guest: Guest, _ escalation: Escalation, askedBefore: Bool,
-        pace: EnginePace, limit: @escaping @Sendable () -> Duration
+        pace: EnginePace, timeEnds: @escaping @Sendable (Duration?) -> Duration?
     ) {
         self.step = step
         self.guest = guest
         self.escalation = escalation
         wasAskedBefore = askedBefore
         self.pace = pace
-        self.limit = limit
+        self.timeEnds = timeEnds
     }
 
     mutating func verdict(
@@ -67,10 +67,11 @@ struct GuestGoingDown: GuestOnItsWay {
             if lacksTools || (isUntouched && seen?.tools == .absent) {
                 return escalate(because: "no Tools to ask")
             }
-            if isUntouched { return .act(.shutDown) }
-            let end = since + limit()
-            if now >= end { return escalate(because: problem ?? "still on at its limit") }
-            return again(.shutDown, before: end, now)
+            let end = timeEnds(isUntouched ? nil : since + step.limit)
+            if let end, now >= end {
+                return escalate(because: problem ?? "still on at its limit")
+            }
+            return isUntouched ? .act(.shutDown) : again(.shutDown, before: end, now)
         case .suspending:
             let end = since + pace.suspendLimit(memoryMiB: guest.memoryMiB)
             if now >= end || problem != nil { return .act(.powerOff) }
@@ -86,9 +87,9 @@ struct GuestGoingDown: GuestOnItsWay {
     }
 
     /// Makes a request again that was not taken, when it is time to.
-    private func again(_ act: GuestAct, before end: Duration, _ now: Duration) -> GuestVerdict {
+    private func again(_ act: GuestAct, before end: Duration?, _ now: Duration) -> GuestVerdict {
         guard let retryAt, !isCalling else { return .wait(until: end) }
-        return now >= retryAt ? .act(act) : .wait(until: min(retryAt, end))
+        return now >= retryAt ? .act(act) : .wait(until: min(retryAt, end ?? retryAt))
     }
 
     private func escalate(because why: String) -> GuestVerdict {

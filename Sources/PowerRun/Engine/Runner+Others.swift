@@ -7,6 +7,8 @@ extension Runner {
         _ hook: Hook, _ tier: TierName, _ moment: HookMoment, _ wait: Wait
     ) async -> StepOutcome? {
         await recordAsk(wait.step.id, wait.step.action.summary)
+        var hook = hook
+        hook.limit = min(hook.limit, wait.left)
         let context = HookContext(
             cluster: around.site.name, tier: tier, moment: moment, run: run)
         return switch await around.runHook(hook, context) {
