@@ -130,7 +130,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
             consider(id, now)
         case .tick(let moment):
             timers.remove(moment)
-            if let nextMoment, nextMoment <= now { considerAll(now) }
+            considerAll(now)
         }
     }
 
@@ -193,7 +193,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     }
 
     /// The moment of a timer that is to be set: never later than `atMost` from now, so that what is
-    /// wanted of the run is looked at.
+    /// wanted of the run, and how long guests may take as things stand, is looked at.
     mutating func takeTimer(now: Duration, atMost: Duration) -> Duration? {
         let moment = max(min(nextMoment ?? now + atMost, now + atMost), now + Self.tick)
         if let first = timers.min(), first <= moment { return nil }
