@@ -50,6 +50,8 @@ public struct ClusterDesk: Sendable {
     private var again: Job?
     /// Whether a reversed run is still to be undone.
     private var needsUndo = false
+    /// Whether the mains were back since the running job began.
+    private var isRelieved = false
 
     /// An empty desk.
     public init() {}
@@ -80,6 +82,7 @@ public struct ClusterDesk: Sendable {
         held.removeAll()
         waiting.removeAll(where: \.isDown)
         again = nil
+        isRelieved = true
         return running?.isDown == true ? .reverse : nil
     }
 
@@ -114,8 +117,11 @@ public struct ClusterDesk: Sendable {
         waiting.removeAll()
     }
 
-    /// Takes an abort back: the mains were there, or nothing was reversed by it.
+    /// Takes an abort back: the mains were there, or it came too late.
     public mutating func forgetAbort() { isAborted = false }
+
+    /// What an aborted run did is to be undone, whatever the mains and holds say.
+    public mutating func undo() { waiting = [.up] }
 
     // MARK: Jobs
 
@@ -123,14 +129,19 @@ public struct ClusterDesk: Sendable {
     public mutating func begin() -> Job? {
         guard running == nil, !waiting.isEmpty else { return nil }
         running = waiting.removeFirst()
+        isRelieved = false
         return running
     }
 
     /// The running job is over.
-    /// - Parameter result: how its run ended; nil when none was begun.
+    /// - Parameter result: how its run ended; nil when none was begun. A cluster that could not
+    ///   begin to go down is tried again as long as the mains are not back.
     public mutating func ended(_ result: RunResult?) {
         let isOpen = result == .reversed || result == .interrupted
         if isOpen, let again { waiting = Self.adding(again, to: waiting) }
+        if result == nil, !isRelieved, !isAborted, let running, running.isWholeDown {
+            waiting = Self.adding(running, to: waiting)
+        }
         needsUndo = running?.isDown == true && result == .reversed
         running = nil
         again = nil

@@ -6,6 +6,9 @@ public import PowerModel
 /// own, and the loop goes on reading meanwhile. Nothing here is called for an event alone; all of
 /// it follows from readings.
 public protocol OutageHandler: Sendable {
+    /// A feed was read, at this monotonic time: before anything that follows from it.
+    func took(_ reading: FeedReading, of feed: FeedName, at moment: Duration) async
+
     /// The mains of this feed failed.
     func outageBegan(_ feed: FeedName) async
 
@@ -16,8 +19,18 @@ public protocol OutageHandler: Sendable {
     /// say so, says so still. Called once per outage for each of them.
     func trigger(_ clusters: [ClusterSite], because causes: [OutageDecider.Cause]) async
 
-    /// Enough feeds of these clusters, given to ``trigger(_:because:)`` before, have their mains
-    /// back: what can still be reversed may be.
+    /// These hosts of the cluster lose their power, and others of it do not.
+    func hostsAtRisk(
+        _ hosts: [HostName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) async
+
+    /// These tiers of the cluster are to go down alone, to make the battery last.
+    func shed(
+        _ tiers: [TierName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) async
+
+    /// Enough feeds of these clusters, of which something was to go down, have their mains back:
+    /// what can still be reversed may be.
     func relieved(_ clusters: [ClusterSite]) async
 
     /// The mains of this feed have been back for so long, seen in every reading since. Called at

@@ -2,7 +2,8 @@ public import Logging
 public import ServiceLifecycle
 import UnixSignals
 
-/// Runs the daemon's services together until SIGTERM or SIGINT.
+/// Runs the daemon's services together until SIGTERM or SIGINT. The first signal lets a run finish
+/// and record its present step; the second is told, so that nothing is waited for any more.
 public struct ServiceRunner: Sendable {
     /// How long a graceful stop may take before the services are cancelled: a run that has begun
     /// goes on until then. Five minutes under `TimeoutStopSec=` of
@@ -12,6 +13,7 @@ public struct ServiceRunner: Sendable {
     private let services: [any Service]
     private let environment: [String: String]
     private let stopLimit: Duration
+    private let onSecondSignal: @Sendable () async -> Void
     private let logger: Logger
 
     /// Runs these services. They are started in this order and stopped in reverse: a run's
@@ -20,11 +22,13 @@ public struct ServiceRunner: Sendable {
     /// - Parameter environment: the process's, for NOTIFY_SOCKET.
     public init(
         services: [any Service], environment: [String: String],
-        stopLimit: Duration = ServiceRunner.stopLimitDefault, logger: Logger
+        stopLimit: Duration = ServiceRunner.stopLimitDefault,
+        onSecondSignal: @escaping @Sendable () async -> Void = {}, logger: Logger
     ) {
         self.services = services
         self.environment = environment
         self.stopLimit = stopLimit
+        self.onSecondSignal = onSecondSignal
         self.logger = logger
     }
 
@@ -33,13 +37,30 @@ public struct ServiceRunner: Sendable {
     /// - Throws: what a service threw; a service that ends by itself stops all of them.
     public func run() async throws {
         let group = ServiceGroup(configuration: configuration)
+        // Heard beside the group, which looks at the first signal only.
+        async let _: Void = heedSecondSignal()
         try await group.run()
     }
+
+    private func heedSecondSignal() async {
+        var count = 0
+        for await signal in await UnixSignalsSequence(trapping: Self.signals) {
+            count += 1
+            if count == 1 {
+                logger.warning("\(signal): stopping after the present step; again to stop at once")
+            } else {
+                logger.warning("\(signal): nothing is waited for any more")
+                await onSecondSignal()
+            }
+        }
+    }
+
+    private static let signals: [UnixSignal] = [.sigterm, .sigint]
 
     private var configuration: ServiceGroupConfiguration {
         var configuration = ServiceGroupConfiguration(
             services: services + [ReadyService(environment: environment)],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            gracefulShutdownSignals: Self.signals, logger: logger)
         configuration.maximumGracefulShutdownDuration = stopLimit
         return configuration
     }

@@ -175,6 +175,8 @@ public final class WatchLoop: Service {
         let decisions = decider.withLock {
             $0.take(observation.reading, of: observation.feed, at: observation.at)
         }
+        await handler.took(
+            observation.reading, of: observation.feed, at: observation.at)
         for decision in decisions {
             log(decision, status: observation.reading.status)
             await carryOut(decision)
@@ -186,9 +188,15 @@ public final class WatchLoop: Service {
         case .outageBegan(let feed): await handler.outageBegan(feed)
         case .outageEnded(let feed): await handler.outageEnded(feed)
         case .readAgain(let names): names.forEach { bells[$0]?.ring() }
-        case .notConfirmed: break
+        case .notConfirmed, .disagree, .waitsForCharge, .chargeOverdue: break
         case .trigger(let names, let causes):
             await handler.trigger(clusters(names), because: causes)
+        case .hostsAtRisk(let name, let hosts, let causes):
+            guard let cluster = site.cluster(name) else { break }
+            await handler.hostsAtRisk(hosts, of: cluster, because: causes)
+        case .shed(let name, let tiers, let causes):
+            guard let cluster = site.cluster(name) else { break }
+            await handler.shed(tiers, of: cluster, because: causes)
         case .relieved(let names): await handler.relieved(clusters(names))
         case .mains(let feed, let stable): await handler.mains(of: feed, stableFor: stable)
         case .supplied(let names): await handler.supplied(clusters(names))
@@ -204,74 +212,8 @@ public final class WatchLoop: Service {
     }
 
     private func log(_ decision: OutageDecider.Decision, status: UPSStatus?) {
-        let metadata: Logger.Metadata = ["status": "\(status?.description ?? "-")"]
-        switch decision {
-        case .mains, .readAgain: logger.debug("\(decision)", metadata: metadata)
-        case .outageBegan(let feed):
-            logger.warning("feed \(feed): the mains failed", metadata: metadata)
-        case .outageEnded(let feed):
-            logger.notice("feed \(feed): the mains are back", metadata: metadata)
-        case .notConfirmed(let cause):
-            logger.notice("\(cause), but no longer at the second look", metadata: metadata)
-        case .trigger(let names, let causes):
-            logger.critical("clusters \(names) lose their power: \(causes)", metadata: metadata)
-        case .relieved(let names):
-            logger.notice("clusters \(names) have their mains back", metadata: metadata)
-        case .supplied(let names):
-            logger.notice("clusters \(names) have had mains for long enough", metadata: metadata)
-        case .staleForcedShutdown(let feed):
-            logger.error(
-                "feed \(feed): FSD is set on line power; not obeyed. Restart upsd to clear it",
-                metadata: metadata)
-        case .unreadable(let feed, let problem):
-            logger.error("feed \(feed): cannot be read: \(problem)")
-        case .readable(let feed): logger.notice("feed \(feed): can be read again")
-        }
-    }
-}
-
-/// Wakes one waiting task. Rings that come before it waits are one ring.
-final class Bell: Sendable {
-    private enum State {
-        case quiet
-        case rung
-        case waiting(CheckedContinuation<Void, Never>)
-    }
-
-    private let state = Mutex(State.quiet)
-
-    /// Wakes the task that waits, or the next one that does.
-    func ring() { change { $0 = .rung } }
-
-    /// Returns at the next ring, at once if it rang since the last wait, or when cancelled.
-    func wait() async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let now = state.withLock { state in
-                    if case .quiet = state, !Task.isCancelled {
-                        state = .waiting(continuation)
-                        return false
-                    }
-                    if !Task.isCancelled { state = .quiet }
-                    return true
-                }
-                if now { continuation.resume() }
-            }
-        } onCancel: {
-            change { _ in }
-        }
-    }
-
-    /// Resumes the waiting task, or else changes the state of a bell that nobody waits at.
-    private func change(_ otherwise: (inout State) -> Void) {
-        let waiting: CheckedContinuation<Void, Never>? = state.withLock { state in
-            if case .waiting(let continuation) = state {
-                state = .quiet
-                return continuation
-            }
-            otherwise(&state)
-            return nil
-        }
-        waiting?.resume()
+        logger.log(
+            level: decision.level, "\(decision)",
+            metadata: ["status": "\(status?.description ?? "-")"])
     }
 }

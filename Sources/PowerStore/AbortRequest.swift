@@ -48,15 +48,22 @@ public struct AbortBook: Sendable {
     /// Takes the request away: it was taken up, or is not wanted any more.
     public func withdraw() throws(JournalError) { try StateFile.remove(requestPath) }
 
+    /// How long a mark counts, should nobody have seen the mains come back: an abort of last month
+    /// must not leave the next outage to itself.
+    public static let markedFor: Duration = .seconds(24 * 3600)
+
     /// The abort that the daemon heeds, if there is one.
-    public func mark() throws(JournalError) -> AbortRequest? { try StateFile.read(markPath) }
+    public func mark(at wall: Timestamp) throws(JournalError) -> AbortRequest? {
+        guard let mark: AbortRequest = try StateFile.read(markPath) else { return nil }
+        return wall >= mark.at && wall - mark.at < Self.markedFor ? mark : nil
+    }
 
     /// Says that the run was aborted.
     public func setMark(_ request: AbortRequest) throws(JournalError) {
         try StateFile.write(request, to: markPath)
     }
 
-    /// Says that the daemon may act again.
+    /// Says that the daemon may act again; success also when there was no mark.
     public func clearMark() throws(JournalError) { try StateFile.remove(markPath) }
 }
 

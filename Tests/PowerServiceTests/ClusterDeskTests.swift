@@ -82,6 +82,19 @@ private let tiers = ClusterDesk.Job.down(.tiers([apps]), because: "shed")
         #expect(desk.begin() == nil)
     }
 
+    @Test func `a cluster that cannot begin to go down tries again until the mains are back`() {
+        var desk = ClusterDesk()
+        _ = desk.takeDown(.wholeCluster, because: "low")
+        for _ in 0..<3 {
+            #expect(desk.begin() == whole)
+            desk.ended(nil)
+        }
+        _ = desk.begin()
+        _ = desk.relieve()
+        desk.ended(nil)
+        #expect(desk.begin() == nil)
+    }
+
     // MARK: Hold
 
     @Test func `under a hold nothing begins, and at its end what is still so begins at once`() {
@@ -143,5 +156,15 @@ private let tiers = ClusterDesk.Job.down(.tiers([apps]), because: "shed")
         #expect(desk.begin() == nil)
         _ = desk.relieve()
         #expect(desk.takeDown(.wholeCluster, because: "low").fate == .accepted)
+    }
+}
+
+extension ClusterDeskTests {
+    @Test func `what an aborted run left is undone after a crash, hold or not`() {
+        var desk = ClusterDesk()
+        _ = desk.setHold(true)
+        desk.abort()
+        desk.undo()
+        #expect(desk.begin() == .up)
     }
 }

@@ -9,12 +9,15 @@ import Synchronization
 final class RecordingHandler: OutageHandler {
     private let calls = Mutex<[String]>([])
     private let notices = Mutex<[EventNotice]>([])
+    private let readings = Mutex<[FeedName]>([])
     private let firstTrigger = Mutex<Duration?>(nil)
 
     /// The calls so far, without those that only count time.
     var all: [String] { calls.withLock { $0 } }
     /// The notices so far.
     var noticed: [EventNotice] { notices.withLock { $0 } }
+    /// The feeds that were read, reading by reading.
+    var taken: [FeedName] { readings.withLock { $0 } }
     /// When the first trigger came.
     var triggeredAt: Duration? { firstTrigger.withLock { $0 } }
 
@@ -26,6 +29,15 @@ final class RecordingHandler: OutageHandler {
         firstTrigger.withLock { $0 = $0 ?? SystemTime().elapsed }
         note("trigger \(clusters.map(\.name)) \(causes)")
     }
+    func took(_ reading: FeedReading, of feed: FeedName, at moment: Duration) async {
+        readings.withLock { $0.append(feed) }
+    }
+    func hostsAtRisk(
+        _ hosts: [HostName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) async { note("at risk \(cluster.name) \(hosts) \(causes)") }
+    func shed(
+        _ tiers: [TierName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) async { note("shed \(cluster.name) \(tiers) \(causes)") }
     func relieved(_ clusters: [ClusterSite]) async { note("relieved \(clusters.map(\.name))") }
     func mains(of feed: FeedName, stableFor: Duration) async {}
     func supplied(_ clusters: [ClusterSite]) async { note("supplied \(clusters.map(\.name))") }

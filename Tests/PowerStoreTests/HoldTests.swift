@@ -127,6 +127,7 @@ private final class TimeZoneOfTest {
 @Suite struct AbortRequestTests {
     let scratch: ScratchDirectory
     let book: AbortBook
+    private let now = Timestamp(millisecondsSinceEpoch: 10)
     private let request = AbortRequest(
         run: RunID("r1"), at: Timestamp(millisecondsSinceEpoch: 5), reason: "false alarm")
 
@@ -139,17 +140,24 @@ private final class TimeZoneOfTest {
         #expect(try book.request() == nil)
         try book.ask(request)
         #expect(try book.request() == request)
-        #expect(try book.mark() == nil)
+        #expect(try book.mark(at: now) == nil)
         try book.setMark(request)
         try book.withdraw()
         try book.withdraw()
         #expect(try book.request() == nil)
-        #expect(try book.mark() == request)
+        #expect(try book.mark(at: now) == request)
         #expect(
-            try AbortBook(directory: scratch.path, cluster: test).mark() == nil,
+            try AbortBook(directory: scratch.path, cluster: test).mark(at: now) == nil,
             "it is one cluster's")
         try book.clearMark()
-        #expect(try book.mark() == nil)
+        #expect(try book.mark(at: now) == nil)
+    }
+
+    @Test func `a mark counts for a day, and not before it was made`() throws {
+        try book.setMark(request)
+        #expect(try book.mark(at: request.at + .seconds(86_399)) == request)
+        #expect(try book.mark(at: request.at + .seconds(86_400)) == nil)
+        #expect(try book.mark(at: request.at + .seconds(-1)) == nil)
     }
 
     @Test func `a request that cannot be understood is an error that names the file`() throws {

@@ -24,6 +24,7 @@ struct CheckCommand: AsyncParsableCommand {
             let context = try SiteContext.load(options)
             var sheet = CheckSheet()
             sheet.good("site file", "\(context.sitePath)")
+            for line in context.holdLines(context.site.clusters) { sheet.note("hold", line) }
             for feed in context.site.feeds { await check(feed, context, &sheet) }
             for cluster in context.site.clusters {
                 await check(cluster, context, &sheet)

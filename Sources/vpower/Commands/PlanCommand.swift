@@ -34,7 +34,8 @@ struct PlanCommand: AsyncParsableCommand {
                 in: around, machines: context.machines(of: site), control: RunControl(),
                 makeID: { context.makeID() })
             do {
-                let prepared = try await operation.prepareShutdown()
+                var prepared = try await operation.prepareShutdown()
+                prepared.warnings += context.holdLines([site])
                 await around.cluster.close()
                 switch format {
                 case .text: PlanText(prepared: prepared).lines.forEach(Terminal.out)

@@ -35,14 +35,14 @@ struct RestoreCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            return try await HandRun(context, cluster: site).with { operation in
-                let prepared = try await operation.prepareRestore()
+            return try await HandRun(context, cluster: site).with { turn in
+                let prepared = try await turn.operation.prepareRestore()
                 if dryRun {
                     PlanText(prepared: prepared).lines.forEach(Terminal.out)
                     return .done
                 }
                 return ExitCodes(
-                    await operation.restore(
+                    await turn.operation.restore(
                         prepared, because: RunCause(.hand, "by hand"), acceptGaps: acceptGaps))
             }
         }

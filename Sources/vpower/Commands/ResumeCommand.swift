@@ -24,21 +24,23 @@ struct ResumeCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            let hand = HandRun(context, cluster: site)
-            return try await hand.with { operation in
+            return try await HandRun(context, cluster: site).with { turn in
                 let areBack = try await mainsAreBack(context, site)
-                await hand.timeline.say(
+                await turn.timeline.say(
                     areBack ? "the mains are there" : "on battery, or not to be read")
-                switch try await operation.resume(mainsAreBack: areBack) {
-                case .continued(_, let result), .reversed(let result): return ExitCodes(result)
+                let ended = try await turn.goDown { operation in
+                    switch try await operation.resume(mainsAreBack: areBack) {
+                    case .continued(_, let result), .reversed(let result): result
+                    }
                 }
+                return ExitCodes(ended.result)
             }
         }
     }
 
     /// Whether every feed of the cluster says OL now. A feed that cannot be read is not back.
     private func mainsAreBack(_ context: SiteContext, _ site: ClusterSite) async throws -> Bool {
-        for name in Set(site.hosts.flatMap(\.feeds)).sorted() {
+        for name in site.feeds {
             guard let feed = context.site.feed(name) else { return false }
             let control = try context.feedControl(feed)
             let reading = await control.read()

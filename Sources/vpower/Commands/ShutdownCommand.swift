@@ -2,19 +2,21 @@ import ArgumentParser
 import PowerModel
 import PowerRun
 
-/// `vpower shutdown`: takes a cluster down, by hand.
+/// `vpower shutdown`: takes clusters down, by hand.
 struct ShutdownCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "shutdown", abstract: "Shut a cluster down: guests, vCSA, hosts.",
-        usage: "vpower shutdown [--cluster <cluster>] [<options>]",
+        commandName: "shutdown", abstract: "Shut clusters down: guests, vCSA, hosts.",
+        usage: "vpower shutdown [--cluster <cluster> ...] [--all] [<options>]",
         discussion: """
-            Shows the plan, asks, does it. Never cuts a UPS without --cut-output.
-            If it is interrupted, `vpower resume` continues it; `vpower restore` brings
-            everything back.
+            Shows the plan, asks, does it. Never cuts a UPS without --cut-output. Several
+            clusters go down side by side; one that others need keeps its vCSA until they
+            are down. If it is interrupted, `vpower resume` continues it; `vpower abort`
+            reverses it; `vpower restore` brings everything back.
 
             EXAMPLE
               vpower shutdown --cluster Prod --dry-run
               vpower shutdown --cluster Prod --reason "moving the rack"
+              vpower shutdown --cluster Prod --cluster Mgmt
 
             EXIT CODES
               0 done   1 failed   3 some steps gave up   64 wrong use   65 site file
@@ -23,8 +25,11 @@ struct ShutdownCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SiteOptions
 
-    @Option(help: "The cluster; not needed when the site has one only.")
-    var cluster: String?
+    @Option(help: "A cluster; may be repeated. Not needed when the site has one only.")
+    var cluster: [String] = []
+
+    @Flag(help: "Every cluster of the site.")
+    var all = false
 
     @Flag(help: "Show the plan and do nothing.")
     var dryRun = false
@@ -41,53 +46,117 @@ struct ShutdownCommand: AsyncParsableCommand {
     @Option(help: "text or json: how the plan of --dry-run is printed.")
     var format: OutputFormat = .text
 
+    func validate() throws {
+        if all, !cluster.isEmpty { throw ValidationError("--all and --cluster exclude each other") }
+    }
+
     func run() async throws {
         try await Problem.report {
             let context = try SiteContext.load(options)
-            let site = try context.cluster(cluster)
-            if dryRun { return try await showPlan(context, site) }
-            let hand = HandRun(context, cluster: site)
-            return try await hand.with { operation in
-                let prepared = try await operation.prepareShutdown()
-                if !yes {
-                    PlanText(prepared: prepared).lines.forEach(Terminal.error)
-                    try confirm("Shut cluster \(site.name) down? Type its name: ", site.name)
+            let sites = all ? context.site.clusters : try context.clusters(cluster)
+            if dryRun { return try await showPlans(context, sites) }
+            return try await HandRun(context, clusters: sites).withAll { turns in
+                var prepared: [Operation.Prepared] = []
+                for turn in turns {
+                    prepared.append(try await prepare(turn.operation, turn.cluster, sites, context))
                 }
-                let result = await operation.shutDown(
-                    prepared, because: RunCause(.hand, reason))
-                if cutOutput { try await cut(result, context, site, hand.timeline) }
-                return ExitCodes(result)
+                try ask(prepared, sites, context)
+                let results = try await carryOut(zip(turns, prepared))
+                if cutOutput {
+                    let isFinished = results.allSatisfy { $0.result == .finished && !$0.isAborted }
+                    try await cut(isFinished, context, sites, turns[0].timeline)
+                }
+                return results.map { ExitCodes($0.result) }.worst
             }
         }
     }
 
-    private func showPlan(_ context: SiteContext, _ site: ClusterSite) async throws -> ExitCodes {
+    /// Plans one cluster's part: what others that go down too need of it stays until they are.
+    private func prepare(
+        _ operation: Operation, _ site: ClusterSite, _ sites: [ClusterSite],
+        _ context: SiteContext
+    ) async throws -> Operation.Prepared {
+        let names = Set(sites.map(\.name))
+        let dependents = context.site.dependents(of: site.name, among: names)
+        var prepared = try await operation.prepareShutdown(.cluster(dependents: dependents))
+        let others = Set(context.site.clusters.map(\.name)).subtracting(names)
+        for other in context.site.dependents(of: site.name, among: others) {
+            prepared.warnings.append("cluster \(other) needs it and stays on: it loses vCenter")
+        }
+        prepared.warnings += context.holdLines([site])
+        return prepared
+    }
+
+    private func ask(
+        _ prepared: [Operation.Prepared], _ sites: [ClusterSite], _ context: SiteContext
+    ) throws {
+        if yes {
+            Set(sites.flatMap { context.holdLines([$0]) }).sorted().flatMap { $0.wrapped() }
+                .forEach(Terminal.error)
+            return
+        }
+        for plan in prepared { PlanText(prepared: plan).lines.forEach(Terminal.error) }
+        if sites.count == 1 {
+            let name = sites[0].name.rawValue
+            try confirm("Shut cluster \(name) down? Type its name: ", name)
+        } else {
+            let names = sites.map(\.name.rawValue).joined(separator: ", ")
+            try confirm(
+                "Shut clusters \(names) down? Type the site's name: ", context.site.name)
+        }
+    }
+
+    /// Carries the runs out side by side; an error is one's that could not begin.
+    private func carryOut(
+        _ runs: some Sequence<(HandTurn, Operation.Prepared)>
+    ) async throws -> [(result: RunResult, isAborted: Bool)] {
+        let cause = RunCause(.hand, reason)
+        return try await withThrowingTaskGroup(of: (result: RunResult, isAborted: Bool).self) {
+            group in
+            for (turn, prepared) in runs {
+                group.addTask {
+                    try await turn.goDown { await $0.shutDown(prepared, because: cause) }
+                }
+            }
+            var results: [(result: RunResult, isAborted: Bool)] = []
+            for try await result in group { results.append(result) }
+            return results
+        }
+    }
+
+    private func showPlans(
+        _ context: SiteContext, _ sites: [ClusterSite]
+    ) async throws -> ExitCodes {
         let journal = try context.readJournal()
-        let around = try context.surroundings(site, journal: journal, announcer: Silence())
-        let operation = Operation(
-            in: around, machines: context.machines(of: site), control: RunControl(),
-            makeID: { context.makeID() })
-        let prepared = try await operation.prepareShutdown()
-        await around.cluster.close()
+        var plans: [Operation.Prepared] = []
+        for site in sites {
+            let around = try context.surroundings(site, journal: journal, announcer: Silence())
+            let operation = Operation(
+                in: around, machines: context.machines(of: site), control: RunControl(),
+                makeID: { context.makeID() })
+            plans.append(try await prepare(operation, site, sites, context))
+            await around.cluster.close()
+        }
         switch format {
-        case .text: PlanText(prepared: prepared).lines.forEach(Terminal.out)
-        case .json: try Terminal.json(PlanJSON(prepared))
+        case .text: plans.flatMap { PlanText(prepared: $0).lines }.forEach(Terminal.out)
+        case .json where plans.count == 1: try Terminal.json(PlanJSON(plans[0]))
+        case .json: try Terminal.json(plans.map(PlanJSON.init))
         }
         return .done
     }
 
-    /// Cuts the output of the cluster's feeds, only when the run saw every host down.
+    /// Cuts the output of the clusters' feeds, only when the runs saw every host down.
     private func cut(
-        _ result: RunResult, _ context: SiteContext, _ site: ClusterSite, _ timeline: Timeline
+        _ isFinished: Bool, _ context: SiteContext, _ sites: [ClusterSite], _ timeline: Timeline
     ) async throws {
-        guard result == .finished else {
+        guard isFinished else {
             await timeline.say("not every step was done: the output is not cut")
             return
         }
-        for name in Set(site.hosts.flatMap(\.feeds)).sorted() {
+        for name in Set(sites.flatMap(\.feeds)).sorted() {
             guard let feed = context.site.feed(name) else { continue }
             let others = context.site.clusters.filter { other in
-                other.name != site.name && other.hosts.contains { $0.feeds.contains(name) }
+                !sites.contains(other) && other.feeds.contains(name)
             }
             guard others.isEmpty else {
                 await timeline.say(
@@ -110,12 +179,20 @@ struct ShutdownCommand: AsyncParsableCommand {
 }
 
 /// Asks a person to type a name; anything else, or nobody to ask, is a no.
-func confirm(_ question: String, _ name: ClusterName) throws {
+func confirm(_ question: String, _ name: String) throws {
     guard Terminal.isInteractive else {
         throw Problem(
             summary: "nobody is there to say yes", tryThis: "the same with --yes", code: .usage)
     }
-    guard Terminal.ask(question) == name.rawValue else {
+    guard Terminal.ask(question) == name else {
         throw Problem(summary: "not confirmed: nothing was done", code: .failed)
+    }
+}
+
+extension [ExitCodes] {
+    /// What a command that did all of these exits with.
+    fileprivate var worst: ExitCodes {
+        let order: [ExitCodes] = [.failed, .interrupted, .gaps]
+        return order.first(where: contains) ?? .done
     }
 }

@@ -34,8 +34,12 @@ struct StatusCommand: AsyncParsableCommand {
             /// The phases an interrupted run had begun and not ended, in the plan's order.
             var openPhases: [String]
             var gaps: [String]
+            /// The abort that the daemon heeds.
+            var aborted: String?
         }
         var site: String
+        /// The holds, and what counts as none.
+        var holds: [String]
         var feeds: [FeedReport]
         var clusters: [ClusterReport]
     }
@@ -53,7 +57,9 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private func report(_ context: SiteContext) async throws -> Report {
-        var report = Report(site: context.site.name, feeds: [], clusters: [])
+        var report = Report(
+            site: context.site.name, holds: context.holdLines(context.site.clusters), feeds: [],
+            clusters: [])
         for feed in context.site.feeds {
             let control = try context.feedControl(feed)
             let reading = await control.read()
@@ -78,13 +84,15 @@ struct StatusCommand: AsyncParsableCommand {
                     result: ledger.lastRun?.result?.rawValue,
                     interrupted: ledger.interruptedRun != nil,
                     openPhases: ledger.interruptedRun?.openPhases ?? [],
-                    gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? []))
+                    gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? [],
+                    aborted: context.abortLine(cluster.name)))
         }
         return report
     }
 
     private func text(_ report: Report) -> [String] {
         var lines = ["site \(report.site)"]
+        lines += report.holds.flatMap { $0.wrapped(after: "  ") }
         for feed in report.feeds {
             let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
             let runtime = feed.runtimeSeconds.map { ", \(Int($0)) s of runtime" } ?? ""
@@ -93,6 +101,12 @@ struct StatusCommand: AsyncParsableCommand {
         }
         for cluster in report.clusters {
             let name = "  cluster \(cluster.cluster.padded(13))"
+            defer {
+                if let aborted = cluster.aborted {
+                    lines += "\(aborted); the daemon does not act until the mains were back"
+                        .wrapped(after: "    ")
+                }
+            }
             guard cluster.outage != nil else {
                 lines.append("\(name) nothing open")
                 continue

@@ -42,8 +42,10 @@ struct WatchCommand: AsyncParsableCommand {
             var keepers: [ClusterKeeper] = []
             for cluster in context.site.clusters {
                 let keeper = ClusterKeeper(
-                    context, cluster: cluster, journal: journal, logger: logger
-                ) { name, isDown in await daemon.clusterIsDown(name, isDown) }
+                    context, cluster: cluster, journal: journal, logger: logger,
+                    callbacks: ClusterKeeper.Callbacks(
+                        dependents: { await daemon.dependents(of: $0) },
+                        whenDown: { await daemon.clusterIsDown($0, $1) }))
                 await daemon.add(keeper, for: cluster.name)
                 keepers.append(keeper)
             }
@@ -57,9 +59,10 @@ struct WatchCommand: AsyncParsableCommand {
                         spool: EventSpool(directory: spool), inbox: inbox, time: context.time,
                         logger: logger), watch,
                 ] + keepers
-            await daemon.holdLogins()
+            await daemon.begin()
             try await ServiceRunner(
-                services: services, environment: environment, logger: logger
+                services: services, environment: environment,
+                onSecondSignal: { await daemon.abandonRuns() }, logger: logger
             ).run()
             return .done
         }

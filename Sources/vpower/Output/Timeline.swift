@@ -5,21 +5,27 @@ import PowerRun
 actor Timeline: Announcer {
     private let time: any TimeSource
     private let start: Duration
+    private let lead: String
     private let print: @Sendable (String) -> Void
     private var summaries: [StepID: String] = [:]
     private var phaseStarts: [PhaseName: Duration] = [:]
     /// How long each phase took, in the order in which they ended.
     private(set) var phases: [(name: String, seconds: Double)] = []
 
-    init(time: any TimeSource, print: @escaping @Sendable (String) -> Void) {
+    /// - Parameter cluster: named in every line, where several timelines are shown at once.
+    init(
+        time: any TimeSource, cluster: ClusterName? = nil,
+        print: @escaping @Sendable (String) -> Void
+    ) {
         self.time = time
+        lead = cluster.map { "\($0.rawValue.onOneLine.padded(12))  " } ?? ""
         start = time.elapsed
         self.print = print
     }
 
     /// One line of its own, wrapped so that it fits 80 columns.
     func say(_ text: String) {
-        let stamp = (time.elapsed - start).tenths.leftPadded(7) + "s  "
+        let stamp = (time.elapsed - start).tenths.leftPadded(7) + "s  " + lead
         text.withControlsShown.wrapped(after: stamp).forEach(print)
     }
 

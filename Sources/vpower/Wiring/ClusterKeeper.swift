@@ -8,82 +8,159 @@ import Synchronization
 import VSphere
 
 /// Carries out the daemon's runs of one cluster, one after the other: down when its feeds say so,
-/// back when they have power again. The watch loop only posts what it sees; this decides nothing.
+/// back when they have power again. What comes next is the desk's to say.
 final class ClusterKeeper: Service {
-    /// What the feeds ask for.
-    enum Wish: Sendable, Hashable {
-        /// The cluster loses its power, for this reason.
-        case down(String)
-        /// The mains are back: what can be reversed may be.
-        case relieved
-        /// The mains have been back for long enough to start hosts and guests.
-        case up
+    /// What the keeper needs of the daemon.
+    struct Callbacks: Sendable {
+        /// The clusters that need this one and are going down too.
+        var dependents: @Sendable (ClusterName) async -> [ClusterName]
+        /// A run has taken the whole cluster down, with how it ended; with nil when the cluster is
+        /// about to come back.
+        var whenDown: @Sendable (ClusterName, RunResult?) async -> Void
     }
 
     private struct State {
-        var wishes: [Wish] = []
+        var desk = ClusterDesk()
         var control: RunControl?
-        var running: PlanKind?
+        var battery: ClusterBattery
         var isStopping = false
-        var isDown = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let context: SiteContext
     private let cluster: ClusterSite
     private let journal: FallbackJournal
+    private let aborts: AbortBook
     private let logger: Logger
-    private let state = Mutex(State())
+    private let callbacks: Callbacks
+    private let state: Mutex<State>
     private let kept = Mutex<ClusterSnapshot?>(nil)
-    /// Called when a run has taken the cluster down, with how it ended; with nil when the cluster
-    /// is about to come back.
-    private let whenDown: @Sendable (ClusterName, RunResult?) async -> Void
-
-    /// How often the inventory is kept for the day on which vCenter is gone first.
-    static let keepEvery: Duration = .seconds(600)
 
     init(
         _ context: SiteContext, cluster: ClusterSite, journal: FallbackJournal, logger: Logger,
-        whenDown: @escaping @Sendable (ClusterName, RunResult?) async -> Void
+        callbacks: Callbacks
     ) {
         self.context = context
         self.cluster = cluster
         self.journal = journal
+        aborts = AbortBook(directory: context.stateDirectory, cluster: cluster.name)
+        var logger = logger
+        logger[metadataKey: "cluster"] = "\(cluster.name)"
         self.logger = logger
-        self.whenDown = whenDown
+        self.callbacks = callbacks
+        state = Mutex(State(battery: ClusterBattery(cluster, feeds: context.site.feeds)))
     }
 
-    /// Takes a wish in; returns at once. A run that is going on is told when the wish is against
-    /// it: a shutdown is reversed by the mains' return, a restore is stopped by their failure.
-    func post(_ wish: Wish) {
-        let waiter = state.withLock { state in
-            switch (wish, state.running) {
-            case (.relieved, .cluster): state.control?.ask(.reverse)
-            case (.down, .restore): state.control?.ask(.stop)
-            case (.down, .cluster): state.control?.ask(.goOn)
-            default: break
+    // MARK: Wishes
+
+    /// Whether the whole cluster is going down, or about to.
+    var isGoingDown: Bool { state.withLock { $0.desk.isGoingDown } }
+
+    /// The cluster, or a part of it, loses its power. Returns at once.
+    func takeDown(_ scope: PlanScope, because reason: String) {
+        heedMark()
+        let fate = tell { state in
+            let taken = state.desk.takeDown(scope, because: reason)
+            return (taken.fate, taken.signal)
+        }
+        switch fate {
+        case .accepted, .alreadySo: break
+        case .held: logger.critical("HELD, not acted on", metadata: ["why": "\(reason)"])
+        case .aborted:
+            logger.critical(
+                "NOT acted on: this outage's run was aborted. The mains must return once, or: vpower shutdown",
+                metadata: ["why": "\(reason)"])
+        }
+    }
+
+    /// Enough feeds have their mains back: what can be reversed is.
+    func relieve() {
+        tell { state in ((), state.desk.relieve()) }
+    }
+
+    /// The mains have been back for long enough to start hosts and guests.
+    func takeUp() {
+        let fate = tell { state in (state.desk.takeUp(), nil) }
+        if fate == .held { logger.warning("HELD, what is off is not brought back") }
+    }
+
+    /// Begins or ends a hold.
+    func setHold(_ hold: Hold?) {
+        let (was, released) = tell { state in
+            let was = state.desk.isHeld
+            let change = state.desk.setHold(hold != nil)
+            return ((was, change.released), change.signal)
+        }
+        if let hold, !was {
+            logger.warning("HOLD: watched and announced, not acted on", metadata: hold.metadata)
+        }
+        if hold == nil, was {
+            logger.warning("the hold is over", metadata: ["now": "\(released.count) to carry out"])
+        }
+    }
+
+    /// One reading of one of the cluster's feeds.
+    func take(_ reading: FeedReading, of feed: FeedName, at moment: Duration) {
+        let areBack = tell { state in
+            state.battery.take(reading, of: feed, at: moment)
+            if let control = state.control { state.battery.tell(control) }
+            return (state.battery.isOnLine, nil)
+        }
+        if areBack { forgetAbort() }
+    }
+
+    /// Another process may have carried out the run that was aborted.
+    private func heedMark() {
+        do {
+            if try aborts.mark(at: context.time.wall) != nil {
+                tell { state in (state.desk.abort(), nil) }
             }
-            // Only the newest of each kind matters.
-            if case .relieved = wish {
-            } else {
-                state.wishes.removeAll()
-                state.wishes.append(wish)
+        } catch { report(error) }
+    }
+
+    /// Every feed of the cluster is on line power: an abort of the outage before counts no more.
+    private func forgetAbort() {
+        do {
+            guard try aborts.mark(at: context.time.wall) != nil else { return }
+            try aborts.clearMark()
+            tell { state in (state.desk.forgetAbort(), nil) }
+            logger.notice("the mains were back: the abort is over, outages are acted on again")
+        } catch { report(error) }
+    }
+
+    /// Changes the state, tells the run that goes on, and wakes the keeper.
+    @discardableResult
+    private func tell<Result: Sendable>(
+        _ change: (inout State) -> (Result, ClusterDesk.Signal?)
+    ) -> Result {
+        let (result, waiter) = state.withLock { state in
+            let (result, signal) = change(&state)
+            switch signal {
+            case .goOn: state.control?.ask(.goOn)
+            case .reverse: state.control?.ask(.reverse)
+            case .stop: state.control?.ask(.stop)
+            case nil: break
             }
             defer { state.waiter = nil }
-            return state.waiter
+            return (result, state.waiter)
         }
         waiter?.resume()
+        return result
     }
 
-    /// The battery is at its end: what still waits for guests waits no longer.
-    private func reachDeadline() { state.withLock { $0.control?.reachDeadline() } }
+    // MARK: Life
 
     func run() async throws {
         await withGracefulShutdownHandler {
+            heedEarlierAbort()
             await goOnWithWhatWasInterrupted()
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.keepInventory() }
-                while let wish = await self.next() { await self.carryOut(wish) }
+                while let job = await self.next() {
+                    let result = await self.carryOut(job)
+                    if result == nil, job.isWholeDown { await self.pauseBeforeRetry() }
+                    self.tell { state in (state.desk.ended(result), nil) }
+                }
                 group.cancelAll()
             }
         } onGracefulShutdown: {
@@ -91,26 +168,27 @@ final class ClusterKeeper: Service {
         }
     }
 
+    /// The first signal: the present step is finished and recorded.
     private func stop() {
-        let waiter = state.withLock { state in
+        tell { state in
             state.isStopping = true
-            state.control?.ask(.stop)
-            defer { state.waiter = nil }
-            return state.waiter
+            return ((), .stop)
         }
-        waiter?.resume()
     }
 
-    private func next() async -> Wish? {
+    /// The second signal: nothing is waited for any more.
+    func abandon() { state.withLock { $0.control?.abandon() } }
+
+    private func next() async -> ClusterDesk.Job? {
         while true {
-            let (wish, isStopping) = state.withLock { state in
-                (state.wishes.isEmpty ? nil : state.wishes.removeFirst(), state.isStopping)
+            let (job, isStopping) = state.withLock { state in
+                (state.isStopping ? nil : state.desk.begin(), state.isStopping)
             }
             if isStopping { return nil }
-            if let wish { return wish }
+            if let job { return job }
             await withCheckedContinuation { continuation in
                 let isReady = state.withLock { state in
-                    if !state.wishes.isEmpty || state.isStopping { return true }
+                    if !state.desk.waiting.isEmpty || state.isStopping { return true }
                     state.waiter = continuation
                     return false
                 }
@@ -119,43 +197,54 @@ final class ClusterKeeper: Service {
         }
     }
 
-    // MARK: Runs
+    /// Between two attempts to begin to take the cluster down.
+    private static let retryEvery: Duration = .seconds(10)
 
-    private func carryOut(_ wish: Wish) async {
-        switch wish {
-        case .down(let reason): await withOperation(.cluster) { try await self.goDown($0, reason) }
-        case .up: await withOperation(.restore) { try await self.comeBack($0) }
-        case .relieved: break
+    private func pauseBeforeRetry() async {
+        let end = context.time.elapsed + Self.retryEvery
+        while context.time.elapsed < end, !state.withLock({ $0.isStopping }) {
+            do { try await context.time.sleep(for: Self.lockLook) } catch { return }
         }
     }
 
-    /// Makes an operation, with the cluster's lock held, and reports what it throws.
-    private func withOperation(
-        _ kind: PlanKind, _ body: @Sendable (Operation) async throws -> Void
-    ) async {
-        let control = RunControl()
-        state.withLock { state in
-            state.control = control
-            state.running = kind
-        }
-        defer {
-            state.withLock { state in
-                state.control = nil
-                state.running = nil
-            }
-        }
+    // MARK: Runs
+
+    /// Carries a job out with the cluster's lock held, and reports what is thrown.
+    private func carryOut(_ job: ClusterDesk.Job) async -> RunResult? {
+        defer { state.withLock { $0.control = nil } }
         do {
             let lock = try await takeLock()
             let around = try context.surroundings(
                 cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
-            let operation = Operation(
-                in: around, machines: context.machines(of: cluster), control: control,
-                kept: kept.withLock { $0 }, makeID: { [context] in context.makeID() })
-            do { try await body(operation) } catch { report(error) }
-            await around.cluster.close()
-            for host in around.hosts.values { await host.close() }
+            var result: RunResult?
+            do {
+                switch job {
+                case .down(let scope, let reason):
+                    result = try await goDown(scope, reason, around)
+                case .up: result = try await comeBack(around)
+                }
+            } catch { report(error) }
+            await around.close()
             _ = consume lock
-        } catch { report(error) }
+            return result
+        } catch {
+            report(error)
+            return nil
+        }
+    }
+
+    /// An operation with a control of its own, which the keeper's wishes go to from now on.
+    private func begin(_ around: Surroundings) -> (operation: Operation, control: RunControl) {
+        let control = RunControl()
+        state.withLock { state in
+            state.control = control
+            state.battery.tell(control)
+            if state.isStopping { control.ask(.stop) }
+        }
+        let operation = Operation(
+            in: around, machines: context.machines(of: cluster), control: control,
+            kept: kept.withLock { $0 }, makeID: { [context] in context.makeID() })
+        return (operation, control)
     }
 
     /// How long the daemon waits for a run that a person began: as long as a long one takes.
@@ -179,110 +268,176 @@ final class ClusterKeeper: Service {
     }
 
     private func report(_ error: any Error) {
-        logger.error("run not carried out", metadata: ["error": "\(error)"])
+        logger.error("not carried out", metadata: ["error": "\(error)"])
     }
 
-    private func goDown(_ operation: Operation, _ reason: String) async throws {
-        let ended = try await whileWatchingBattery {
-            try await self.shutDown(operation, reason)
+    private func goDown(
+        _ scope: PlanScope, _ reason: String, _ around: Surroundings
+    ) async throws -> RunResult? {
+        let (operation, control) = begin(around)
+        let watch = AbortWatch(
+            book: aborts, cluster: cluster.name, journal: journal, time: context.time,
+            tell: { [logger] in logger.critical("abort", metadata: ["what": "\($0)"]) },
+            whenTaken: { self.tell { state in (state.desk.abort(), nil) } })
+        let scope = await widened(scope)
+        let (result, isAborted) = try await watch.during(control) {
+            try await self.shutDown(operation, scope, reason)
         }
-        logger.notice("shutdown ended", metadata: ["result": "\(ended.rawValue)"])
+        logger.notice("shutdown ended", metadata: ["result": "\(result.rawValue)"])
+        if isAborted {
+            _ = try await undo(around)
+            return result
+        }
+        tell { state in (state.desk.forgetAbort(), nil) }
+        if result == .interrupted { tellHowToGoOn() }
+        let isWhole = try await operation.ledger().lastRun?.plan.kind.isWhole == true
         // A reversed run is undone when the watch says that the mains are stable.
-        if ended == .finished || ended == .finishedWithGaps {
-            await whenDown(cluster.name, ended)
+        if isWhole, result == .finished || result == .finishedWithGaps {
+            await callbacks.whenDown(cluster.name, result)
         }
+        return result
     }
 
-    private func shutDown(_ operation: Operation, _ reason: String) async throws -> RunResult {
-        let ledger = try await operation.ledger()
-        guard let run = ledger.interruptedRun, run.plan.kind == .cluster else {
-            let prepared = try await operation.prepareShutdown()
-            return await operation.shutDown(prepared, because: RunCause(.outage, reason))
-        }
-        return switch try await operation.resume(mainsAreBack: false) {
-        case .continued(_, let result), .reversed(let result): result
-        }
+    /// What an aborted run had done is undone at once: a person has said that there is power.
+    private func undo(_ around: Surroundings) async throws -> RunResult? {
+        logger.critical(
+            "aborted: undone now, and not triggered again in this outage. The mains must return once, or: vpower shutdown"
+        )
+        return try await restore(begin(around).operation, because: "the shutdown was aborted")
     }
 
-    /// How often the battery is looked at during a run.
-    private static let batteryLook: Duration = .seconds(5)
+    private func tellHowToGoOn() {
+        guard state.withLock({ $0.isStopping }) else { return }
+        logger.warning(
+            "stopped after the present step; the daemon's next start goes on, or: vpower resume")
+    }
 
-    /// Runs the body, and tells the run when a feed says `OB LB`: then hosts wait no longer for
-    /// guests that are past their limits.
-    private func whileWatchingBattery<R: Sendable>(
-        _ body: @escaping @Sendable () async throws -> R
-    ) async throws -> R {
-        let feeds = try Set(cluster.hosts.flatMap(\.feeds)).sorted()
-            .compactMap(context.site.feed).map(context.feedControl)
-        return try await withThrowingTaskGroup(of: R?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                while !Task.isCancelled {
-                    for feed in feeds {
-                        guard let status = await feed.read().status else { continue }
-                        if status.onBattery, status.lowBattery { self.reachDeadline() }
-                    }
-                    do { try await self.context.time.sleep(for: Self.batteryLook) } catch { break }
-                }
-                for feed in feeds { await feed.close() }
-                return nil
+    /// The scope with what is known only now: who else goes down, and whether vCSA is on a host
+    /// that is at risk: then the whole cluster goes.
+    private func widened(_ scope: PlanScope) async -> PlanScope {
+        switch scope {
+        case .tiers: return scope
+        case .cluster: break
+        case .hosts(let hosts):
+            guard let inventory = kept.withLock({ $0?.inventory }) else { return scope }
+            do {
+                let vcsa = try Roles(of: inventory, in: cluster).vcsa
+                guard let host = vcsa?.host, hosts.contains(host) else { return scope }
+                logger.critical("vCSA is at risk: the whole cluster goes down")
+            } catch {
+                logger.error("vCSA's host is not known", metadata: ["error": "\(error)"])
+                return scope
             }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                if let result { return result }
+        }
+        return .cluster(dependents: await callbacks.dependents(cluster.name))
+    }
+
+    private func shutDown(
+        _ operation: Operation, _ scope: PlanScope, _ reason: String
+    ) async throws -> RunResult {
+        if case .cluster = scope, let run = try await operation.ledger().interruptedRun,
+            run.plan.kind.isWhole
+        {
+            return switch try await operation.resume(mainsAreBack: false) {
+            case .continued(_, let result), .reversed(let result): result
             }
-            throw CancellationError()
+        }
+        let prepared = try await prepare(operation, scope)
+        return await operation.shutDown(prepared, because: RunCause(.outage, reason))
+    }
+
+    /// Plans the scope; the whole cluster where some hosts of it cannot be taken down alone.
+    private func prepare(
+        _ operation: Operation, _ scope: PlanScope
+    ) async throws -> Operation.Prepared {
+        do { return try await operation.prepareShutdown(scope) } catch OperationError.plan(
+            let error)
+        {
+            guard case .hosts = scope else { throw OperationError.plan(error) }
+            logger.critical(
+                "hosts cannot go down alone: the whole cluster does", metadata: ["why": "\(error)"])
+            return try await operation.prepareShutdown(
+                .cluster(dependents: await callbacks.dependents(cluster.name)))
         }
     }
 
-    private func comeBack(_ operation: Operation) async throws {
+    private func comeBack(_ around: Surroundings) async throws -> RunResult? {
+        let (operation, _) = begin(around)
         let ledger = try await operation.ledger()
-        guard ledger.outage != nil else { return }
-        guard ledger.runs.last(where: { $0.plan.kind == .cluster })?.cause.origin == .outage
+        guard ledger.outage != nil else { return nil }
+        guard ledger.runs.last(where: { $0.plan.kind != .restore })?.cause.origin == .outage
         else {
             logger.notice("the cluster was shut down by hand: it is left so")
-            return
+            return nil
         }
-        await whenDown(cluster.name, nil)
-        if ledger.interruptedRun != nil {
+        await callbacks.whenDown(cluster.name, nil)
+        // Tiers and hosts that were not done are simply brought back.
+        if let run = ledger.interruptedRun, run.plan.kind.isWhole || run.plan.kind == .restore {
             let resumed = try await operation.resume(mainsAreBack: true)
-            // Gaps in the way down are no reason to leave the cluster down. Anything else was a
-            // way back already, or was told to stop.
             switch resumed {
-            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps): break
-            default: return
+            case .continued(let kind, .finished), .continued(let kind, .finishedWithGaps):
+                // Gaps in the way down are no reason to leave the cluster down.
+                guard kind.isWhole else { return nil }
+            case .continued(_, let result), .reversed(let result):
+                // It was a way back already, or was told to stop.
+                if result == .interrupted { tellHowToGoOn() }
+                return result
             }
         }
-        try await restore(operation)
+        return try await restore(operation, because: "the mains are back")
     }
 
-    private func restore(_ operation: Operation) async throws {
+    private func restore(
+        _ operation: Operation, because reason: String
+    ) async throws -> RunResult {
         let prepared = try await operation.prepareRestore()
-        let result = await operation.restore(
-            prepared, because: RunCause(.outage, "the mains are back"))
+        let result = await operation.restore(prepared, because: RunCause(.outage, reason))
         logger.notice("cluster restore ended", metadata: ["result": "\(result.rawValue)"])
+        if result == .interrupted { tellHowToGoOn() }
+        return result
+    }
+
+    // MARK: What was before
+
+    /// A run of this outage that was aborted stays so, also when the daemon is new.
+    private func heedEarlierAbort() {
+        do {
+            guard let mark = try aborts.mark(at: context.time.wall) else { return }
+            logger.critical(
+                "this outage's run was aborted: nothing is done until the mains were back",
+                metadata: ["why": "\(mark.reason.onOneLine)"])
+            tell { state in (state.desk.abort(), nil) }
+        } catch { report(error) }
     }
 
     /// A daemon that was killed in the middle of an outage's run goes on with it: on battery at
-    /// once, on line power when the watch says that the mains are stable.
+    /// once, on line power when the watch says that the mains are stable. An aborted one is undone.
     private func goOnWithWhatWasInterrupted() async {
         do {
             let ledger = Ledger(try await journal.openOutage(of: cluster.name))
-            guard let run = ledger.interruptedRun, run.plan.kind == .cluster,
+            guard let run = ledger.interruptedRun, run.plan.kind.isWhole,
                 run.cause.origin == .outage
             else { return }
-            for name in Set(cluster.hosts.flatMap(\.feeds)).sorted() {
+            if state.withLock({ $0.desk.isAborted }) {
+                tell { state in (state.desk.undo(), nil) }
+                return
+            }
+            for name in cluster.feeds {
                 guard let feed = context.site.feed(name) else { continue }
                 let control = try context.feedControl(feed)
                 let reading = await control.read()
                 await control.close()
                 if reading.status?.onBattery == true {
-                    post(.down("resumed: \(run.cause.reason)"))
+                    let reason = "resumed: \(run.cause.reason)"
+                    tell { state in (state.desk.goOn(.wholeCluster, because: reason), nil) }
                     return
                 }
             }
         } catch { report(error) }
     }
+
+    /// How often the inventory is kept for the day on which vCenter is gone first.
+    private static let keepEvery: Duration = .seconds(600)
 
     private func keepInventory() async {
         while !Task.isCancelled {
@@ -304,38 +459,14 @@ final class ClusterKeeper: Service {
     }
 }
 
-/// Puts a run's records into the log.
-struct LogAnnouncer: Announcer {
-    let logger: Logger
+extension PlanKind {
+    /// Whether it takes everything down.
+    var isWhole: Bool { self == .cluster || self == .vsan }
+}
 
-    func announce(_ record: Record) async {
-        switch record.event {
-        case .phaseStarted(let phase): logger.notice("phase began", metadata: ["phase": "\(phase)"])
-        case .phaseEnded(let phase): logger.notice("phase over", metadata: ["phase": "\(phase)"])
-        case .stepEnded(let step, .gaveUp(let why)):
-            logger.error("step gave up", metadata: ["step": "\(step)", "why": "\(why)"])
-        case .stepEnded(let step, .done(.forced)):
-            logger.warning("guest was powered off", metadata: ["step": "\(step)"])
-        case .stepEnded(let step, let outcome):
-            logger.info("step over", metadata: ["step": "\(step)", "outcome": "\(outcome)"])
-        case .budgetChanged(let phase, let from, let to, let why):
-            logger.warning(
-                "budget changed",
-                metadata: [
-                    "phase": "\(phase)", "from": "\(from)", "to": "\(to)", "why": "\(why)",
-                ])
-        case .noted(let text): logger.warning("note", metadata: ["text": "\(text)"])
-        case .pointOfNoReturn(let why):
-            logger.notice("point of no return", metadata: ["why": "\(why)"])
-        case .runStarted(let plan, let cause):
-            logger.notice(
-                "run began", metadata: ["kind": "\(plan.kind.rawValue)", "why": "\(cause.reason)"])
-        case .runEnded(let result):
-            logger.notice("run ended", metadata: ["result": "\(result.rawValue)"])
-        case .outageOpened(let cluster, let reason):
-            logger.notice("outage", metadata: ["cluster": "\(cluster)", "why": "\(reason)"])
-        case .outageClosed: logger.notice("outage closed: everything is back")
-        case .snapshotTaken, .asked: break
-        }
+extension Hold {
+    /// For the log.
+    var metadata: Logger.Metadata {
+        ["until": "\(HoldTime.text(until))", "why": "\(reason.onOneLine)"]
     }
 }

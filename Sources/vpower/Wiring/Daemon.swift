@@ -2,6 +2,7 @@ import Logging
 import PowerModel
 import PowerRun
 import PowerService
+import PowerStore
 
 /// Turns what the watch loop sees into wishes of the clusters' keepers, and cuts a feed's output
 /// when everything on it is down.
@@ -21,11 +22,16 @@ actor Daemon: OutageHandler {
     private let feeds: [FeedName: any FeedControl]
     /// Feeds whose NUT primary may go on: everything on them is down.
     private var givenUp: Set<FeedName> = []
+    private let book: HoldBook
+    private var holdWatch = HoldWatch()
+    /// Holds that count as none: told once.
+    private var heldProblems: Set<String> = []
 
     /// - Parameter feeds: those that the watch reads; the login has a connection of its own.
     init(_ context: SiteContext, feeds: [any FeedControl], logger: Logger) {
         self.context = context
         self.logger = logger
+        book = HoldBook(directory: context.stateDirectory)
         let withUser = Set(context.site.feeds.filter { $0.user != nil }.map(\.name))
         self.feeds = Dictionary(
             feeds.filter { withUser.contains($0.feed) }.map { ($0.feed, $0) },
@@ -34,10 +40,16 @@ actor Daemon: OutageHandler {
 
     func add(_ keeper: ClusterKeeper, for cluster: ClusterName) { keepers[cluster] = keeper }
 
+    /// What begins before the first reading: logins at the feeds, and a look at the holds.
+    func begin() {
+        lookAtHolds()
+        holdLogins()
+    }
+
     // MARK: Logins
 
     /// Logs in at every feed; those that do not answer follow when they can be read.
-    func holdLogins() { feeds.keys.forEach(holdLogin) }
+    private func holdLogins() { feeds.keys.forEach(holdLogin) }
 
     /// Beside whatever goes on: an upsd that is slow to log in must not hold a decision up.
     private func holdLogin(_ feed: FeedName) { Task { await logIn(feed) } }
@@ -51,52 +63,91 @@ actor Daemon: OutageHandler {
         if givenUp.contains(name) { await feed.releaseLogin() }
     }
 
-    // MARK: What the watch sees
+    // MARK: Holds
 
-    func outageBegan(_ feed: FeedName) {
-        holdLogin(feed)
-        logger.notice("on battery: the wait has begun", metadata: ["feed": "\(feed)"])
+    /// Looks at the holds; at every reading of a feed, so that one that is over is over at once.
+    private func lookAtHolds() {
+        let time = context.time
+        let page = book.read(context.site.clusters.map(\.name), at: time.wall)
+        for problem in page.problems where !heldProblems.contains(problem) {
+            logger.error("hold", metadata: ["problem": "\(problem)"])
+        }
+        heldProblems = Set(page.problems)
+        let holds = HoldBook.Page(
+            holds: holdWatch.stillOn(page.holds, wall: time.wall, at: time.elapsed))
+        for (cluster, keeper) in keepers { keeper.setHold(holds.hold(for: cluster)) }
     }
+
+    // MARK: What the watch sees; it has written it to the log
+
+    func took(_ reading: FeedReading, of feed: FeedName, at moment: Duration) {
+        lookAtHolds()
+        for cluster in context.site.clusters where cluster.feeds.contains(feed) {
+            keepers[cluster.name]?.take(reading, of: feed, at: moment)
+        }
+    }
+
+    func outageBegan(_ feed: FeedName) { holdLogin(feed) }
 
     func outageEnded(_ feed: FeedName) {
         givenUp.remove(feed)
         holdLogin(feed)
-        logger.notice("on line power again", metadata: ["feed": "\(feed)"])
     }
 
     func trigger(_ clusters: [ClusterSite], because causes: [OutageDecider.Cause]) {
-        let reason = causes.map(\.description).joined(separator: "; ")
-        logger.notice("trigger", metadata: ["why": "\(reason)"])
-        for cluster in clusters { keepers[cluster.name]?.post(.down(reason)) }
+        for cluster in clusters {
+            keepers[cluster.name]?.takeDown(.wholeCluster, because: reason(causes))
+        }
+    }
+
+    func hostsAtRisk(
+        _ hosts: [HostName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) {
+        keepers[cluster.name]?.takeDown(.hosts(hosts), because: reason(causes))
+    }
+
+    func shed(
+        _ tiers: [TierName], of cluster: ClusterSite, because causes: [OutageDecider.Cause]
+    ) {
+        keepers[cluster.name]?.takeDown(.tiers(tiers), because: reason(causes))
+    }
+
+    private func reason(_ causes: [OutageDecider.Cause]) -> String {
+        causes.map(\.description).joined(separator: "; ")
     }
 
     func relieved(_ clusters: [ClusterSite]) {
-        for cluster in clusters { keepers[cluster.name]?.post(.relieved) }
+        for cluster in clusters { keepers[cluster.name]?.relieve() }
     }
 
     func mains(of feed: FeedName, stableFor: Duration) {}
 
+    /// What others need comes up first.
     func supplied(_ clusters: [ClusterSite]) {
-        for cluster in clusters { keepers[cluster.name]?.post(.up) }
+        for cluster in context.site.inOrderUp(clusters.map(\.name)) {
+            keepers[cluster.name]?.takeUp()
+        }
     }
 
-    func staleForcedShutdown(_ feed: FeedName) {
-        logger.warning(
-            "FSD is set while on line power: not obeyed; only restarting upsd clears it",
-            metadata: ["feed": "\(feed)"])
-    }
+    func staleForcedShutdown(_ feed: FeedName) {}
 
-    func unreadable(_ feed: FeedName, problem: String) {
-        logger.warning("feed cannot be read", metadata: ["feed": "\(feed)", "why": "\(problem)"])
-    }
+    func unreadable(_ feed: FeedName, problem: String) {}
 
-    func readable(_ feed: FeedName) {
-        holdLogin(feed)
-        logger.notice("feed can be read again", metadata: ["feed": "\(feed)"])
-    }
+    func readable(_ feed: FeedName) { holdLogin(feed) }
 
-    /// The watch loop has written it to the log; nothing is decided from an event.
     func noticed(_ notice: EventNotice) {}
+
+    // MARK: Several clusters
+
+    /// The clusters that need this one and go down with it: it waits for them with vCSA and what
+    /// else they need. Asked when its run begins, so after everything that was triggered at once.
+    func dependents(of cluster: ClusterName) -> [ClusterName] {
+        let goingDown = keepers.filter { $0.value.isGoingDown }.keys
+        return context.site.dependents(of: cluster, among: Set(goingDown))
+    }
+
+    /// The second signal: no run waits for anything any more.
+    func abandonRuns() { keepers.values.forEach { $0.abandon() } }
 
     // MARK: What the keepers did
 
@@ -125,10 +176,7 @@ actor Daemon: OutageHandler {
     }
 
     private func clusters(on feed: Feed) -> Set<ClusterName> {
-        Set(
-            context.site.clusters.filter { cluster in
-                cluster.hosts.contains { $0.feeds.contains(feed.name) }
-            }.map(\.name))
+        Set(context.site.clusters.filter { $0.feeds.contains(feed.name) }.map(\.name))
     }
 
     private func cut(_ feed: Feed) async {

@@ -4,61 +4,173 @@ import Glibc
 import PowerModel
 import PowerRun
 import PowerStore
+import Synchronization
 
-/// A run that a person started: holds the cluster's lock, heeds signals, shows a timeline.
-struct HandRun {
+/// Runs that a person started: hold the clusters' locks, heed signals and aborts, show a timeline.
+struct HandRun: Sendable {
     let context: SiteContext
-    let cluster: ClusterSite
-    let timeline: Timeline
+    let clusters: [ClusterSite]
 
-    init(_ context: SiteContext, cluster: ClusterSite) {
+    /// Of one cluster, or of several side by side.
+    init(_ context: SiteContext, clusters: [ClusterSite]) {
         self.context = context
-        self.cluster = cluster
-        timeline = Timeline(time: context.time) { Terminal.error($0) }
+        self.clusters = clusters
     }
 
-    /// Runs the body with an operation on the cluster. One run per cluster at a time.
-    func with(
-        _ body: (Operation) async throws -> ExitCodes
-    ) async throws -> ExitCodes {
+    init(_ context: SiteContext, cluster: ClusterSite) { self.init(context, clusters: [cluster]) }
+
+    /// Runs the body with a turn for the only cluster.
+    func with(_ body: (HandTurn) async throws -> ExitCodes) async throws -> ExitCodes {
+        try await withAll { turns in try await body(turns[0]) }
+    }
+
+    /// Runs the body with a turn for each cluster, in their order. One run per cluster at a time:
+    /// all locks are held, or nothing begins.
+    func withAll(_ body: ([HandTurn]) async throws -> ExitCodes) async throws -> ExitCodes {
         let journal = context.fallbackJournal(try context.openJournal())
+        let controls = RunControls()
+        let signals = StopSignals(controls)
+        let code = try await take(clusters[...], [], journal, controls, body)
+        withExtendedLifetime(signals) {}
+        return code
+    }
+
+    private func take(
+        _ waiting: ArraySlice<ClusterSite>, _ turns: [HandTurn], _ journal: FallbackJournal,
+        _ controls: RunControls, _ body: ([HandTurn]) async throws -> ExitCodes
+    ) async throws -> ExitCodes {
+        guard let cluster = waiting.first else { return try await body(turns) }
         let lock: RunLock
         do {
             lock = try RunLock(directory: context.stateDirectory, cluster: cluster.name)
         } catch { throw Problem(.journal(error)) }
-        let control = RunControl()
-        let signals = StopSignals(control)
-        let context = context
+        let timeline = Timeline(
+            time: context.time, cluster: clusters.count > 1 ? cluster.name : nil
+        ) { Terminal.error($0) }
         let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
-        let operation = Operation(
-            in: around, machines: context.machines(of: cluster), control: control,
-            makeID: { context.makeID() })
+        let turn = HandTurn(
+            context: context, cluster: cluster, timeline: timeline, around: around,
+            controls: controls)
         let code: Result<ExitCodes, any Error>
-        do { code = .success(try await body(operation)) } catch { code = .failure(error) }
-        await around.cluster.close()
-        for host in around.hosts.values { await host.close() }
-        for machine in around.machines.values { await machine.close() }
-        withExtendedLifetime(signals) {}
+        do {
+            code = .success(
+                try await take(waiting.dropFirst(), turns + [turn], journal, controls, body))
+        } catch { code = .failure(error) }
+        await around.close()
         _ = consume lock
         return try code.get()
     }
 }
 
-/// The first SIGTERM or SIGINT lets a run finish and record its present step; the second ends the
-/// process at once. `vpower resume` continues either.
+/// One cluster's part of a run that a person started, with its lock held.
+struct HandTurn: Sendable {
+    let context: SiteContext
+    let cluster: ClusterSite
+    let timeline: Timeline
+    fileprivate let around: Surroundings
+    fileprivate let controls: RunControls
+    /// What this turn does first; after an abort there is another.
+    let operation: Operation
+    private let control: RunControl
+
+    fileprivate init(
+        context: SiteContext, cluster: ClusterSite, timeline: Timeline, around: Surroundings,
+        controls: RunControls
+    ) {
+        self.context = context
+        self.cluster = cluster
+        self.timeline = timeline
+        self.around = around
+        self.controls = controls
+        control = RunControl()
+        operation = Self.operation(context, cluster, around, control, controls)
+    }
+
+    private static func operation(
+        _ context: SiteContext, _ cluster: ClusterSite, _ around: Surroundings,
+        _ control: RunControl, _ controls: RunControls
+    ) -> Operation {
+        controls.add(control)
+        return Operation(
+            in: around, machines: context.machines(of: cluster), control: control,
+            makeID: { context.makeID() })
+    }
+
+    /// Carries out a way down, and the way back at once when a person aborts it.
+    func goDown(
+        _ body: (Operation) async throws -> RunResult
+    ) async throws -> (result: RunResult, isAborted: Bool) {
+        let book = AbortBook(directory: context.stateDirectory, cluster: cluster.name)
+        // Who takes the cluster down by hand wants it down.
+        do { try book.clearMark() } catch { await timeline.say("\(error)") }
+        let watch = AbortWatch(
+            book: book, cluster: cluster.name, journal: around.journal, time: context.time,
+            tell: { [timeline] in await timeline.say($0) })
+        let ended = try await watch.during(control) { try await body(operation) }
+        guard ended.isAborted else { return ended }
+        let back = Self.operation(context, cluster, around, RunControl(), controls)
+        let result = await back.restore(
+            try await back.prepareRestore(), because: RunCause(.hand, "the shutdown was aborted"))
+        return (result, true)
+    }
+}
+
+extension Surroundings {
+    /// Ends every session.
+    func close() async {
+        await cluster.close()
+        for host in hosts.values { await host.close() }
+        for machine in machines.values { await machine.close() }
+    }
+}
+
+/// The runs that a signal stops: those that go on in this process.
+final class RunControls: Sendable {
+    private struct State {
+        var controls: [RunControl] = []
+        var isStopping = false
+    }
+
+    private let state = Mutex(State())
+
+    /// One more; stopped at once when the others were.
+    func add(_ control: RunControl) {
+        state.withLock { state in
+            state.controls.append(control)
+            if state.isStopping { control.ask(.stop) }
+        }
+    }
+
+    /// Stops all of them after their present step; false when they were told to before.
+    func stop() -> Bool {
+        state.withLock { state in
+            defer { state.isStopping = true }
+            for control in state.controls { control.ask(.stop) }
+            return !state.isStopping
+        }
+    }
+
+    /// Nothing is waited for any more.
+    func abandon() { state.withLock { $0.controls }.forEach { $0.abandon() } }
+}
+
+/// The first SIGTERM or SIGINT lets runs finish and record their present step; the second stops
+/// waiting for it. `vpower resume` continues either.
 final class StopSignals {
     private var sources: [any DispatchSourceSignal] = []
 
-    init(_ control: RunControl) {
+    init(_ controls: RunControls) {
         for number in [SIGTERM, SIGINT] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
-                if control.wish == .stop { exit(ExitCodes.interrupted.rawValue) }
-                control.ask(.stop)
-                Terminal.error(
-                    "vpower: stopping after the present step; again to stop at once. "
-                        + "`vpower resume` continues.")
+                if controls.stop() {
+                    Terminal.error(
+                        "vpower: stopping after the present step; again to stop at once. "
+                            + "`vpower resume` continues.")
+                } else {
+                    controls.abandon()
+                }
             }
             source.resume()
             sources.append(source)

@@ -58,10 +58,26 @@ struct SiteContext: Sendable {
             tryThis: "--cluster with one of: \(names)", code: .usage)
     }
 
+    /// The clusters of these names; without any, the site's only cluster.
+    func clusters(_ names: [String]) throws -> [ClusterSite] {
+        if names.isEmpty { return [try cluster(nil)] }
+        var chosen: [ClusterSite] = []
+        for name in names {
+            let cluster = try cluster(name)
+            if !chosen.contains(cluster) { chosen.append(cluster) }
+        }
+        return chosen
+    }
+
+    /// The holds of these clusters, one line each, and of what counts as none.
+    func holdLines(_ clusters: [ClusterSite]) -> [String] {
+        let page = HoldBook(directory: stateDirectory).read(clusters.map(\.name), at: time.wall)
+        return page.holds.map(\.line) + page.problems
+    }
+
     /// Machines that go down after a cluster: those that hang on one of its feeds.
     func machines(of cluster: ClusterSite) -> [MachineSite] {
-        let feeds = Set(cluster.hosts.flatMap(\.feeds))
-        return site.machines.filter { !feeds.isDisjoint(with: $0.feeds) }
+        site.machines.filter { !Set(cluster.feeds).isDisjoint(with: $0.feeds) }
     }
 
     // MARK: Adapters
@@ -191,6 +207,14 @@ struct SiteContext: Sendable {
     func fallbackJournal(_ primary: any Journal) -> FallbackJournal {
         let time = time
         return FallbackJournal(primary: primary, wall: { time.wall }, report: Self.tellLost)
+    }
+
+    /// The abort that the daemon heeds for a cluster, or why that cannot be told.
+    func abortLine(_ cluster: ClusterName) -> String? {
+        do {
+            return try AbortBook(directory: stateDirectory, cluster: cluster).mark(at: time.wall)
+                .map { "aborted at \(HoldTime.text($0.at)): \($0.reason.onOneLine)" }
+        } catch { return "\(error)" }
     }
 
     /// An identity that sorts by time: the wall clock and some randomness.
