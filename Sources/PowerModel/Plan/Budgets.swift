@@ -31,6 +31,16 @@ public struct Budgets: Sendable {
         }
     }
 
+    /// A budget that is to be another one.
+    public struct Change: Hashable, Sendable {
+        /// The phase.
+        public let phase: PhaseName
+        /// Its budget until now.
+        public let from: Duration
+        /// Its budget from now on.
+        public let to: Duration
+    }
+
     /// What is left to a phase that gets less than it is expected to take.
     public static let floor: Duration = .seconds(10)
     /// Where no past run tells, a step is taken to need this part of its limit: limits are set for
@@ -75,18 +85,22 @@ public struct Budgets: Sendable {
     }
 
     /// The budgets worth changing, in the plan's order: what is allotted, compared with what holds.
+    /// - Parameters:
+    ///   - budgets: those that are not the plan's now.
+    ///   - deadline: nil where nobody knows it: then budgets are the plan's.
     public func changes(
-        from budgets: [PhaseName: Duration], _ progress: Progress, deadline: Duration
-    ) -> [(phase: PhaseName, from: Duration, to: Duration)] {
-        let wanted = allotted(progress, deadline: deadline)
+        from budgets: [PhaseName: Duration], _ progress: Progress, deadline: Duration?
+    ) -> [Change] {
+        let wanted = deadline.map { allotted(progress, deadline: $0) }
         return names.indices.compactMap { index in
-            guard let to = wanted[names[index]] else { return nil }
+            if progress.ended.contains(names[index]) { return nil }
+            let to = wanted?[names[index]] ?? demands[index].limit
             let from = budgets[names[index]] ?? demands[index].limit
             let isWorthIt =
                 to < from
                 ? from - to >= Self.shrinksBy
                 : to - from >= Self.growsBy || (to > from && to == demands[index].limit)
-            return isWorthIt ? (names[index], from, to) : nil
+            return isWorthIt ? Change(phase: names[index], from: from, to: to) : nil
         }
     }
 }
