@@ -107,7 +107,7 @@ extension Planner {
 
     /// A step, with what past runs tell of it.
     func step(_ action: Action, limit: Duration) -> Step {
-        Step(action, limit: limit, estimate: estimates[action.id])
+        Step(action, limit: limit, estimate: estimates[action.id].map { min($0, limit) })
     }
 
     /// Steps for guests, each needing the steps of the guests it waits for, where they have one.

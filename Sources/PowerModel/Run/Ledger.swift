@@ -93,8 +93,12 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var phasesEnded: [PhaseName: Timestamp] = [:]
     /// Steps that asked for something.
     public private(set) var asked: Set<StepID> = []
+    /// When each step first asked for something, by the wall clock.
+    public private(set) var stepsAsked: [StepID: Timestamp] = [:]
     /// Steps that are over.
     public private(set) var outcomes: [StepID: StepOutcome] = [:]
+    /// When each step was over, by the wall clock.
+    public private(set) var stepsEnded: [StepID: Timestamp] = [:]
     /// Budgets that were changed since, as they are now.
     public private(set) var budgets: [PhaseName: Duration] = [:]
     /// What an operator should know, in order.
@@ -123,8 +127,12 @@ public struct RunLedger: Hashable, Sendable {
         case .phaseStarted(let phase):
             if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }
         case .phaseEnded(let phase): phasesEnded[phase] = record.at
-        case .asked(let step, _): asked.insert(step)
-        case .stepEnded(let step, let outcome): outcomes[step] = outcome
+        case .asked(let step, _):
+            asked.insert(step)
+            if stepsAsked[step] == nil { stepsAsked[step] = record.at }
+        case .stepEnded(let step, let outcome):
+            outcomes[step] = outcome
+            stepsEnded[step] = record.at
         case .budgetChanged(let phase, _, let to, _): budgets[phase] = to
         case .noted(let text): notes.append(text)
         case .pointOfNoReturn: isPastReturn = true
