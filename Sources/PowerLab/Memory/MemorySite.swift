@@ -37,6 +37,7 @@ public struct MemorySite: Sendable {
         pace.look = .milliseconds(300)
         pace.listen = .seconds(2)
         pace.wakeAfter = .seconds(5)
+        pace.startAgainAfter = .seconds(1)
         return pace
     }
 
@@ -58,7 +59,7 @@ public struct MemorySite: Sendable {
                 await world.wakeHost(host)
                 return nil
             },
-            answers: { _ in true }, runHook: { _ in .exited(0) }, journal: journal ?? self.journal,
+            answers: { _ in true }, runHook: { _, _ in .exited(0) }, journal: journal ?? self.journal,
             announcer: announcer,
             time: time, pace: MemorySite.pace)
     }

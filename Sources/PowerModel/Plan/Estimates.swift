@@ -42,7 +42,7 @@ extension RunLedger {
     /// How long a step took as a sample for estimates; nil where this run does not tell.
     fileprivate func timeTaken(by step: Step) -> Duration? {
         switch outcomes[step.id] {
-        case .done(.forced), .gaveUp: return step.limit
+        case .done(.forced), .done(.suspended), .gaveUp: return step.limit
         case .done(.already), .left, nil: return nil
         case .done(.asked):
             guard let asked = stepsAsked[step.id], let ended = stepsEnded[step.id] else {

@@ -31,7 +31,8 @@ public struct Ledger: Hashable, Sendable {
         for run in runs {
             for step in run.plan.steps {
                 if case .stopHost(let host, maintenance: true) = step.action,
-                    run.asked.contains(.maintenance(of: host))
+                    run.asked.contains(.maintenance(of: host)),
+                    run.outcomes[.maintenance(of: host)] == nil
                 {
                     hosts.insert(host)
                 }
@@ -46,6 +47,21 @@ public struct Ledger: Hashable, Sendable {
         return hosts
     }
 
+    /// Hosts that were told to stop and seen down in this outage, and not seen back since.
+    public var hostsSeenDown: Set<HostName> {
+        var down = Set<HostName>()
+        for run in runs {
+            for step in run.plan.steps {
+                switch (step.action, run.outcomes[step.id]) {
+                case (.stopHost(let host, _), .done): down.insert(host)
+                case (.awaitHost(let host, _), .done): down.remove(host)
+                default: break
+                }
+            }
+        }
+        return down
+    }
+
     /// Takes one record in.
     public mutating func apply(_ record: Record) {
         switch record.event {
@@ -57,7 +73,7 @@ public struct Ledger: Hashable, Sendable {
             if snapshot == nil { snapshot = taken }
         case .runStarted(let plan, let cause):
             guard let run = record.run else { return }
-            runs.append(RunLedger(id: run, plan: plan, cause: cause, started: record.at))
+            runs.append(RunLedger(record, id: run, plan: plan, cause: cause))
         case .outageClosed:
             isClosed = true
         default:
@@ -87,6 +103,10 @@ public struct RunLedger: Hashable, Sendable {
     public let cause: RunCause
     /// When it began, by the wall clock.
     public let started: Timestamp
+    /// The number of the record with which it began.
+    public let firstRecord: Int64
+    /// The number of its last record so far.
+    public private(set) var lastRecord: Int64
     /// Phases that began, with the moment.
     public private(set) var phasesStarted: [PhaseName: Timestamp] = [:]
     /// Phases that are over, with the moment.
@@ -108,11 +128,13 @@ public struct RunLedger: Hashable, Sendable {
     /// How it ended; nil while it has not.
     public private(set) var result: RunResult?
 
-    init(id: RunID, plan: Plan, cause: RunCause, started: Timestamp) {
+    init(_ record: Record, id: RunID, plan: Plan, cause: RunCause) {
         self.id = id
         self.plan = plan
         self.cause = cause
-        self.started = started
+        started = record.at
+        firstRecord = record.number
+        lastRecord = record.number
     }
 
     /// Steps that gave up, with why, sorted by identity.
@@ -123,6 +145,7 @@ public struct RunLedger: Hashable, Sendable {
     }
 
     mutating func apply(_ record: Record) {
+        lastRecord = record.number
         switch record.event {
         case .phaseStarted(let phase):
             if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }

@@ -91,6 +91,8 @@ public enum StepMeans: String, Hashable, Codable, Sendable {
     case asked
     /// It was forced: its power was cut.
     case forced
+    /// Its memory was written to disk, as its policy says; a restore resumes it.
+    case suspended
 }
 
 /// How a run ended.

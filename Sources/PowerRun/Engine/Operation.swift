@@ -178,15 +178,7 @@ public struct Operation: Sendable {
     }
 
     private func append(_ event: RunEvent, _ outage: OutageID, run: RunID? = nil) async {
-        do {
-            let record = try await around.journal.append(event, run: run, outage: outage)
-            await around.announcer.announce(record)
-        } catch {
-            let lost = Record(
-                number: 0, at: around.time.wall, run: run, outage: outage,
-                event: .noted("not recorded: \(error)"))
-            await around.announcer.announce(lost)
-        }
+        await around.record(event, run: run, outage: outage)
     }
 
     private func inventoryNow(or goal: ClusterSnapshot) async -> Inventory {
@@ -198,19 +190,13 @@ public struct Operation: Sendable {
     /// A known snapshot with what the hosts themselves say now of power and place. What no host
     /// lists is unknown, never off.
     private func refreshed(_ base: ClusterSnapshot) async -> ClusterSnapshot {
-        var seen: [String: (HostName, GuestPower)] = [:]
-        for (name, host) in around.hosts.sorted(by: { $0.key < $1.key }) {
-            // A host that cannot be read leaves its guests unknown.
-            guard let guests = try? await host.guests() else { continue }
-            for guest in guests where seen[guest.vmxPath]?.1 != .on {
-                seen[guest.vmxPath] = (name, guest.power)
-            }
-        }
+        let places = await around.listGuests().places
         var snapshot = base
         snapshot.inventory.guests = base.inventory.guests.map { guest in
             var guest = guest
-            guest.power = seen[guest.vmxPath]?.1 ?? (guest.power == .on ? .unknown : guest.power)
-            guest.host = seen[guest.vmxPath]?.0 ?? guest.host
+            let place = places[guest.vmxPath]
+            guest.power = place?.power ?? (guest.power == .on ? .unknown : guest.power)
+            guest.host = place?.host ?? guest.host
             guest.tools = .unknown
             return guest
         }

@@ -19,31 +19,47 @@ extension Runner {
     private func bring(
         about change: AutomationChange, agents: Bool?, _ wait: Wait
     ) async -> StepOutcome? {
-        var wasAsked = false
-        var problem = "nothing was seen"
-        repeat {
-            do {
-                if try await !change.isSatisfied(by: around.cluster.automation()) {
-                    await recordAsk(wait.step.id, wait.step.action.summary)
-                    wasAsked = true
-                    try await around.cluster.change(change)
-                }
-                let late = try await hostsWhoseAgent(isNot: agents)
-                if late.isEmpty { return .done(wasAsked ? .asked : .already) }
-                problem = "HA's agent has not followed on \(late.joined(separator: ", "))"
-            } catch {
-                problem = "\(error)"
-            }
-        } while await wait.again()
-        return wait.gaveUp(problem)
+        await untilSeen(wait) { () throws(ClusterError) in
+            if try await change.isSatisfied(by: around.cluster.automation()) { return false }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            try await around.cluster.change(change)
+            return true
+        } missing: { inventory in
+            guard let agents else { return nil }
+            let late = inventory.hosts.filter { $0.connected && $0.haAgentConfigured != agents }
+                .map(\.name.rawValue)
+            if late.isEmpty { return nil }
+            return "HA's agent has not followed on \(late.joined(separator: ", "))"
+        }
     }
 
-    /// The connected hosts on which HA's agent is not as wanted, by name.
-    private func hostsWhoseAgent(isNot wanted: Bool?) async throws(ClusterError) -> [String] {
-        guard let wanted else { return [] }
-        let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
-        return inventory.hosts.filter { $0.connected && $0.haAgentConfigured != wanted }
-            .map(\.name.rawValue)
+    /// Asks vCenter for something where it is not so yet, and looks until the inventory shows it.
+    /// - Parameters:
+    ///   - ask: asks where it must be; returns whether it did.
+    ///   - missing: what an inventory does not show yet, in words.
+    private func untilSeen(
+        _ wait: Wait, ask: () async throws(ClusterError) -> Bool,
+        missing: (Inventory) -> String?
+    ) async -> StepOutcome? {
+        var wasAsked = false
+        var problem = "nothing was seen"
+        var last: Inventory?
+        repeat {
+            do {
+                if try await ask() { wasAsked = true }
+                let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
+                guard let why = missing(inventory) else {
+                    return .done(wasAsked ? .asked : .already)
+                }
+                problem = why
+                last = inventory
+            } catch {
+                problem = "\(error)"
+                last = nil
+                if error.isFinal { return wait.gaveUp(problem) }
+            }
+        } while await wait.change(after: last, in: around)
+        return wait.gaveUp(problem)
     }
 
     /// vCLS into retreat mode; its guests seen to be gone.
@@ -68,75 +84,39 @@ extension Runner {
     private func setVCLS(
         _ wanted: VCLSSetting, _ wait: Wait, missing: (Inventory) -> String?
     ) async -> StepOutcome? {
-        var wasAsked = false
-        var problem = "nothing was seen"
-        repeat {
-            do {
-                let now = try await around.cluster.automation().vcls
-                if now.keepsGuests != wanted.keepsGuests {
-                    await recordAsk(wait.step.id, wait.step.action.summary)
-                    wasAsked = true
-                    try await around.cluster.setVCLS(wanted)
-                }
-                let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
-                guard let why = missing(inventory) else {
-                    return .done(wasAsked ? .asked : .already)
-                }
-                problem = why
-            } catch {
-                problem = "\(error)"
-            }
-        } while await wait.again()
-        return wait.gaveUp(problem)
+        await untilSeen(wait) { () throws(ClusterError) in
+            let now = try await around.cluster.automation().vcls
+            if now.keepsGuests == wanted.keepsGuests { return false }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            try await around.cluster.setVCLS(wanted)
+            return true
+        } missing: { inventory in
+            missing(inventory)
+        }
     }
 
-    /// vCenter seen to answer, with every host connected that is back.
+    /// vCenter seen to answer, with every host connected that is back. A refused login is no news
+    /// while it starts (single sign-on comes up late), but it is not tried again at once.
     func awaitVCenter(_ wait: Wait) async -> StepOutcome? {
         let expected = goal.inventory.hosts.filter(\.connected).map(\.name)
         var problem = "it does not answer"
+        var last: Inventory?
         repeat {
             do {
-                let inventory = try await around.cluster.snapshot().inventory
-                let absent = expected.filter { inventory.host($0)?.connected != true }
+                let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
+                let connected = Set(inventory.hosts.filter(\.connected).map(\.name))
+                let absent = expected.filter { !connected.contains($0) && !facts.isLost($0) }
                 if absent.isEmpty { return .done(.already) }
                 problem = "not connected: " + absent.map(\.rawValue).joined(separator: ", ")
+                last = inventory
             } catch {
                 problem = "\(error)"
-            }
-        } while await wait.again()
-        return wait.gaveUp(problem)
-    }
-
-    /// A guest of the snapshot seen to be on: started, on the host where it is now, if it is not.
-    func startGuest(
-        _ id: GuestID, _ planned: HostName, _ terms: StartTerms, _ wait: Wait
-    ) async -> StepOutcome? {
-        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
-        let staysOnAt = around.time.elapsed + terms.mayStopFor
-        var wasAsked = false
-        var problem = "it is not in vCenter's inventory"
-        repeat {
-            do {
-                let now = try await around.cluster.inventory(newerThan: nil, within: .zero)
-                switch now.guest(id)?.power {
-                case .on where wasAsked: return .done(.asked)
-                case .on where around.time.elapsed < staysOnAt:
-                    problem = "it was asked to shut down and may still do so"
-                case .on: return .done(.already)
-                case .suspended: return .left("it is suspended")
-                case .off:
-                    let host = now.guest(id)?.host ?? planned
-                    await recordAsk(wait.step.id, "start \(guest.name.onOneLine) on \(host)")
-                    wasAsked = true
-                    problem = "it was started, but is not seen on"
-                    try await around.cluster.powerOn(now.guest(id) ?? guest, on: host)
-                case .unknown: problem = "its host is not connected"
-                case nil: break
+                last = nil
+                if error.reason == .loginRefused {
+                    guard await wait.pause(min(around.pace.loginAgain, wait.left)) else { break }
                 }
-            } catch {
-                problem = "\(error)"
             }
-        } while await wait.again()
+        } while await wait.change(after: last, in: around)
         return wait.gaveUp(problem)
     }
 }

@@ -12,26 +12,34 @@ extension Runner {
             return .gaveUp("the site file does not have \(name)")
         }
         var problem = "nothing was seen"
+        var lookAt: Duration?
         repeat {
+            lookAt = nil
             do {
-                switch try await body(host) {
+                let progress = try await hostGate.pass { () async throws(HostError) in
+                    try await body(host)
+                }
+                switch progress {
                 case .over(let outcome): return outcome
                 case .notYet(let why): problem = why
+                case .notBefore(let moment, let why):
+                    lookAt = moment
+                    problem = why
                 }
             } catch {
                 problem = "\(error)"
-                // Both are final for a host: another try would lock the account, or is forbidden.
-                if error.reason == .loginRefused || error.reason == .hostKeyRefused {
-                    return wait.gaveUp(problem)
-                }
+                // Nothing waits for a host that did not come back.
+                if error.isFinal || facts.isLost(name) { return wait.gaveUp(problem) }
             }
-        } while await wait.again()
+        } while await wait.again(by: lookAt)
         return wait.gaveUp(problem)
     }
 
     private enum Progress {
         case over(StepOutcome)
         case notYet(String)
+        /// It cannot be so before this moment.
+        case notBefore(Duration, String)
     }
 
     /// More differences than this are counted, not told: an ESXi 6.7 host shows the whole block
@@ -58,55 +66,6 @@ extension Runner {
             await recordAsk(wait.step.id, wait.step.action.summary)
             try await host.disarm()
             return .over(.done(.asked))
-        }
-    }
-
-    /// vCSA or an infrastructure guest shut down through its host. Never powered off hard.
-    func stopGuestOnHost(_ id: GuestID, _ name: HostName, _ wait: Wait) async -> StepOutcome? {
-        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
-        let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
-        var wasAsked = false
-        return await untilDone(on: name, wait) { host throws(HostError) in
-            let row = try await host.guests().first { $0.vmxPath == guest.vmxPath }
-            switch row?.power {
-            case .off: return .over(.done(wasAsked ? .asked : .already))
-            case .suspended: return .over(.left("it is suspended"))
-            case nil: return .notYet("\(name) does not list it")
-            case .unknown: return .notYet("\(name) does not say whether it is on")
-            case .on:
-                if wasAsked { return .notYet("it is still on") }
-                await recordAsk(wait.step.id, wait.step.action.summary)
-                try await host.shutDown(boot)
-                wasAsked = true
-                return .notYet("it was asked and is still on")
-            }
-        }
-    }
-
-    /// vCSA or an infrastructure guest seen to be on; started where no boot script did it.
-    func startGuestOnHost(
-        _ id: GuestID, _ name: HostName, _ terms: StartTerms, _ wait: Wait
-    ) async -> StepOutcome? {
-        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
-        let staysOnAt = around.time.elapsed + terms.mayStopFor
-        let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
-        var wasAsked = false
-        return await untilDone(on: name, wait) { host throws(HostError) in
-            let row = try await host.guests().first { $0.vmxPath == guest.vmxPath }
-            switch row?.power {
-            case .on where wasAsked: return .over(.done(.asked))
-            case .on where around.time.elapsed < staysOnAt:
-                return .notYet("it was asked to shut down and may still do so")
-            case .on: return .over(.done(.already))
-            case .suspended: return .over(.left("it is suspended"))
-            case nil: return .notYet("\(name) does not list it")
-            case .unknown: return .notYet("\(name) does not say whether it is on")
-            case .off:
-                await recordAsk(wait.step.id, wait.step.action.summary)
-                wasAsked = true
-                try await host.powerOn(boot)
-                return .notYet("it was started, but is not seen on")
-            }
         }
     }
 
@@ -141,8 +100,9 @@ extension Runner {
 
     /// Whether silence has lasted long enough, and is the host's own.
     private func settled(since: Duration) async -> Progress {
-        if around.time.elapsed - since < around.site.limits.settle {
-            return .notYet("it fell silent just now")
+        let settled = since + around.site.limits.settle
+        if around.time.elapsed < settled {
+            return .notBefore(settled, "it fell silent just now")
         }
         if let witness = around.site.witness {
             guard await around.answers(witness) else {
@@ -158,34 +118,34 @@ extension Runner {
     ) async throws(HostError) -> String? {
         let on = try await host.guests().filter {
             ($0.power == .on || $0.power == .unknown) && !mayStayOn.contains($0.vmxPath)
-                && !leftOn.contains($0.vmxPath)
         }
         let names = on.map(\.name.onOneLine).sorted().joined(separator: ", ")
         if !on.isEmpty {
             guard control.isDeadlineReached else { return "guests are still on: \(names)" }
             await record(.noted("\(host.host): the battery is at its end: cut off: \(names)"))
         }
-        if maintenance {
-            await recordAsk(.maintenance(of: host.host), "maintenance mode on \(host.host)")
-            do {
-                try await host.setMaintenance(true, within: around.site.limits.maintenance)
-            } catch {
-                await record(.noted("\(error); it is shut down without maintenance mode"))
-            }
+        if maintenance { await enterMaintenance(host) }
+        switch control.passReturn() {
+        case .first: await record(.pointOfNoReturn("\(host.host) is told to stop"))
+        case .before: break
+        case .calledBack: return "the run was called back"
         }
-        if control.passReturn() { await record(.pointOfNoReturn("\(host.host) is told to stop")) }
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
         return nil
     }
 
-    /// Guests that policy leaves to go down with their host, by configuration file.
-    private var leftOn: Set<String> {
-        Set(
-            plan.steps.compactMap { step in
-                guard case .stopGuest(let id, _, .leave) = step.action else { return nil }
-                return known[id]?.vmxPath
-            })
+    /// Maintenance mode, where the host agrees. What it refused is on record: a restore must not
+    /// take a host out of a mode that somebody else puts it in later.
+    private func enterMaintenance(_ host: any HostControl) async {
+        let step = StepID.maintenance(of: host.host)
+        await recordAsk(step, "maintenance mode on \(host.host)")
+        do {
+            try await host.setMaintenance(true, within: around.site.limits.maintenance)
+        } catch {
+            let why = "\(error); it is shut down without maintenance mode"
+            await record(error.reason == .refused ? .stepEnded(step, .left(why)) : .noted(why))
+        }
     }
 
     /// Host seen to be back with hostd ready; out of maintenance mode where vpower put it there.

@@ -15,8 +15,13 @@ public struct Runner: Sendable {
     let budgets: BudgetBook
     /// Every guest of the snapshot, and those that came since.
     let known: [GuestID: Guest]
-    /// Guests that may be on when their host goes, by configuration file.
+    /// Guests that may be on when their host goes, by configuration file: those that belong to a
+    /// host or the cluster, and those that policy leaves on.
     let mayStayOn: Set<String>
+    /// What its steps learn from one another.
+    let facts: RunFacts
+    /// Through which all talk with hosts goes.
+    let hostGate: CallGate
 
     /// Prepares to carry a plan out, or to continue it after `earlier`.
     /// - Parameters:
@@ -36,22 +41,54 @@ public struct Runner: Sendable {
         budgets = BudgetBook(plan, continuing: earlier)
         let all = goal.inventory.guests + (now?.guests ?? [])
         known = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { _, newer in newer })
-        mayStayOn = Set(known.values.filter { $0.nature != .ordinary }.map(\.vmxPath))
-        if earlier?.isPastReturn == true { _ = control.passReturn() }
+        var mayStayOn = Set(known.values.filter { $0.nature != .ordinary }.map(\.vmxPath))
+        for step in plan.steps {
+            guard case .stopGuest(let id, _, .leave) = step.action, let guest = known[id] else {
+                continue
+            }
+            mayStayOn.insert(guest.vmxPath)
+        }
+        self.mayStayOn = mayStayOn
+        facts = RunFacts(earlier)
+        hostGate = CallGate(around.pace.hostsAtOnce)
+        // There is nothing to go back to from a restore.
+        if earlier?.isPastReturn == true || plan.kind == .restore { control.beginPastReturn() }
     }
 
     /// Carries the plan out. Returns when it is over, reversed or told to stop.
     public func carryOut(because cause: RunCause) async -> RunResult {
         if earlier == nil { await record(.runStarted(plan, cause)) }
-        let gaps = await runPhases()
+        let gaps = await runPhasesUnlessAbandoned()
         let result: RunResult
         if gaps.unfinished {
-            result = control.wish == .reverse ? .reversed : .interrupted
+            result = control.wish.isReversal ? .reversed : .interrupted
         } else {
             result = gaps.count > 0 ? .finishedWithGaps : .finished
         }
+        if result == .reversed {
+            let byHand = control.wish == .abort
+            await record(
+                .noted(byHand ? "reversed by hand: abort" : "reversed: the mains are back"))
+        }
         await record(.runEnded(result))
         return result
+    }
+
+    /// Runs the phases; when the run is abandoned, whatever they wait for is called off.
+    private func runPhasesUnlessAbandoned() async -> Gaps {
+        await withTaskGroup(of: Gaps?.self) { group in
+            group.addTask { await runPhases() }
+            group.addTask {
+                await control.untilAbandoned()
+                return nil
+            }
+            var gaps = Gaps(unfinished: true)
+            for await one in group {
+                if let one { gaps = one }
+                group.cancelAll()
+            }
+            return gaps
+        }
     }
 
     /// How much of a plan was left open.
@@ -67,6 +104,11 @@ public struct Runner: Sendable {
             case .done, .left: break
             }
         }
+
+        static func += (left: inout Gaps, right: Gaps) {
+            left.count += right.count
+            left.unfinished = left.unfinished || right.unfinished
+        }
     }
 
     /// Starts each phase when those it needs are over, and waits for all of them.
@@ -80,18 +122,16 @@ public struct Runner: Sendable {
                     !begun.contains(phase.name)
                         && phase.needs.allSatisfy { over.contains($0) || plan.phase($0) == nil }
                 }
-                if control.mustStop, !ready.isEmpty { total.unfinished = true }
                 for phase in ready where !control.mustStop {
                     begun.insert(phase.name)
                     group.addTask { (phase.name, await carryOut(phase)) }
                 }
-                guard let (name, gaps) = await group.next() else { return total }
-                total.count += gaps.count
-                if gaps.unfinished {
-                    total.unfinished = true
-                } else {
-                    over.insert(name)
+                guard let (name, gaps) = await group.next() else {
+                    total.unfinished = plan.phases.contains { !over.contains($0.name) }
+                    return total
                 }
+                total.count += gaps.count
+                if !gaps.unfinished { over.insert(name) }
             }
         }
     }
@@ -100,12 +140,12 @@ public struct Runner: Sendable {
         await record(.phaseStarted(phase.name))
         await budgetBegins(phase.name)
         let steps = phase.steps.filter { earlier?.outcomes[$0.id] == nil }
-        var gaps = Gaps()
-        if steps.contains(where: \.isTierGuest) {
-            gaps = await stopTier(steps)
-        } else {
-            gaps = await sideBySide(steps)
-        }
+        let sorted = sorted(steps)
+        async let others = sideBySide(sorted.others)
+        async let down = bring(sorted.goingDown)
+        var gaps = await bring(sorted.comingUp)
+        gaps += await down
+        gaps += await others
         if !gaps.unfinished {
             await record(.phaseEnded(phase.name))
             await budgetEnds(phase.name)
@@ -113,18 +153,21 @@ public struct Runner: Sendable {
         return gaps
     }
 
-    /// Carries steps out side by side, at most `guestsAtOnce` of them at the same time.
+    /// Carries steps out side by side, each as soon as those it needs are over.
     private func sideBySide(_ steps: [Step]) async -> Gaps {
-        await withTaskGroup(of: StepOutcome?.self) { group in
+        let byID = Dictionary(steps.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return await withTaskGroup(of: (StepID, StepOutcome?).self) { group in
+            var order = StepOrder(of: steps)
             var gaps = Gaps()
-            var waiting = steps[...]
-            for _ in 0..<around.pace.guestsAtOnce {
-                guard let step = waiting.popFirst() else { break }
-                group.addTask { await carryOut(step) }
+            for step in steps where order.mayBegin(step.id) {
+                group.addTask { (step.id, await carryOut(step)) }
             }
-            while let outcome = await group.next() {
+            while let (id, outcome) = await group.next() {
                 gaps.count(outcome)
-                if let step = waiting.popFirst() { group.addTask { await carryOut(step) } }
+                guard outcome != nil else { continue }
+                for step in order.end(id).compactMap({ byID[$0] }) {
+                    group.addTask { (step.id, await carryOut(step)) }
+                }
             }
             return gaps
         }
@@ -132,8 +175,9 @@ public struct Runner: Sendable {
 
     private func carryOut(_ step: Step) async -> StepOutcome? {
         if control.mustStop { return nil }
-        let outcome = await perform(step)
-        if let outcome { await record(.stepEnded(step.id, outcome)) }
+        guard let outcome = await perform(step), !Task.isCancelled else { return nil }
+        if case .awaitHost(let host, _) = step.action, case .gaveUp = outcome { facts.lose(host) }
+        await record(.stepEnded(step.id, outcome))
         return outcome
     }
 
@@ -144,11 +188,13 @@ public struct Runner: Sendable {
         case .freeze: return await freeze(wait)
         case .retreat: return await retreat(wait)
         case .arm(let host, let orders): return await arm(host, orders, wait)
-        case .runHook(let hook, _, _, _): return await runHook(hook, wait)
+        case .runHook(let hook, let tier, let moment, _):
+            return await runHook(hook, tier, moment, wait)
         case .awaitClusterDown(let cluster): return await awaitClusterDown(cluster, wait)
-        case .stopGuest: return nil
+        // Those that are known are watched together: see `guests(of:)`.
+        case .stopGuest, .startGuest: return .gaveUp("no inventory has this guest")
         case .stopGuestOnHost(let guest, _, let host):
-            return await stopGuestOnHost(guest, host, wait)
+            return await stopGuestOnHost(guest, planned: host, wait)
         case .stopHost(let host, let maintenance):
             return await stopHost(host, maintenance: maintenance, wait)
         case .stopMachine(let machine): return await stopMachine(machine, wait)
@@ -158,13 +204,11 @@ public struct Runner: Sendable {
         case .awaitBootScript(let host, let armedBy):
             return await awaitBootScript(host, armedBy: armedBy, wait)
         case .startGuestOnHost(let guest, _, let host, let terms):
-            return await startGuestOnHost(guest, host, terms, wait)
+            return await startGuestOnHost(guest, planned: host, terms, wait)
         case .awaitVCenter: return await awaitVCenter(wait)
         case .thawVCLS(let setting): return await thawVCLS(setting, wait)
         case .thawDRS(let level, let dpm):
             return await thaw(AutomationChange(drsLevel: level, dpm: dpm), wait)
-        case .startGuest(let guest, _, let host, let terms):
-            return await startGuest(guest, host, terms, wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
         case .disarm(let host): return await disarm(host, wait)
         }
@@ -172,29 +216,13 @@ public struct Runner: Sendable {
 
     // MARK: Records
 
-    /// Writes an event down, then tells people. The journal given to a run that must not stop
-    /// falls back to memory by itself (`FallbackJournal`), so an error here is only told.
+    /// Writes an event of this run down, then tells people.
     func record(_ event: RunEvent) async {
-        do {
-            let record = try await around.journal.append(event, run: run, outage: outage)
-            await around.announcer.announce(record)
-        } catch {
-            let lost = Record(
-                number: 0, at: around.time.wall, run: run, outage: outage,
-                event: .noted("not recorded: \(error)"))
-            await around.announcer.announce(lost)
-        }
+        await around.record(event, run: run, outage: outage)
     }
 
     /// On disk before the act it announces.
     func recordAsk(_ step: StepID, _ what: String) async { await record(.asked(step, what)) }
-}
-
-extension Step {
-    /// Whether it is a guest of a tier: those are watched together, not one by one.
-    var isTierGuest: Bool {
-        if case .stopGuest = action { true } else { false }
-    }
 }
 
 /// The wait of one step: knows its limit and when to look again.
@@ -230,14 +258,37 @@ struct Wait: Sendable {
     /// The shortest wait there is: never none, so that time goes on.
     private static let tick: Duration = .milliseconds(1)
 
-    /// Waits until it is time to look again; false when the limit has passed or the run is to
-    /// stop.
-    func again() async -> Bool {
+    /// Waits until it is time to look again, no later than `moment`; false when the limit has
+    /// passed or the run is to stop.
+    func again(by moment: Duration? = nil) async -> Bool {
         await runner.mindBudgets()
         if isOver || mustStop { return false }
-        do { try await time.sleep(for: min(look, max(left, Self.tick))) } catch {
+        let wanted = moment.map { $0 - time.elapsed } ?? look
+        do { try await time.sleep(for: max(min(look, left, wanted), Self.tick)) } catch {
             return false
         }
+        return !mustStop
+    }
+
+    /// Waits for so long, beyond the limit too; false when the run is to stop.
+    func pause(_ length: Duration) async -> Bool {
+        let end = time.elapsed + length
+        while !mustStop, time.elapsed < end {
+            do { try await time.sleep(for: min(look, end - time.elapsed)) } catch { return false }
+        }
+        return !mustStop
+    }
+
+    /// Waits until an inventory newer than this one is there, or it is time to look again; false
+    /// when the limit has passed or the run is to stop.
+    func change(after inventory: Inventory?, in around: Surroundings) async -> Bool {
+        guard let inventory, !isOver, !mustStop else { return await again() }
+        do {
+            let limit = max(min(look, left), Self.tick)
+            _ = try await around.cluster.inventory(newerThan: inventory.version, within: limit)
+            let rest = around.pace.rest(guests: inventory.guests.count)
+            if rest > .zero { try await time.sleep(for: rest) }
+        } catch { return await again() }
         return !mustStop
     }
 

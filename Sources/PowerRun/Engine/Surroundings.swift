@@ -16,7 +16,7 @@ public struct Surroundings: Sendable {
     /// Whether anybody answers at an endpoint: for the witness.
     public var answers: @Sendable (Endpoint) async -> Bool
     /// Runs a hook on this machine, for no longer than its limit.
-    public var runHook: @Sendable (Hook) async -> HookEnd
+    public var runHook: @Sendable (Hook, HookContext) async -> HookEnd
     /// Where records go.
     public var journal: any Journal
     /// Who is told.
@@ -32,7 +32,7 @@ public struct Surroundings: Sendable {
         machines: [MachineName: any MachineControl] = [:],
         wake: @escaping @Sendable (HostName) async -> String?,
         answers: @escaping @Sendable (Endpoint) async -> Bool,
-        runHook: @escaping @Sendable (Hook) async -> HookEnd,
+        runHook: @escaping @Sendable (Hook, HookContext) async -> HookEnd,
         journal: any Journal, announcer: any Announcer, time: any TimeSource,
         pace: EnginePace = EnginePace()
     ) {
@@ -50,6 +50,41 @@ public struct Surroundings: Sendable {
     }
 }
 
+extension Surroundings {
+    /// Writes an event down, then tells people. The journal given to a run that must not stop
+    /// falls back to memory by itself (`FallbackJournal`), so an error here is only told.
+    func record(_ event: RunEvent, run: RunID?, outage: OutageID) async {
+        do {
+            await announcer.announce(try await journal.append(event, run: run, outage: outage))
+        } catch {
+            let lost = Record(
+                number: 0, at: time.wall, run: run, outage: outage,
+                event: .noted("not recorded: \(error)"))
+            await announcer.announce(lost)
+        }
+    }
+}
+
+/// What a hook is told of the run it is part of.
+public struct HookContext: Hashable, Sendable {
+    /// The cluster.
+    public var cluster: ClusterName
+    /// The tier that goes down.
+    public var tier: TierName
+    /// Whether the tier is about to go down, or is down.
+    public var moment: HookMoment
+    /// The run.
+    public var run: RunID
+
+    /// What a hook is told.
+    public init(cluster: ClusterName, tier: TierName, moment: HookMoment, run: RunID) {
+        self.cluster = cluster
+        self.tier = tier
+        self.moment = moment
+        self.run = run
+    }
+}
+
 /// How a hook ended.
 public enum HookEnd: Hashable, Sendable {
     /// It exited with this status.
@@ -64,15 +99,43 @@ public enum HookEnd: Hashable, Sendable {
 public struct EnginePace: Sendable {
     /// Between two looks at what gives no signal of its own: a host, HA's agents.
     public var look: Duration = .seconds(2)
-    /// The longest a wait for a change at vCenter lasts before the engine looks at its wishes.
+    /// The longest a wait for a change at vCenter lasts before the engine looks again.
     public var listen: Duration = .seconds(10)
+    /// Between two looks at an inventory, for each of its guests: while twenty thousand guests go
+    /// down, something changes all the time, and each look reads all of it.
+    public var restPerGuest: Duration = .microseconds(100)
     /// How many guests are asked at the same time.
     public var guestsAtOnce = 16
+    /// How many hosts are spoken to at the same time.
+    public var hostsAtOnce = 32
     /// How long a guest whose power was cut may take to be seen off.
     public var forcedOff: Duration = .seconds(30)
+    /// How fast a guest's memory is written to disk when it is suspended: what one slow array
+    /// does. With `suspendFloor` it gives how long a suspend may take.
+    public var suspendMiBPerSecond = 100
+    /// How long a suspend may take whatever the memory.
+    public var suspendFloor: Duration = .seconds(30)
+    /// The memory of a guest that does not show it.
+    public var memoryAssumedMiB = 16 * 1024
+    /// How often a guest that does not start is started.
+    public var startTries = 3
+    /// Between two attempts to start a guest.
+    public var startAgainAfter: Duration = .seconds(20)
     /// How long a host may be away before it is woken.
     public var wakeAfter: Duration = .seconds(120)
+    /// Between two logins at a vCenter that refuses them while it starts: by default its single
+    /// sign-on locks an account after 5 refusals within 180 s.
+    public var loginAgain: Duration = .seconds(50)
 
     /// The defaults.
     public init() {}
+
+    /// How long a guest's suspend may take: an estimate from its memory.
+    func suspendLimit(memoryMiB: Int?) -> Duration {
+        let memory = max(0, memoryMiB ?? memoryAssumedMiB)
+        return suspendFloor + .seconds(memory / max(1, suspendMiBPerSecond))
+    }
+
+    /// How long to leave an inventory of this many guests alone between two looks.
+    func rest(guests: Int) -> Duration { restPerGuest * guests }
 }

@@ -1,0 +1,227 @@
+import PowerModel
+import Synchronization
+
+/// What the engine sees of the guests of one phase and through whom it acts: vCenter, or the hosts
+/// themselves once vCenter is gone.
+final class GuestView: Sendable {
+    /// One guest as seen.
+    struct Seen: Sendable {
+        var power: GuestPower
+        var tools: ToolsState = .unknown
+        var host: HostName?
+        var hasQuestion = false
+        /// The host that has it, where that did not come back and still is not there.
+        var lostWith: HostName?
+    }
+
+    /// What became of a request.
+    enum Answer: Sendable {
+        /// It was taken.
+        case taken
+        /// Tools do not answer: nobody to ask.
+        case noTools
+        /// It was not taken; worth another try.
+        case failed(String)
+    }
+
+    private struct State {
+        var places: [GuestID: HostName]
+        var version: UInt64?
+        var rest: Duration = .zero
+        var throughHosts = false
+        var notes: [String] = []
+        var told: Set<String> = []
+
+        mutating func note(_ text: String) {
+            if told.insert(text).inserted { notes.append(text) }
+        }
+    }
+
+    private let around: Surroundings
+    private let facts: RunFacts
+    private let paths: [GuestID: String]
+    private let state: Mutex<State>
+
+    init(of guests: [Guest], facts: RunFacts, in around: Surroundings) {
+        self.around = around
+        self.facts = facts
+        paths = Dictionary(guests.map { ($0.id, $0.vmxPath) }, uniquingKeysWith: { _, last in last })
+        let placed = guests.compactMap { guest in guest.host.map { (guest.id, $0) } }
+        let places = Dictionary(placed, uniquingKeysWith: { _, last in last })
+        state = Mutex(State(places: places))
+    }
+
+    /// What an operator should know of this view, each thing once.
+    func takeNotes() -> [String] {
+        state.withLock { state in
+            defer { state.notes = [] }
+            return state.notes
+        }
+    }
+
+    /// Waits for a change and returns what is seen, at once the first time; nil when called off.
+    func look() async -> [GuestID: Seen]? {
+        let (version, rest, throughHosts) = state.withLock {
+            ($0.version, $0.rest, $0.throughHosts)
+        }
+        do {
+            if throughHosts { return try await lookAtHosts() }
+            if rest > .zero { try await around.time.sleep(for: rest) }
+            return try await lookAtCluster(newerThan: version)
+        } catch { return nil }
+    }
+
+    private func lookAtCluster(
+        newerThan version: UInt64?
+    ) async throws(CancellationError) -> [GuestID: Seen] {
+        do {
+            let inventory = try await around.cluster.inventory(
+                newerThan: version, within: around.pace.listen)
+            return take(inventory)
+        } catch {
+            if Task.isCancelled { throw CancellationError() }
+            take(error)
+            return try await lookAtHosts()
+        }
+    }
+
+    private func take(_ inventory: Inventory) -> [GuestID: Seen] {
+        let gone = Set(inventory.hosts.filter { !$0.connected }.map(\.name))
+            .intersection(facts.lostHosts)
+        var seen: [GuestID: Seen] = [:]
+        var places: [GuestID: HostName] = [:]
+        for guest in inventory.guests where paths[guest.id] != nil {
+            seen[guest.id] = Seen(
+                power: guest.power, tools: guest.tools, host: guest.host,
+                hasQuestion: guest.hasQuestion,
+                lostWith: guest.host.flatMap { gone.contains($0) ? $0 : nil })
+            places[guest.id] = guest.host
+        }
+        state.withLock { state in
+            state.version = inventory.version
+            state.rest = around.pace.rest(guests: inventory.guests.count)
+            state.places.merge(places) { _, new in new }
+        }
+        return seen
+    }
+
+    private func take(_ error: ClusterError) {
+        state.withLock { state in
+            if !error.isAbsence {
+                state.note("\(error)")
+            } else if !state.throughHosts {
+                state.throughHosts = true
+                state.note(
+                    "vCenter is gone (\(error.detail)): guests are reached through their hosts")
+            }
+        }
+    }
+
+    private func lookAtHosts() async throws(CancellationError) -> [GuestID: Seen] {
+        try await around.time.sleep(for: around.pace.look)
+        // A host that cannot be read is unknown: its guests' own limits decide.
+        let lists = await around.listGuests()
+        let places = lists.places
+        let lost = facts.lostHosts.intersection(lists.unread.keys)
+        return state.withLock { state in
+            var seen: [GuestID: Seen] = [:]
+            for (id, path) in paths {
+                if let place = places[path] {
+                    state.places[id] = place.host
+                    seen[id] = Seen(power: place.power, host: place.host)
+                } else if let host = state.places[id], lost.contains(host) {
+                    seen[id] = Seen(power: .unknown, host: host, lostWith: host)
+                }
+            }
+            return seen
+        }
+    }
+
+    /// Asks for something; returns when the far side has answered.
+    func request(_ act: GuestAct, of guest: Guest) async -> Answer {
+        let (throughHosts, place) = state.withLock { ($0.throughHosts, $0.places[guest.id]) }
+        if !throughHosts {
+            do {
+                try await around.cluster.request(act, of: guest)
+                return .taken
+            } catch {
+                if error.reason == .unreachable, !Task.isCancelled { take(error) }
+                return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
+            }
+        }
+        guard let place, let host = around.hosts[place] else {
+            return .failed("its host is not known")
+        }
+        do {
+            let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
+            try await host.request(act, of: boot)
+            return .taken
+        } catch {
+            return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
+        }
+    }
+}
+
+/// What can be asked of a guest.
+enum GuestAct: Hashable, Sendable {
+    case shutDown, powerOff, suspend
+    case powerOn(HostName)
+
+    /// The act in an operator's words.
+    func words(_ guest: Guest) -> String {
+        let name = guest.name.onOneLine
+        return switch self {
+        case .shutDown: "shut down \(name)"
+        case .powerOff: "power off \(name)"
+        case .suspend: "suspend \(name)"
+        case .powerOn(let host): "start \(name) on \(host)"
+        }
+    }
+}
+
+extension ClusterControl {
+    fileprivate func request(_ act: GuestAct, of guest: Guest) async throws(ClusterError) {
+        switch act {
+        case .shutDown: try await shutDown(guest)
+        case .powerOff: try await powerOff(guest)
+        case .suspend: try await suspend(guest)
+        case .powerOn(let host): try await powerOn(guest, on: host)
+        }
+    }
+}
+
+extension HostControl {
+    fileprivate func request(_ act: GuestAct, of guest: BootGuest) async throws(HostError) {
+        switch act {
+        case .shutDown: try await shutDown(guest)
+        case .powerOff: try await powerOff(guest)
+        case .suspend: try await suspend(guest)
+        case .powerOn: try await powerOn(guest)
+        }
+    }
+}
+
+extension ClusterError {
+    /// Whether vCenter as a whole cannot be used, as opposed to one call.
+    var isAbsence: Bool {
+        switch reason {
+        case .unreachable, .starting, .loginRefused, .certificateRefused, .timedOut: true
+        case .notPermitted, .notFound, .toolsUnavailable, .wrongState, .refused, .badAnswer: false
+        }
+    }
+
+    /// Whether another try would come to the same, or lock the account.
+    var isFinal: Bool {
+        switch reason {
+        case .certificateRefused, .loginRefused, .notPermitted: true
+        case .unreachable, .starting, .notFound, .toolsUnavailable, .wrongState, .refused,
+            .timedOut, .badAnswer:
+            false
+        }
+    }
+}
+
+extension HostError {
+    /// Whether another try would lock the account, or is forbidden.
+    var isFinal: Bool { reason == .loginRefused || reason == .hostKeyRefused }
+}
