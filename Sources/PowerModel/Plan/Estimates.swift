@@ -54,19 +54,3 @@ extension RunLedger {
         }
     }
 }
-
-extension Plan {
-    /// The same plan with what is expected of each step. No step is expected to take longer than
-    /// its limit.
-    public func estimated(by estimates: Estimates) -> Plan {
-        var plan = self
-        for phase in plan.phases.indices {
-            for index in plan.phases[phase].steps.indices {
-                let step = plan.phases[phase].steps[index]
-                let expected = estimates[step.id].map { min($0, step.limit) }
-                plan.phases[phase].steps[index].estimate = expected
-            }
-        }
-        return plan
-    }
-}
