@@ -57,7 +57,7 @@ struct EstimateTests {
         let old = (1...5).map { _ in Self.past(150) }
         let new = (1...Estimates.samplesMax).map { _ in Self.past(20) }
         let mute = (1...30).map { _ in Self.past(30, .done(.already)) }
-        #expect(Estimates(from: old + new + mute)[Self.step.id] == .seconds(20))
+        #expect(Estimates(from: mute + new + old)[Self.step.id] == .seconds(20))
     }
 
     @Test func `one wall clock that was set does not change what is expected`() {
