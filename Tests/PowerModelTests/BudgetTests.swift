@@ -22,12 +22,14 @@ struct BudgetTests {
         fixture.site.limits.vcsa = seconds(5...600)
         fixture.site.limits.infrastructure = seconds(5...300)
         fixture.site.limits.host = seconds(5...600)
-        let bare = try fixture.shutdown()
-        var estimates = Estimates()
-        for step in bare.steps where Int.random(in: 0..<3, using: &draw) > 0 {
-            estimates.bySteps[step.id] = seconds(1...200)
+        var plan = try fixture.shutdown()
+        for phase in plan.phases.indices {
+            for step in plan.phases[phase].steps.indices
+            where Int.random(in: 0..<3, using: &draw) > 0 {
+                plan.phases[phase].steps[step].estimate = seconds(1...200)
+            }
         }
-        return bare.estimated(by: estimates)
+        return plan
     }
 
     /// When the last phase is over if each takes its budget, worked out from its definition.

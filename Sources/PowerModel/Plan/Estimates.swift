@@ -14,16 +14,16 @@ public struct Estimates: Hashable, Codable, Sendable {
     /// Estimates; none by default.
     public init(bySteps: [StepID: Duration] = [:]) { self.bySteps = bySteps }
 
-    /// What past runs tell, oldest first.
+    /// What past runs tell, newest first.
     ///
     /// A step that was asked and did it counts with the time between. One that was forced or gave
     /// up counts with its limit, however early that was cut short: or an outage with little
     /// runtime would teach the next one to allow still less. What was already so, or was left,
     /// tells nothing; neither does a time that is negative or longer than the limit: the wall
     /// clock was set, or vpower was not there to see the end.
-    public init(from runs: some BidirectionalCollection<RunLedger>) {
+    public init(from runs: some Sequence<RunLedger>) {
         var samples: [StepID: [Duration]] = [:]
-        for run in runs.reversed() {
+        for run in runs {
             for step in run.plan.steps where samples[step.id, default: []].count < Self.samplesMax {
                 if let took = run.timeTaken(by: step) { samples[step.id, default: []].append(took) }
             }
@@ -52,21 +52,5 @@ extension RunLedger {
             guard took >= .zero, took <= step.limit + Estimates.lateMax else { return nil }
             return min(took, step.limit)
         }
-    }
-}
-
-extension Plan {
-    /// The same plan with what is expected of each step. No step is expected to take longer than
-    /// its limit.
-    public func estimated(by estimates: Estimates) -> Plan {
-        var plan = self
-        for phase in plan.phases.indices {
-            for index in plan.phases[phase].steps.indices {
-                let step = plan.phases[phase].steps[index]
-                let expected = estimates[step.id].map { min($0, step.limit) }
-                plan.phases[phase].steps[index].estimate = expected
-            }
-        }
-        return plan
     }
 }

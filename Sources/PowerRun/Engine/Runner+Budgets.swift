@@ -37,6 +37,10 @@ extension Runner {
     /// When the time of a step ends: at its own limit, or with its phase's budget where that was
     /// changed.
     func end(of step: StepID, limit: Duration?) -> Duration? {
+        // A host that waits for a guest is told at the deadline: it is not given up before.
+        if let deadline = control.deadline, let end = budgets.endOfHost(step, deadline: deadline) {
+            return end
+        }
         guard let cut = budgets.end(of: step) else { return limit }
         return limit.map { min($0, cut) } ?? cut
     }
@@ -49,6 +53,8 @@ final class BudgetBook: Sendable {
         /// Those that are not the plan's.
         var changed: [PhaseName: Duration]
         var seenDeadline: Duration?
+        /// When each host was told to stop.
+        var hostsTold: [StepID: Duration] = [:]
         var isStale = false
         var isUnderReview = false
     }
@@ -57,6 +63,7 @@ final class BudgetBook: Sendable {
     /// Which phase a step is in; nothing where a run has no budgets that shrink.
     private let phases: [StepID: PhaseName]
     private let planned: [PhaseName: Duration]
+    private let hosts: Set<StepID>
     private let state: Mutex<State>
 
     /// The budgets of a plan, as an earlier try of the run left them. A restore has none: what it
@@ -69,6 +76,7 @@ final class BudgetBook: Sendable {
             uniquingKeysWith: { first, _ in first })
         planned = Dictionary(
             shrinks.map { ($0.name, $0.budget) }, uniquingKeysWith: { first, _ in first })
+        hosts = Set(shrinks.flatMap(\.steps).filter(\.isHost).map(\.id))
         var state = State(changed: earlier?.budgets ?? [:])
         state.progress.ended = Set(earlier?.phasesEnded.keys.map(\.self) ?? [])
         self.state = Mutex(state)
@@ -85,6 +93,25 @@ final class BudgetBook: Sendable {
         state.withLock { state in
             state.progress.ended.insert(phase)
             state.isStale = true
+        }
+    }
+
+    /// A step is about to ask for what it is there for.
+    func ask(_ step: StepID, at now: Duration) {
+        guard hosts.contains(step) else { return }
+        state.withLock { state in
+            if state.hostsTold[step] == nil { state.hostsTold[step] = now }
+        }
+    }
+
+    /// When the time of a host ends: its budget counts from when it is told to stop, which is at the
+    /// deadline at the latest. Nil for any other step.
+    func endOfHost(_ step: StepID, deadline: Duration) -> Duration? {
+        guard hosts.contains(step), let phase = phases[step] else { return nil }
+        return state.withLock { state in
+            guard let start = state.progress.started[phase] else { return nil }
+            let told = state.hostsTold[step] ?? max(start, deadline)
+            return told + (state.changed[phase] ?? planned[phase] ?? .zero)
         }
     }
 
@@ -119,5 +146,12 @@ final class BudgetBook: Sendable {
             guard let budget = state.changed[phase] else { return nil }
             return state.progress.started[phase].map { $0 + budget }
         }
+    }
+}
+
+extension Step {
+    /// Whether it shuts a host down.
+    fileprivate var isHost: Bool {
+        if case .stopHost = action { true } else { false }
     }
 }

@@ -222,7 +222,10 @@ public struct Runner: Sendable {
     }
 
     /// On disk before the act it announces.
-    func recordAsk(_ step: StepID, _ what: String) async { await record(.asked(step, what)) }
+    func recordAsk(_ step: StepID, _ what: String) async {
+        budgets.ask(step, at: around.time.elapsed)
+        await record(.asked(step, what))
+    }
 }
 
 /// The wait of one step: knows its limit and when to look again.

@@ -15,6 +15,7 @@ struct ShutdownCommand: AsyncParsableCommand {
             EXAMPLE
               vpower shutdown --cluster Prod --dry-run
               vpower shutdown --cluster Prod --reason "moving the rack"
+              vpower shutdown --cluster Prod --plan 0f1e2d3c4b5a6978 --yes
 
             EXIT CODES
               0 done   1 failed   3 some steps gave up   64 wrong use   65 site file
@@ -25,6 +26,9 @@ struct ShutdownCommand: AsyncParsableCommand {
 
     @Option(help: "The cluster; not needed when the site has one only.")
     var cluster: String?
+
+    @Option(help: "Only if the plan still has this digest, which `vpower plan` prints.")
+    var plan: String?
 
     @Flag(help: "Show the plan and do nothing.")
     var dryRun = false
@@ -45,12 +49,20 @@ struct ShutdownCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            if dryRun { return try await showPlan(context, site) }
+            if dryRun {
+                let report = try await context.report(on: site)
+                try check(report.digest)
+                try report.print(format)
+                return .done
+            }
             let hand = HandRun(context, cluster: site)
             return try await hand.with { operation in
                 let prepared = try await operation.prepareShutdown()
+                try check(PlanDigest(prepared.plan))
                 if !yes {
-                    PlanText(prepared: prepared).lines.forEach(Terminal.error)
+                    let battery = await context.lookAtBattery(of: site)
+                    PlanText(report: PlanReport(prepared, battery: battery)).lines
+                        .forEach(Terminal.error)
                     try confirm("Shut cluster \(site.name) down? Type its name: ", site.name)
                 }
                 let result = await operation.shutDown(
@@ -61,19 +73,22 @@ struct ShutdownCommand: AsyncParsableCommand {
         }
     }
 
-    private func showPlan(_ context: SiteContext, _ site: ClusterSite) async throws -> ExitCodes {
-        let journal = try context.readJournal()
-        let around = try context.surroundings(site, journal: journal, announcer: Silence())
-        let operation = Operation(
-            in: around, machines: context.machines(of: site), control: RunControl(),
-            makeID: { context.makeID() })
-        let prepared = try await operation.prepareShutdown()
-        await around.cluster.close()
-        switch format {
-        case .text: PlanText(prepared: prepared).lines.forEach(Terminal.out)
-        case .json: try Terminal.json(PlanJSON(prepared))
+    func validate() throws {
+        if let plan, PlanDigest(typed: plan) == nil {
+            throw ValidationError(
+                "--plan: \(plan) is no digest: it has \(PlanDigest.length) hexadecimal digits, "
+                    + "as `vpower plan` prints them")
         }
-        return .done
+    }
+
+    /// Refuses a plan that is not the one that was reviewed.
+    private func check(_ now: PlanDigest) throws {
+        guard let plan, PlanDigest(typed: plan) != now else { return }
+        throw Problem(
+            summary: "the plan is another one now: nothing was done",
+            detail: ["reviewed  \(plan)", "now       \(now)"],
+            tryThis: "vpower plan, and review what changed: guests, their hosts, or the site file",
+            code: .refused)
     }
 
     /// Cuts the output of the cluster's feeds, only when the run saw every host down.

@@ -31,8 +31,11 @@ struct HandRun {
         let context = context
         let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
         let operation = Operation(
-            in: around, machines: context.machines(of: cluster), control: control,
+            in: around, machines: context.machines(of: cluster),
+            estimates: await context.estimates(for: cluster), control: control,
             makeID: { context.makeID() })
+        // On battery, a run that a person began must fit it too.
+        async let _ = BatteryWatch(context, cluster: cluster, control: control).run()
         let code: Result<ExitCodes, any Error>
         do { code = .success(try await body(operation)) } catch { code = .failure(error) }
         await around.cluster.close()

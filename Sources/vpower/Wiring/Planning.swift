@@ -1,0 +1,31 @@
+import PowerModel
+import PowerRun
+
+extension SiteContext {
+    /// What past runs of a cluster tell of how long things take.
+    func estimates(for cluster: ClusterSite) async -> Estimates { Estimates() }
+
+    /// What a shutdown of the cluster would do now, and whether it fits the battery. Reads the
+    /// journal where there is one: an open outage's snapshot is the goal. Changes nothing.
+    func report(on cluster: ClusterSite) async throws -> PlanReport {
+        let journal = try readJournal()
+        let around = try surroundings(cluster, journal: journal, announcer: Silence())
+        let operation = Operation(
+            in: around, machines: machines(of: cluster),
+            estimates: await estimates(for: cluster), control: RunControl(),
+            makeID: { makeID() })
+        do {
+            let prepared = try await operation.prepareShutdown()
+            await around.cluster.close()
+            return PlanReport(prepared, battery: await lookAtBattery(of: cluster))
+        } catch {
+            await around.cluster.close()
+            throw error
+        }
+    }
+}
+
+/// Tells nobody.
+struct Silence: Announcer {
+    func announce(_ record: Record) async {}
+}
