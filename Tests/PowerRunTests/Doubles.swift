@@ -94,17 +94,23 @@ struct Bench: Sendable {
     /// Takes the snapshot and carries the plan out, or goes on with it after these records.
     func carryOut(
         _ phases: [Phase], kind: PlanKind = .cluster, control: RunControl = RunControl(),
-        continuing: Bool = false
+        continuing: Bool = false, goal world: LabWorld? = nil
     ) async throws -> RunResult {
         let cluster = around.site.name
         if !continuing {
             let opened = RunEvent.outageOpened(cluster: cluster, reason: "t")
             _ = try await around.journal.append(opened, run: nil, outage: Self.outage)
         }
-        // A vCenter that is gone has shown its guests before.
-        let goal: ClusterSnapshot
-        do { goal = try await around.cluster.snapshot() } catch {
+        var goal: ClusterSnapshot
+        if let world {
+            goal = ClusterSnapshot(
+                cluster: cluster, reference: "c", inventory: await world.inventory(),
+                automation: await world.currentAutomation())
+        } else {
             goal = try await site.cluster.snapshot()
+            if let bent = around.cluster as? BentCluster {
+                goal.inventory = bent.shows(goal.inventory)
+            }
         }
         let earlier = try await ledger()
         return await Runner(
@@ -160,4 +166,79 @@ func simulate<R: Sendable>(
     _ bench: Bench, _ body: @escaping @Sendable () async throws -> R
 ) throws -> R {
     try simulate(bench.site, body)
+}
+
+/// A simulated host with something bent: how it fails, or what happened to it.
+struct BentHost: HostControl {
+    let inner: MemoryHost
+    /// Why it refuses what is asked; nil where it does it.
+    var refuses: @Sendable (Call) -> HostError.Reason? = { _ in nil }
+    var host: HostName { inner.host }
+
+    enum Call: Hashable {
+        case guests, maintenance, silence
+        case powerOn(String), register(String)
+    }
+
+    private func check(_ call: Call) throws(HostError) {
+        guard let reason = refuses(call) else { return }
+        throw HostError(
+            host: host, attempting: "\(call)", reason: reason, detail: "bent: \(reason)")
+    }
+
+    func guests() async throws(HostError) -> [HostGuest] {
+        try check(.guests)
+        return try await inner.guests()
+    }
+    func shutDown(_ guest: BootGuest) async throws(HostError) { try await inner.shutDown(guest) }
+    func powerOff(_ guest: BootGuest) async throws(HostError) { try await inner.powerOff(guest) }
+    func suspend(_ guest: BootGuest) async throws(HostError) { try await inner.suspend(guest) }
+    func powerOn(_ guest: BootGuest) async throws(HostError) {
+        try check(.powerOn(guest.name))
+        try await inner.powerOn(guest)
+    }
+    func register(_ guest: BootGuest) async throws(HostError) {
+        try check(.register(guest.name))
+        try await inner.register(guest)
+    }
+    func inMaintenance() async throws(HostError) -> Bool {
+        try check(.maintenance)
+        return try await inner.inMaintenance()
+    }
+    func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
+        try check(.maintenance)
+        try await inner.setMaintenance(on, within: limit)
+    }
+    func shutDownHost(reason: String) async throws(HostError) {
+        try await inner.shutDownHost(reason: reason)
+    }
+    func isSilent() async -> Bool {
+        if refuses(.silence) == .unreachable { return true }
+        return await inner.isSilent()
+    }
+    func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
+        try check(.guests)
+        return try await inner.arm(orders)
+    }
+    func disarm() async throws(HostError) {
+        try check(.guests)
+        try await inner.disarm()
+    }
+    func bootReport(of run: RunID) async throws(HostError) -> BootReport {
+        try check(.guests)
+        return try await inner.bootReport(of: run)
+    }
+    func close() async {}
+}
+
+extension Surroundings {
+    /// Bends one host.
+    mutating func bend(_ name: String, refuses: @escaping @Sendable (BentHost.Call) -> HostError.Reason?)
+    {
+        guard let inner = hosts[HostName(name)] as? MemoryHost else { return }
+        hosts[HostName(name)] = BentHost(inner: inner, refuses: refuses)
+    }
+
+    /// A host that nobody reaches.
+    mutating func lose(_ name: String) { bend(name) { _ in .unreachable } }
 }
