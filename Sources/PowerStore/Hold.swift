@@ -40,6 +40,9 @@ public struct HoldBook: Sendable {
         /// Files that count as no hold: why.
         public var problems: [String] = []
 
+        /// A page with these holds.
+        public init(holds: [Hold] = []) { self.holds = holds }
+
         /// The hold for a cluster, if there is one: the one that ends last.
         public func hold(for cluster: ClusterName) -> Hold? {
             holds.filter { $0.holds(cluster) }.max { $0.until < $1.until }

@@ -32,6 +32,7 @@ extension SiteFile {
               chargeBelow: 40%                # no more charge than this; default: never
               silentFor: 25s                  # default; on battery, then no answer for so long
               mainsStableFor: 60s             # default; mains back this long before a restore
+              restoreAt: 30%                  # and this much charge; default: any
             # Cut the output after everything on it is down. Default: vpower never cuts it.
             output:
               command: shutdown.return        # default; an instant command (upscmd -l)
@@ -49,6 +50,9 @@ extension SiteFile {
               certificate:
                 sha256: 4f0c1d2e3b4a59687786958493a2b1c0d0e1f2031425364758697a8b9cadbecf
             vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
+            vcsaElsewhere: false              # default; true, without vcsa: no guest of this cluster
+            needs: []                         # clusters of this site that hold this one's vCSA or
+                                              # infrastructure: they go down after it; default: []
             controller: vpower                # the guest vpower runs in, if it does; default: none
 
             # Every ESXi host of the cluster.
@@ -69,22 +73,61 @@ extension SiteFile {
                 feeds: [ups-a]
 
             # Guests that go down together; the first tier goes down first and comes up last.
+            # Who is in a tier: those that fit any of its guests, folders, resourcePools, tags and
+            # attributes. Of several tiers that fit a guest, the first has it.
             tiers:
               - name: apps
-                guests: ["web*", "app*"]      # names or patterns; * stands for anything
+                guests: ["web*", "app*"]      # names or instanceUuids; * stands for anything
+                folders: [Prod/Web]           # below the datacenter's; with all below it
+                resourcePools: [High/Web]     # below the cluster's own; with all below it
+                tags: [Role/frontend]         # category/name
+                attributes:                   # custom attributes, each with its value
+                  Owner: "team-*"
                 limit: 3m                     # default; how long a guest may take
-                onLimit: powerOff             # default; or leave: it goes down with its host
+                onLimit: powerOff             # default; suspend: its memory is written to disk;
+                                              # leave: it goes down with its host
               - name: databases
                 guests: ["*-db", "sql*"]
                 limit: 10m
                 onLimit: leave
+                startDelay: 30s               # pause after each guest that was started; default: 0s
+                waitForTools: true            # started is who has Tools running; default: false
+                # Commands on vpower's own machine, one after the other; no shell reads them. What
+                # fails or takes too long is recorded, and the shutdown goes on. Default: [].
+                before:                       # before the tier goes down
+                  - command: [/usr/local/bin/flush-logs, --all]
+                    limit: 1m                 # default; then it is killed
+                after:                        # after the tier is down
+                  - command: [/usr/local/bin/tell-storage]
+              - name: tests
+                guests: ["test-*"]
+                keepOff: true                 # a restore leaves them off; default: false
+                shed:                         # shut down alone, so that the battery lasts; default:
+                  onBatteryFor: 2m            # never. The first of these that is true decides
+                  runtimeBelow: 20m
+                  chargeBelow: 60%
               - name: others
                 guests: []                    # only the default tier may name none
             defaultTier: others               # the tier of every guest no tier names
 
             # Guests others need to work at all (DNS, NTP, AD, storage appliances): down after
-            # vCSA, up before it. Default: [].
+            # vCSA, up before it. A list of names, or keys as a tier has them. Default: [].
             infrastructure: [dns1, dns2]
+
+            # What holds for single guests instead of their tier's limit, onLimit, keepOff,
+            # startDelay or waitForTools. The first rule that fits a guest and says it decides.
+            # vCSA has no rules. Default: [].
+            guests:
+              - match: [sql1]                 # a list of names, or keys as a tier has them
+                limit: 20m
+                after: ["sql-proxy*"]         # goes down after these guests of the same tier, and
+                                              # comes up before them
+              - match: {tags: [Role/batch]}
+                onLimit: suspend
+
+            # Whether vCSA and infrastructure guests of a host that does not come back may be
+            # registered and started on another one, once that host is proven off.
+            adoptGuests: false                # default
 
             # How long the other steps may take. All of them are optional; these are the defaults.
             limits:
@@ -104,6 +147,7 @@ extension SiteFile {
               startGap: 5s                    # between two guests that a boot script starts
               afterVCSA: 5m                   # a boot script's pause between vCSA and the others
               look: 2s                        # between two looks at a host, or at HA's agents
+              dependents: 30m                 # until a cluster that needs this one is down
               tools: 5m                       # until Tools answer, where a tier waits for them
               margin: 1m                      # kept of the runtime the UPS promises
             maintenanceMode: false            # default; true: before a host is shut down

@@ -41,6 +41,13 @@ extension SiteValue where T == String {
         return text
     }
 
+    /// An argument of a command; no shell reads it.
+    static let argument = SiteValue(expected: "an argument of the command") {
+        (text) throws(ValueFault) in
+        guard !text.unicodeScalars.contains("\0") else { throw .given(text) }
+        return text
+    }
+
     /// A command line for the far side's shell: anything on one line.
     static let command = SiteValue(expected: "a command on one line, e.g. /sbin/poweroff") {
         (text) throws(ValueFault) in
@@ -159,6 +166,29 @@ extension SiteValue where T == GuestPattern {
         }
         guard !text.unicodeScalars.contains("\0") else { throw .given(text) }
         return GuestPattern(text)
+    }
+}
+
+extension SiteValue where T == GuestPattern {
+    /// A folder or resource pool, with its place below the top one.
+    static let place = SiteValue(
+        expected: "a folder or resource pool below the top one, e.g. Prod/Web"
+    ) { (text) throws(ValueFault) in
+        guard text.first != "/", text.last != "/" else { throw .given(text) }
+        return try pattern.read(text)
+    }
+
+    /// A vSphere tag, with the category it is of.
+    static let tag = SiteValue(expected: "a category and a tag, e.g. Backup/nightly") {
+        (text) throws(ValueFault) in
+        guard text.contains("/") else { throw .given(text) }
+        return try pattern.read(text)
+    }
+
+    /// A custom attribute's value.
+    static let attribute = SiteValue(expected: "a value or a pattern, e.g. \"team-*\"") {
+        (text) throws(ValueFault) in
+        try pattern.read(text)
     }
 }
 

@@ -4,6 +4,7 @@ import PowerModel
 struct Fixture {
     var site: ClusterSite
     var machines: [MachineSite] = []
+    var estimates = Estimates()
     var snapshot: ClusterSnapshot
 
     static let run = RunID("run-1")
@@ -59,11 +60,13 @@ struct Fixture {
             feeds: [FeedName("ups")])
     }
 
-    var planner: Planner { Planner(site: site, machines: machines) }
+    var planner: Planner { Planner(site: site, machines: machines, estimates: estimates) }
 
-    func shutdown(goal: ClusterSnapshot? = nil) throws(PlanError) -> Plan {
+    func shutdown(
+        _ scope: PlanScope = .wholeCluster, goal: ClusterSnapshot? = nil
+    ) throws(PlanError) -> Plan {
         try planner.shutdown(
-            now: snapshot, goal: goal ?? snapshot, run: Fixture.run, wall: Fixture.wall)
+            scope, now: snapshot, goal: goal ?? snapshot, run: Fixture.run, wall: Fixture.wall)
     }
 
     func orders(goal: ClusterSnapshot? = nil) throws(PlanError) -> [BootOrders] {
@@ -93,6 +96,19 @@ extension Plan {
             if found.insert(next).inserted { open += self.phase(next)?.needs ?? [] }
         }
         return found
+    }
+
+    /// The step of this identity.
+    func step(_ id: String) -> Step? { steps.first { $0.id.rawValue == id } }
+
+    /// What each step of a phase needs, by the guest or the place in its identity.
+    func needs(_ phase: PhaseName) -> [String: [String]] {
+        func last(_ id: StepID) -> String {
+            String(id.rawValue.split(separator: "/").last ?? "")
+        }
+        let steps = self.phase(phase)?.steps ?? []
+        return Dictionary(
+            uniqueKeysWithValues: steps.map { (last($0.id), $0.needs.map(last).sorted()) })
     }
 
     /// The phase a step is in.

@@ -156,6 +156,11 @@ func site(_ from: String, _ to: String) throws -> Site {
             ("- name: esx1\n", "        "), ("- name: apps\n", "        "),
             ("vcsa: vcenter\n", "    limits: {zzzz: 1}\n"),
             ("defaultTier: apps\n", "machines: [{zzzz: 1}]\n"),
+            ("vcsa: vcenter\n", "    guests: [{zzzz: 1}]\n    infrastructure: {zzzz: 1}\n"),
+            (
+                "guests: [\"web*\"]\n",
+                "        shed: {zzzz: 1}\n        before: [{zzzz: 1}]\n"
+            ),
         ]
         var keys: Set<String> = ["bundle", "sha256"]
         for (place, added) in places {
@@ -170,7 +175,7 @@ func site(_ from: String, _ to: String) throws -> Site {
                 keys.formUnion(allowed.split(separator: ", ").map(String.init))
             }
         }
-        #expect(keys.count > 55)
+        #expect(keys.count > 75)
         for key in keys.sorted() {
             #expect(SiteFile.example.contains("\(key):"), "\(key) is not in the example")
         }
@@ -456,7 +461,7 @@ let badSites: [BadSite] = [
         "ups: ups1", "ups: ups1\n    trigger: {onBatteryFor: 5min, chargeBelow: 0, silent: 3s}",
         #"6:29: `onBatteryFor` is "5min"; expected a duration with its units d, h, m, s, e.g. 90s, 5m, 1m30s"#,
         #"6:48: `chargeBelow` is "0"; expected percent of the charge, 1 to 100, e.g. 30%"#,
-        #"6:51: unknown key "silent" in `trigger` (did you mean "silentFor"?); allowed: onBatteryFor, runtimeBelow, chargeBelow, silentFor, mainsStableFor"#
+        #"6:51: unknown key "silent" in `trigger` (did you mean "silentFor"?); allowed: onBatteryFor, runtimeBelow, chargeBelow, silentFor, mainsStableFor, restoreAt"#
     ),
     BadSite(
         "ups: ups1", "ups: ups1\n    assumedRuntime: 5m\n    trigger: {onBatteryFor: 300s}",
@@ -514,12 +519,12 @@ let badSites: [BadSite] = [
     ),
     BadSite(
         "vcsa: vcenter\n", "maintenanceMode: yes\n",
-        "7:5: the cluster has no `vcsa`: the guest's name or instanceUuid, of the guest that is this vCenter",
+        "7:5: the cluster has no `vcsa`: the guest's name or instanceUuid, of the guest that is this vCenter; or `vcsaElsewhere: true` where it is no guest of the cluster",
         #"13:22: `maintenanceMode` is "yes"; expected true or false"#),
     BadSite(
         "vcsa: vcenter", "vcsa: vcenter\n    witness: switch\n    limits: {freez: 1m, host: 0s}",
         #"14:14: `witness` is "switch"; expected a name or address and a port, e.g. name.example.org:443; IPv6 as [::1]:443"#,
-        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, maintenance, host, settle, hostBack, bootScript, vcenterBack, start, armedFor, startGap, afterVCSA, look"#,
+        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, maintenance, host, settle, hostBack, bootScript, vcenterBack, start, armedFor, startGap, afterVCSA, look, tools, dependents, margin"#,
         #"15:31: `host` is "0s"; expected a duration of at least 1s with its units d, h, m, s, e.g. 90s, 5m, 1m30s"#
     ),
     BadSite(
@@ -563,7 +568,8 @@ let badSites: [BadSite] = [
     BadSite(
         "guests: [\"web*\"]", "guests: [web1, web1]\n        onLimit: poweroff",
         #"21:24: the guest "web1" is there already, at line 21"#,
-        #"22:18: `onLimit` is "poweroff" (did you mean "powerOff"?); expected powerOff or leave"#),
+        #"22:18: `onLimit` is "poweroff" (did you mean "powerOff"?); expected powerOff or suspend or leave"#
+    ),
     BadSite(
         "guests: [\"web*\"]", "limit: soon\n      - name: dbs\n        guests: []",
         #"21:16: `limit` is "soon"; expected a duration of at least 1s with its units d, h, m, s, e.g. 90s, 5m, 1m30s"#,
@@ -574,7 +580,7 @@ let badSites: [BadSite] = [
     BadSite(
         "defaultTier: apps", "infrastructure: \"web*\"",
         "7:5: the cluster has no `defaultTier`: the name of a tier",
-        #"22:21: `infrastructure` is a single value; expected a list of names or patterns, e.g. ["*-db", web01]"#
+        #"22:21: `infrastructure` is a single value; expected a list of names or patterns, e.g. ["*-db", web01], or the keys guests, folders, resourcePools, tags, attributes"#
     ),
     BadSite(
         "defaultTier: apps", "defaultTier: apps\n    infrastructure: [\"web*\"]",
@@ -585,7 +591,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, controller, hosts, tiers, defaultTier, infrastructure, limits, maintenanceMode, witness"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, hosts, tiers, defaultTier, infrastructure, guests, adoptGuests, limits, maintenanceMode, witness"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

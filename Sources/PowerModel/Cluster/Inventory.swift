@@ -138,23 +138,54 @@ public struct HostView: Hashable, Codable, Sendable {
 public struct Inventory: Hashable, Codable, Sendable {
     /// Grows whenever something in it changed; compares only within one connection.
     public var version: UInt64
-    /// The hosts, sorted by name.
-    public var hosts: [HostView]
-    /// The guests, sorted by identity. Absent means unknown, never off.
-    public var guests: [Guest]
+    /// The hosts, sorted by name; sorted again when they are set.
+    public var hosts: [HostView] { didSet { Self.sort(&hosts, by: \.name) } }
+    /// The guests, sorted by identity; sorted again when they are set. Absent means unknown,
+    /// never off.
+    public var guests: [Guest] { didSet { Self.sort(&guests, by: \.id) } }
 
     /// An inventory; sorts what it is given.
     public init(version: UInt64, hosts: [HostView], guests: [Guest]) {
         self.version = version
-        self.hosts = hosts.sorted { $0.name < $1.name }
-        self.guests = guests.sorted { $0.id < $1.id }
+        self.hosts = hosts
+        self.guests = guests
+        Self.sort(&self.hosts, by: \.name)
+        Self.sort(&self.guests, by: \.id)
+    }
+
+    /// Reads an inventory, and sorts what was written in another order.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            version: try values.decode(UInt64.self, forKey: .version),
+            hosts: try values.decode([HostView].self, forKey: .hosts),
+            guests: try values.decode([Guest].self, forKey: .guests))
     }
 
     /// The guest of this identity.
-    public func guest(_ id: GuestID) -> Guest? { guests.first { $0.id == id } }
+    public func guest(_ id: GuestID) -> Guest? { Self.find(id, in: guests, by: \.id) }
 
     /// The host of this name.
-    public func host(_ name: HostName) -> HostView? { hosts.first { $0.name == name } }
+    public func host(_ name: HostName) -> HostView? { Self.find(name, in: hosts, by: \.name) }
+
+    private static func sort<T, Key: Comparable>(_ list: inout [T], by key: (T) -> Key) {
+        // Most lists come sorted; to look is much cheaper than to sort.
+        let isSorted = zip(list, list.dropFirst()).allSatisfy { key($0) <= key($1) }
+        if !isSorted { list.sort { key($0) < key($1) } }
+    }
+
+    /// The first of these, which are sorted, with this key.
+    private static func find<T, Key: Comparable>(
+        _ wanted: Key, in list: [T], by key: (T) -> Key
+    ) -> T? {
+        var low = 0
+        var high = list.count
+        while low < high {
+            let middle = (low + high) / 2
+            if key(list[middle]) < wanted { low = middle + 1 } else { high = middle }
+        }
+        return low < list.count && key(list[low]) == wanted ? list[low] : nil
+    }
 }
 
 /// What of the cluster acts on guests by itself.

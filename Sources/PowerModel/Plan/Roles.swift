@@ -40,14 +40,16 @@ public struct Roles: Hashable, Sendable {
         infrastructure = []
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
+        let isInfrastructure = GuestMatcher(site.infrastructure)
+        let isInTier = site.tiers.map { GuestMatcher($0.choice) }
+        let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
         for guest in candidates where guest.id != vcsa?.id {
-            if site.infrastructure.matches(guest) {
+            if isInfrastructure.matches(guest) {
                 infrastructure.append(guest)
                 continue
             }
-            let named = site.tiers.firstIndex { $0.choice.matches(guest) }
+            let named = isInTier.firstIndex { $0.matches(guest) }
             if named == nil { unnamed.append(guest.id) }
-            let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
             guard let index = named ?? fallback else {
                 throw PlanError(
                     "cluster \(site.name): there is no tier \(site.defaultTier)",

@@ -32,13 +32,18 @@ public struct BatteryOutlook: Hashable, Sendable {
 
     /// Takes in one reading of one feed. A UPS that cannot be read goes on draining as before; one
     /// that shows a runtime of nothing without a low battery cannot tell it.
-    public mutating func take(_ reading: FeedReading, of feed: FeedName, at now: Duration) {
+    /// - Parameter start: since when it is on battery, where that is known to be before its first
+    ///   reading here: an `assumedRuntime` counts from then.
+    public mutating func take(
+        _ reading: FeedReading, of feed: FeedName, at now: Duration,
+        onBatterySince start: Duration? = nil
+    ) {
         guard let status = reading.status else { return }
         guard status.onBattery || (status.onLine && mainsFailNow) else {
             if status.onLine { drains[feed] = nil }
             return
         }
-        let since = drains[feed]?.since ?? now
+        let since = start ?? drains[feed]?.since ?? now
         var end = assumedRuntimes[feed].map { since + $0 }
         if let runtime = reading.runtime, runtime > .zero || status.lowBattery {
             end = now + runtime

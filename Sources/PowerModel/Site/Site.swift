@@ -317,6 +317,8 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var look: Duration = .seconds(2)
     /// Until the Tools of a guest that was started answer, where its tier waits for them.
     public var tools: Duration = .seconds(300)
+    /// Until a cluster that needs this one is down. Its own default limits add up to less.
+    public var dependents: Duration = .seconds(1800)
     /// What is kept of the runtime the UPS promises: the deadline is that much before its end.
     public var margin: Duration = .seconds(60)
 

@@ -100,58 +100,6 @@ public struct Hook: Hashable, Codable, Sendable {
     }
 }
 
-/// Which guests are meant: those that fit any of these.
-public struct GuestChoice: Hashable, Codable, Sendable, ExpressibleByArrayLiteral {
-    /// By name, or by instanceUuid.
-    public var names: [GuestPattern]
-    /// By folder, as vCenter shows it below the datacenter's "vm" folder, e.g. `Prod/Web`; one
-    /// matches everything below it too.
-    public var folders: [GuestPattern]
-    /// By resource pool below the cluster's own, e.g. `High/Databases`; one matches everything
-    /// below it too.
-    public var resourcePools: [GuestPattern]
-    /// By vSphere tag, `category/name`.
-    public var tags: [GuestPattern]
-    /// By custom attribute: its name and a pattern of its value.
-    public var attributes: [String: GuestPattern]
-
-    /// A choice; an empty one fits no guest.
-    public init(
-        names: [GuestPattern] = [], folders: [GuestPattern] = [],
-        resourcePools: [GuestPattern] = [], tags: [GuestPattern] = [],
-        attributes: [String: GuestPattern] = [:]
-    ) {
-        self.names = names
-        self.folders = folders
-        self.resourcePools = resourcePools
-        self.tags = tags
-        self.attributes = attributes
-    }
-
-    /// A choice by name.
-    public init(arrayLiteral elements: GuestPattern...) { self.init(names: elements) }
-
-    /// Whether no guest can fit.
-    public var isEmpty: Bool {
-        names.isEmpty && folders.isEmpty && resourcePools.isEmpty && tags.isEmpty
-            && attributes.isEmpty
-    }
-
-    /// Whether a guest fits.
-    public func matches(_ guest: Guest) -> Bool {
-        let labels = guest.labels
-        return names.contains {
-            $0.matches(guest.name) || $0.text.lowercased() == guest.id.rawValue
-        }
-            || folders.contains { $0.matchesPath(labels.folder) }
-            || resourcePools.contains { $0.matchesPath(labels.resourcePool) }
-            || tags.contains { tag in labels.tags.contains { tag.matches($0) } }
-            || attributes.contains { name, value in
-                labels.attributes[name].map { value.matches($0) } ?? false
-            }
-    }
-}
-
 /// What holds for single guests, whatever their tier. What it leaves nil is the tier's.
 public struct GuestRule: Hashable, Codable, Sendable {
     /// The guests it holds for.
@@ -182,62 +130,5 @@ public struct GuestRule: Hashable, Codable, Sendable {
         self.startDelay = startDelay
         self.waitForTools = waitForTools
         self.after = after
-    }
-}
-
-/// A guest's name, or a pattern of names in which `*` stands for any characters.
-public struct GuestPattern: Hashable, Codable, Sendable, ExpressibleByStringLiteral {
-    /// The pattern as written.
-    public var text: String
-
-    /// A pattern.
-    public init(_ text: String) { self.text = text }
-    /// A pattern.
-    public init(stringLiteral value: String) { text = value }
-    /// Reads a bare string.
-    public init(from decoder: any Decoder) throws {
-        text = try decoder.singleValueContainer().decode(String.self)
-    }
-    /// Writes a bare string.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(text)
-    }
-
-    /// Whether a path such as `Prod/Web/Old` fits, or one of those above it does.
-    public func matchesPath(_ path: String?) -> Bool {
-        guard var rest = path.map({ $0[...] }) else { return false }
-        while true {
-            if matches(String(rest)) { return true }
-            guard let slash = rest.lastIndex(of: "/") else { return false }
-            rest = rest[..<slash]
-        }
-    }
-
-    /// Whether a guest's name fits, case and all.
-    public func matches(_ name: String) -> Bool {
-        // The classic two-pointer match: `star` remembers where to resume. No recursion, so a
-        // pattern of many stars cannot take exponential time.
-        let pattern = Array(text.unicodeScalars)
-        let subject = Array(name.unicodeScalars)
-        var inPattern = 0
-        var inSubject = 0
-        var star: (pattern: Int, subject: Int)?
-        while inSubject < subject.count {
-            if inPattern < pattern.count, pattern[inPattern] == "*" {
-                star = (inPattern, inSubject)
-                inPattern += 1
-            } else if inPattern < pattern.count, pattern[inPattern] == subject[inSubject] {
-                inPattern += 1
-                inSubject += 1
-            } else if let last = star {
-                star = (last.pattern, last.subject + 1)
-                inPattern = last.pattern + 1
-                inSubject = last.subject + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[inPattern...].allSatisfy { $0 == "*" }
     }
 }

@@ -47,6 +47,7 @@ extension Runner {
                     gaps.count(outcome)
                     await record(.stepEnded(step, outcome))
                 }
+                await mindBudgets()
                 isStopping = isStopping || control.mustStop
                 if isStopping {
                     // What was asked is waited for, so that its answer is not lost; no longer.

@@ -9,7 +9,6 @@ final class GuestView: Sendable {
         var power: GuestPower
         var tools: ToolsState = .unknown
         var host: HostName?
-        var hasQuestion = false
         /// The host that has it, where that did not come back and still is not there.
         var lostWith: HostName?
     }
@@ -93,11 +92,16 @@ final class GuestView: Sendable {
         for guest in inventory.guests where paths[guest.id] != nil {
             seen[guest.id] = Seen(
                 power: guest.power, tools: guest.tools, host: guest.host,
-                hasQuestion: guest.hasQuestion,
                 lostWith: guest.host.flatMap { gone.contains($0) ? $0 : nil })
             places[guest.id] = guest.host
         }
+        let asking = inventory.guests.filter { $0.hasQuestion && paths[$0.id] != nil }
         state.withLock { state in
+            for guest in asking {
+                state.note(
+                    "guest \(guest.name.onOneLine) waits for the answer to a question: until a "
+                        + "person gives it, it follows no request")
+            }
             state.version = inventory.version
             state.rest = around.pace.rest(guests: inventory.guests.count)
             state.places.merge(places) { _, new in new }

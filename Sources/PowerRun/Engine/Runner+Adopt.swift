@@ -9,6 +9,8 @@ struct Adoption {
 enum Adopted {
     /// It is registered there, and off.
     case registered(HostName)
+    /// It cannot be done yet: why.
+    case notYet(String)
     /// It cannot be done: what the operator has to do.
     case refused(String)
 }
@@ -29,8 +31,14 @@ extension Runner {
             return .refused(
                 "its host \(lost) is not back, and policy does not move it: \(advice)")
         }
-        if let why = await whyNotOff(lists.unread.keys.sorted()) {
+        if let why = await whyNotOff(lost) {
             return .refused("its host \(lost) is not back, and \(why): \(advice)")
+        }
+        // Any host that cannot be read might run it.
+        for name in lists.unread.keys.sorted() where name != lost {
+            if let why = await whyNotOff(name) {
+                return .notYet("its host \(lost) is not back, and \(why): \(advice)")
+            }
         }
         for (name, list) in lists.guests.sorted(by: { $0.key < $1.key }) {
             guard adoption.refusals[name] == nil, let host = around.hosts[name] else { continue }
@@ -54,22 +62,17 @@ extension Runner {
             "its host \(lost) is not back, and no other takes it (\(why)): \(advice)")
     }
 
-    /// Why not all of these silent hosts are proven off; nil when they are. Any of them might run
-    /// the guest.
-    private func whyNotOff(_ silent: [HostName]) async -> String? {
+    /// Why a host that cannot be read is not proven off; nil when it is.
+    private func whyNotOff(_ name: HostName) async -> String? {
         guard let witness = around.site.witness else {
             return "without a `witness` no silent host is proven off"
         }
-        let seenDown: Set<HostName>
         do {
-            seenDown = Ledger(try await around.journal.openOutage(of: around.site.name))
-                .hostsSeenDown
+            let ledger = Ledger(try await around.journal.openOutage(of: around.site.name))
+            guard ledger.hostsSeenDown.contains(name) else { return "\(name) was not seen down" }
         } catch { return "what was seen down cannot be read (\(error))" }
-        for name in silent {
-            guard seenDown.contains(name) else { return "\(name) was not seen down" }
-            guard let host = around.hosts[name], await host.isSilent() else {
-                return "\(name) answers"
-            }
+        guard let host = around.hosts[name], await host.isSilent() else {
+            return "\(name) answers, but not as it should"
         }
         guard await around.answers(witness) else { return "the witness \(witness) is silent too" }
         return nil

@@ -102,6 +102,7 @@ extension Runner {
                 guard facts.isLost(planned), lists.unread[planned] != nil else { continue }
                 switch await adopt(guest, from: planned, lists, terms, &adoption, wait) {
                 case .registered(let host): place = host
+                case .notYet(let why): problem = why
                 case .refused(let why): return wait.gaveUp(why)
                 }
             }

@@ -1,6 +1,6 @@
 import PowerModel
 
-/// What a run does beside guests and hosts: the site's own commands, and waiting for other clusters.
+/// What a run does beside guests and hosts: the site's own commands, waiting for other clusters.
 extension Runner {
     /// A hook run to its end. Its failure is recorded and stops nothing.
     func runHook(

@@ -33,7 +33,8 @@ public protocol ClusterControl: Sendable {
     /// depends on the memory, so look at the inventory.
     func suspend(_ guest: Guest) async throws(ClusterError)
 
-    /// Starts a guest, or resumes a suspended one, on a host of its own; returns when vCenter has done it.
+    /// Starts a guest, or resumes a suspended one, on a host of its own; returns when vCenter has
+    /// done it.
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
 
     /// Logs out. Never fails: what cannot be logged out expires.

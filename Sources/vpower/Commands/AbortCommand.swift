@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import PowerModel
 import PowerRun
+import PowerService
 import PowerStore
 
 /// `vpower abort`: reverses the run that goes on, whichever process carries it out.
@@ -65,7 +66,7 @@ struct AbortCommand: AsyncParsableCommand {
                 isThere
                 ? try RunLock.whoHolds(directory: context.stateDirectory, cluster: name) : nil
             records = try await journal.openOutage(of: name)
-        } catch let error as JournalError { throw Problem(.journal(error)) }
+        } catch { throw Problem(.journal(error)) }
         let run = Ledger(records).interruptedRun
         guard let holder else {
             throw Problem(

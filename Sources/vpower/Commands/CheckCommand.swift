@@ -8,7 +8,8 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Look at everything an outage will need.",
         discussion: """
             The site file, every secret, every UPS (with a real login), every vCenter, every
-            host over SSH, who is who, guests in no tier. Changes nothing.
+            host over SSH, who is who, guests in no tier, and whether a shutdown fits the
+            runtime at the present load. Changes nothing.
 
             EXAMPLE
               vpower check
@@ -77,6 +78,7 @@ struct CheckCommand: AsyncParsableCommand {
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
+                await checkRuntime(snapshot, of: cluster, context, &sheet)
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
         } catch { sheet.bad(what, "\(error)") }
@@ -110,6 +112,36 @@ struct CheckCommand: AsyncParsableCommand {
         }
         for host in cluster.hosts where snapshot.inventory.host(host.name) == nil {
             sheet.bad(what, "host \(host.name) is not in the cluster")
+        }
+    }
+
+    /// Whether a shutdown fits the runtime at the present load.
+    private func checkRuntime(
+        _ snapshot: ClusterSnapshot, of cluster: ClusterSite, _ context: SiteContext,
+        _ sheet: inout CheckSheet
+    ) async {
+        let what = "cluster \(cluster.name)"
+        let planner = Planner(
+            site: cluster, machines: context.machines(of: cluster),
+            estimates: await context.estimates(for: cluster))
+        let battery = await context.lookAtBattery(of: cluster)
+        do {
+            let plan = try planner.shutdown(
+                now: snapshot, goal: snapshot, run: RunID("check"), wall: context.time.wall)
+            let schedule = Schedule(plan, deadline: battery.deadline)
+            for warning in schedule.warnings { sheet.note(what, "a shutdown \(warning)") }
+            guard let start = schedule.startNoLaterThan else {
+                sheet.note(what, "no UPS gives a runtime: whether a shutdown fits is not known")
+                return
+            }
+            if start >= .zero {
+                sheet.good(
+                    what,
+                    "a shutdown takes \(schedule.total.short), and must start within \(start.short) of "
+                        + "an outage")
+            }
+        } catch {
+            sheet.bad(what, "no plan can be made: \(error.summary)")
         }
     }
 

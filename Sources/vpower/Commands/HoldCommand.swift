@@ -1,6 +1,7 @@
 import ArgumentParser
 import PowerModel
 import PowerRun
+import PowerService
 import PowerStore
 
 /// `vpower hold`: the daemon watches and announces for a while, and does not act.

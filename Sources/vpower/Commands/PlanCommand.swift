@@ -1,6 +1,4 @@
 import ArgumentParser
-import PowerModel
-import PowerRun
 
 /// `vpower plan`: what a shutdown would do now. Reads, changes nothing.
 struct PlanCommand: AsyncParsableCommand {
@@ -8,7 +6,9 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan", abstract: "Show what a shutdown of a cluster would do now.",
         usage: "vpower plan [--cluster <cluster>] [<options>]",
         discussion: """
-            Reads vCenter; changes nothing.
+            Reads vCenter and the UPSes; changes nothing. Shows when each phase would run,
+            how long the battery lasts at the present load, and the latest start.
+            `vpower shutdown --plan DIGEST` carries out exactly what was shown, or nothing.
 
             EXAMPLE
               vpower plan --cluster Prod
@@ -27,30 +27,8 @@ struct PlanCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            // Reads the journal where there is one: an open outage's snapshot is the goal.
-            let journal = try context.readJournal()
-            let around = try context.surroundings(site, journal: journal, announcer: Silence())
-            let operation = Operation(
-                in: around, machines: context.machines(of: site), control: RunControl(),
-                makeID: { context.makeID() })
-            do {
-                var prepared = try await operation.prepareShutdown()
-                prepared.warnings += context.holdLines([site])
-                await around.cluster.close()
-                switch format {
-                case .text: PlanText(prepared: prepared).lines.forEach(Terminal.out)
-                case .json: try Terminal.json(PlanJSON(prepared))
-                }
-                return .done
-            } catch {
-                await around.cluster.close()
-                throw error
-            }
+            try await context.report(on: site).print(format)
+            return .done
         }
     }
-}
-
-/// Tells nobody.
-struct Silence: Announcer {
-    func announce(_ record: Record) async {}
 }

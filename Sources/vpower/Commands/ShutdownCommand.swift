@@ -17,6 +17,7 @@ struct ShutdownCommand: AsyncParsableCommand {
               vpower shutdown --cluster Prod --dry-run
               vpower shutdown --cluster Prod --reason "moving the rack"
               vpower shutdown --cluster Prod --cluster Mgmt
+              vpower shutdown --cluster Prod --plan 0f1e2d3c4b5a6978 --yes
 
             EXIT CODES
               0 done   1 failed   3 some steps gave up   64 wrong use   65 site file
@@ -30,6 +31,9 @@ struct ShutdownCommand: AsyncParsableCommand {
 
     @Flag(help: "Every cluster of the site.")
     var all = false
+
+    @Option(help: "Only if the plan still has this digest, which `vpower plan` prints.")
+    var plan: String?
 
     @Flag(help: "Show the plan and do nothing.")
     var dryRun = false
@@ -48,6 +52,13 @@ struct ShutdownCommand: AsyncParsableCommand {
 
     func validate() throws {
         if all, !cluster.isEmpty { throw ValidationError("--all and --cluster exclude each other") }
+        guard let plan else { return }
+        if all || cluster.count > 1 { throw ValidationError("--plan is for one cluster") }
+        if PlanDigest(typed: plan) == nil {
+            throw ValidationError(
+                "--plan: \(plan) is no digest: it has \(PlanDigest.length) hexadecimal digits, "
+                    + "as `vpower plan` prints them")
+        }
     }
 
     func run() async throws {
@@ -58,9 +69,12 @@ struct ShutdownCommand: AsyncParsableCommand {
             return try await HandRun(context, clusters: sites).withAll { turns in
                 var prepared: [Operation.Prepared] = []
                 for turn in turns {
-                    prepared.append(try await prepare(turn.operation, turn.cluster, sites, context))
+                    let plan = try await context.prepareShutdown(
+                        turn.operation, of: turn.cluster, among: sites)
+                    try check(PlanDigest(plan.plan))
+                    prepared.append(plan)
                 }
-                try ask(prepared, sites, context)
+                try await ask(prepared, sites, context)
                 let results = try await carryOut(zip(turns, prepared))
                 if cutOutput {
                     let isFinished = results.allSatisfy { $0.result == .finished && !$0.isAborted }
@@ -71,42 +85,27 @@ struct ShutdownCommand: AsyncParsableCommand {
         }
     }
 
-    /// Plans one cluster's part: what others that go down too need of it stays until they are.
-    private func prepare(
-        _ operation: Operation, _ site: ClusterSite, _ sites: [ClusterSite],
-        _ context: SiteContext
-    ) async throws -> Operation.Prepared {
-        let names = Set(sites.map(\.name))
-        let dependents = context.site.dependents(of: site.name, among: names)
-        var prepared = try await operation.prepareShutdown(.cluster(dependents: dependents))
-        let others = Set(context.site.clusters.map(\.name)).subtracting(names)
-        for other in context.site.dependents(of: site.name, among: others) {
-            prepared.warnings.append("cluster \(other) needs it and stays on: it loses vCenter")
-        }
-        prepared.warnings += context.holdLines([site])
-        return prepared
-    }
-
     private func ask(
         _ prepared: [Operation.Prepared], _ sites: [ClusterSite], _ context: SiteContext
-    ) throws {
+    ) async throws {
         if yes {
-            Set(sites.flatMap { context.holdLines([$0]) }).sorted().flatMap { $0.wrapped() }
-                .forEach(Terminal.error)
+            context.holdLines(sites).flatMap { $0.wrapped() }.forEach(Terminal.error)
             return
         }
-        for plan in prepared { PlanText(prepared: plan).lines.forEach(Terminal.error) }
+        for (plan, site) in zip(prepared, sites) {
+            let battery = await context.lookAtBattery(of: site)
+            PlanText(report: PlanReport(plan, battery: battery)).lines.forEach(Terminal.error)
+        }
         if sites.count == 1 {
             let name = sites[0].name.rawValue
             try confirm("Shut cluster \(name) down? Type its name: ", name)
         } else {
             let names = sites.map(\.name.rawValue).joined(separator: ", ")
-            try confirm(
-                "Shut clusters \(names) down? Type the site's name: ", context.site.name)
+            try confirm("Shut clusters \(names) down? Type the site's name: ", context.site.name)
         }
     }
 
-    /// Carries the runs out side by side; an error is one's that could not begin.
+    /// Carries the runs out side by side.
     private func carryOut(
         _ runs: some Sequence<(HandTurn, Operation.Prepared)>
     ) async throws -> [(result: RunResult, isAborted: Bool)] {
@@ -127,22 +126,28 @@ struct ShutdownCommand: AsyncParsableCommand {
     private func showPlans(
         _ context: SiteContext, _ sites: [ClusterSite]
     ) async throws -> ExitCodes {
-        let journal = try context.readJournal()
-        var plans: [Operation.Prepared] = []
+        var reports: [PlanReport] = []
         for site in sites {
-            let around = try context.surroundings(site, journal: journal, announcer: Silence())
-            let operation = Operation(
-                in: around, machines: context.machines(of: site), control: RunControl(),
-                makeID: { context.makeID() })
-            plans.append(try await prepare(operation, site, sites, context))
-            await around.cluster.close()
+            let report = try await context.report(on: site, among: sites)
+            try check(report.digest)
+            reports.append(report)
         }
-        switch format {
-        case .text: plans.flatMap { PlanText(prepared: $0).lines }.forEach(Terminal.out)
-        case .json where plans.count == 1: try Terminal.json(PlanJSON(plans[0]))
-        case .json: try Terminal.json(plans.map(PlanJSON.init))
+        if sites.count == 1 || format == .text {
+            for report in reports { try report.print(format) }
+        } else {
+            try Terminal.json(reports.map(PlanJSON.init))
         }
         return .done
+    }
+
+    /// Refuses a plan that is not the one that was reviewed.
+    private func check(_ now: PlanDigest) throws {
+        guard let plan, PlanDigest(typed: plan) != now else { return }
+        throw Problem(
+            summary: "the plan is another one now: nothing was done",
+            detail: ["reviewed  \(plan)", "now       \(now)"],
+            tryThis: "vpower plan, and review what changed: guests, their hosts, or the site file",
+            code: .refused)
     }
 
     /// Cuts the output of the clusters' feeds, only when the runs saw every host down.

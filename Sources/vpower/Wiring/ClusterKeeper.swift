@@ -234,7 +234,10 @@ final class ClusterKeeper: Service {
     }
 
     /// An operation with a control of its own, which the keeper's wishes go to from now on.
-    private func begin(_ around: Surroundings) -> (operation: Operation, control: RunControl) {
+    private func begin(
+        _ around: Surroundings
+    ) async -> (operation: Operation, control: RunControl) {
+        let estimates = await context.estimates(for: cluster)
         let control = RunControl()
         state.withLock { state in
             state.control = control
@@ -242,8 +245,8 @@ final class ClusterKeeper: Service {
             if state.isStopping { control.ask(.stop) }
         }
         let operation = Operation(
-            in: around, machines: context.machines(of: cluster), control: control,
-            kept: kept.withLock { $0 }, makeID: { [context] in context.makeID() })
+            in: around, machines: context.machines(of: cluster), estimates: estimates,
+            control: control, kept: kept.withLock { $0 }, makeID: { [context] in context.makeID() })
         return (operation, control)
     }
 
@@ -274,7 +277,7 @@ final class ClusterKeeper: Service {
     private func goDown(
         _ scope: PlanScope, _ reason: String, _ around: Surroundings
     ) async throws -> RunResult? {
-        let (operation, control) = begin(around)
+        let (operation, control) = await begin(around)
         let watch = AbortWatch(
             book: aborts, cluster: cluster.name, journal: journal, time: context.time,
             tell: { [logger] in logger.critical("abort", metadata: ["what": "\($0)"]) },
@@ -303,7 +306,7 @@ final class ClusterKeeper: Service {
         logger.critical(
             "aborted: undone now, and not triggered again in this outage. The mains must return once, or: vpower shutdown"
         )
-        return try await restore(begin(around).operation, because: "the shutdown was aborted")
+        return try await restore(await begin(around).operation, because: "the shutdown was aborted")
     }
 
     private func tellHowToGoOn() {
@@ -362,7 +365,7 @@ final class ClusterKeeper: Service {
     }
 
     private func comeBack(_ around: Surroundings) async throws -> RunResult? {
-        let (operation, _) = begin(around)
+        let (operation, _) = await begin(around)
         let ledger = try await operation.ledger()
         guard ledger.outage != nil else { return nil }
         guard ledger.runs.last(where: { $0.plan.kind != .restore })?.cause.origin == .outage

@@ -50,7 +50,9 @@ struct HandRun: Sendable {
         let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
         let turn = HandTurn(
             context: context, cluster: cluster, timeline: timeline, around: around,
-            controls: controls)
+            estimates: await context.estimates(for: cluster), controls: controls)
+        // On battery, a run that a person began must fit it too.
+        async let _ = BatteryWatch(context, cluster: cluster, control: turn.control).run()
         let code: Result<ExitCodes, any Error>
         do {
             code = .success(
@@ -71,29 +73,24 @@ struct HandTurn: Sendable {
     fileprivate let controls: RunControls
     /// What this turn does first; after an abort there is another.
     let operation: Operation
-    private let control: RunControl
+    fileprivate let control: RunControl
+    private let estimates: Estimates
 
     fileprivate init(
         context: SiteContext, cluster: ClusterSite, timeline: Timeline, around: Surroundings,
-        controls: RunControls
+        estimates: Estimates, controls: RunControls
     ) {
         self.context = context
         self.cluster = cluster
         self.timeline = timeline
         self.around = around
+        self.estimates = estimates
         self.controls = controls
         control = RunControl()
-        operation = Self.operation(context, cluster, around, control, controls)
-    }
-
-    private static func operation(
-        _ context: SiteContext, _ cluster: ClusterSite, _ around: Surroundings,
-        _ control: RunControl, _ controls: RunControls
-    ) -> Operation {
         controls.add(control)
-        return Operation(
-            in: around, machines: context.machines(of: cluster), control: control,
-            makeID: { context.makeID() })
+        operation = Operation(
+            in: around, machines: context.machines(of: cluster), estimates: estimates,
+            control: control, makeID: { context.makeID() })
     }
 
     /// Carries out a way down, and the way back at once when a person aborts it.
@@ -108,7 +105,10 @@ struct HandTurn: Sendable {
             tell: { [timeline] in await timeline.say($0) })
         let ended = try await watch.during(control) { try await body(operation) }
         guard ended.isAborted else { return ended }
-        let back = Self.operation(context, cluster, around, RunControl(), controls)
+        let back = HandTurn(
+            context: context, cluster: cluster, timeline: timeline, around: around,
+            estimates: estimates, controls: controls
+        ).operation
         let result = await back.restore(
             try await back.prepareRestore(), because: RunCause(.hand, "the shutdown was aborted"))
         return (result, true)
@@ -128,34 +128,43 @@ extension Surroundings {
 final class RunControls: Sendable {
     private struct State {
         var controls: [RunControl] = []
-        var isStopping = false
+        var signals = 0
     }
 
     private let state = Mutex(State())
 
     /// One more; stopped at once when the others were.
     func add(_ control: RunControl) {
-        state.withLock { state in
+        let signals = state.withLock { state in
             state.controls.append(control)
-            if state.isStopping { control.ask(.stop) }
+            return state.signals
         }
+        if signals > 0 { control.ask(.stop) }
+        if signals > 1 { control.abandon() }
     }
 
-    /// Stops all of them after their present step; false when they were told to before.
-    func stop() -> Bool {
-        state.withLock { state in
-            defer { state.isStopping = true }
-            for control in state.controls { control.ask(.stop) }
-            return !state.isStopping
+    /// Takes a signal: the first lets every run finish and record its present step, the second
+    /// stops waiting for that, the third ends the process at once.
+    func takeSignal() {
+        let (count, controls) = state.withLock { state in
+            state.signals += 1
+            return (state.signals, state.controls)
+        }
+        switch count {
+        case 1:
+            for control in controls { control.ask(.stop) }
+            Terminal.error(
+                "vpower: stopping after the present step; again to stop at once. "
+                    + "`vpower resume` continues.")
+        case 2:
+            for control in controls { control.abandon() }
+            Terminal.error("vpower: not waiting for the present step any more")
+        default: exit(ExitCodes.interrupted.rawValue)
         }
     }
-
-    /// Nothing is waited for any more.
-    func abandon() { state.withLock { $0.controls }.forEach { $0.abandon() } }
 }
 
-/// The first SIGTERM or SIGINT lets runs finish and record their present step; the second stops
-/// waiting for it. `vpower resume` continues either.
+/// Hands SIGTERM and SIGINT to the runs of this process. `vpower resume` continues after each.
 final class StopSignals {
     private var sources: [any DispatchSourceSignal] = []
 
@@ -163,15 +172,7 @@ final class StopSignals {
         for number in [SIGTERM, SIGINT] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                if controls.stop() {
-                    Terminal.error(
-                        "vpower: stopping after the present step; again to stop at once. "
-                            + "`vpower resume` continues.")
-                } else {
-                    controls.abandon()
-                }
-            }
+            source.setEventHandler { controls.takeSignal() }
             source.resume()
             sources.append(source)
         }

@@ -1,0 +1,53 @@
+/// What hosts do by themselves when their power is back.
+extension Planner {
+    /// What each host's boot script shall do: the guests that were on in the outage's snapshot,
+    /// each on the host where it is registered now.
+    public func bootOrders(
+        now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
+    ) throws(PlanError) -> [BootOrders] {
+        let hosts = site.hosts.map(\.name).sorted()
+        let maintained = hosts.filter { site.maintenanceMode && maintains($0, goal) }
+        return try orders(
+            for: hosts, maintained: Set(maintained),
+            Moment(now: now, goal: goal, run: run, wall: wall))
+    }
+
+    /// The orders of some hosts that go down together. They wait for vCSA only where it goes down
+    /// with them.
+    func orders(
+        for hosts: [HostName], maintained: Set<HostName>, _ moment: Moment
+    ) throws(PlanError) -> [BootOrders] {
+        let groups = try groups(of: moment.goal.inventory)
+        func place(_ guest: Guest) -> HostName? {
+            moment.now.inventory.guest(guest.id)?.host ?? guest.host
+        }
+        func byHost(_ group: GuestGroup) -> [HostName: [BootGuest]] {
+            var starts: [HostName: [BootGuest]] = [:]
+            for (member, _) in group.upwards
+            where member.guest.power == .on && !member.terms.keepOff {
+                guard let host = place(member.guest) else { continue }
+                starts[host, default: []].append(
+                    BootGuest(
+                        name: member.guest.name, vmxPath: member.guest.vmxPath,
+                        thenWait: member.terms.startDelay))
+            }
+            return starts
+        }
+        let infrastructure = byHost(groups.infrastructure)
+        let tiers = groups.tiers.reversed().map { byHost($0.group) }
+        let vcsa = groups.vcsa.flatMap { $0.power == .on ? $0 : nil }
+        let vcsaHost = vcsa.flatMap(place)
+        let waits = vcsa != nil && (vcsaHost.map(hosts.contains) ?? true)
+        return hosts.map { host in
+            BootOrders(
+                host: host, run: moment.run, armed: moment.wall,
+                expires: moment.wall + site.limits.armedFor,
+                leaveMaintenance: maintained.contains(host),
+                infrastructure: infrastructure[host] ?? [],
+                vcsa: vcsaHost == host
+                    ? vcsa.map { BootGuest(name: $0.name, vmxPath: $0.vmxPath) } : nil,
+                waitsForVCSA: waits, tiers: tiers.compactMap { $0[host] },
+                startGap: site.limits.startGap, afterVCSA: site.limits.afterVCSA)
+        }
+    }
+}

@@ -1,0 +1,147 @@
+/// The way back.
+extension Planner {
+    /// The plan that brings back what the outage's snapshot has. Where only parts of the cluster
+    /// went down, it brings back those: what vpower did not touch lived on.
+    /// - Parameters:
+    ///   - goal: the outage's first snapshot.
+    ///   - ledger: what was done since: which hosts were armed, stopped, put in maintenance mode.
+    public func restore(goal: ClusterSnapshot, ledger: Ledger) throws(PlanError) -> Plan {
+        let groups = try groups(of: goal.inventory)
+        let extent = Extent(of: ledger)
+        let isBack = [PhaseName.vcsaBack, .hostsBack]
+        var phases = [
+            phase(.machinesBack, needs: [], machineSteps(ledger)),
+            phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
+            phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
+            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, ledger, extent)),
+        ]
+        // While vCSA and all hosts stayed on, there is nothing to wait for.
+        let wasAway =
+            extent.isWhole || phases.contains { isBack.contains($0.name) && !$0.steps.isEmpty }
+        phases.append(
+            phase(
+                .vcenterBack, needs: [.vcsaBack],
+                wasAway ? [step(.awaitVCenter, limit: site.limits.vcenterBack)] : []))
+        phases.append(
+            phase(
+                .thaw, needs: [.vcenterBack],
+                extent.isWhole ? thawSteps(goal.automation) : []))
+        var before: PhaseName = .thaw
+        for (tier, group) in groups.tiers.reversed() {
+            let starts = starts(group, ledger, extent, mayAdopt: false) { guest, host, terms in
+                .startGuest(guest.id, name: guest.name, host, terms)
+            }
+            phases.append(phase(.guests(tier.name), needs: [before], starts))
+            before = .guests(tier.name)
+        }
+        let thawHA = step(.thawHA(goal.automation.ha), limit: site.limits.freeze)
+        phases.append(phase(.haBack, needs: [before], extent.isWhole ? [thawHA] : []))
+        phases.append(phase(.disarm, needs: [.haBack], disarmSteps(ledger, extent)))
+        return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
+    }
+
+    /// How much there is to bring back.
+    private struct Extent {
+        /// Whether it is the whole cluster: so too when the power went and nobody did anything.
+        var isWhole: Bool
+        /// The guests that went down, where it is not.
+        private var guests: Set<GuestID>
+        /// The hosts that went down, where it is not.
+        var hosts: Set<HostName>
+
+        init(of ledger: Ledger) {
+            isWhole = !ledger.onlyPartsWentDown
+            guests = isWhole ? [] : ledger.guestsMeant
+            hosts = isWhole ? [] : ledger.hostsTouched
+        }
+
+        /// Whether a guest went down, by itself or with its host.
+        func has(_ guest: Guest) -> Bool {
+            isWhole || guests.contains(guest.id) || guest.host.map(hosts.contains) == true
+        }
+    }
+
+    private func machineSteps(_ ledger: Ledger) -> [Step] {
+        ledger.machinesStopped.sorted().map { machine in
+            let limit = machines.first { $0.name == machine }?.limit ?? site.limits.hostBack
+            return step(.startMachine(machine), limit: limit)
+        }
+    }
+
+    private func hostSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {
+        let maintained = ledger.hostsPutInMaintenance
+        return site.hosts.map(\.name).sorted()
+            .filter { extent.isWhole || extent.hosts.contains($0) }
+            .map { host in
+                step(
+                    .awaitHost(host, leaveMaintenance: maintained.contains(host)),
+                    limit: site.limits.hostBack)
+            }
+    }
+
+    private func scriptSteps(_ ledger: Ledger) -> [Step] {
+        ledger.bootsAwaited.sorted { $0.key < $1.key }.map { host, run in
+            step(
+                .awaitBootScript(host, run),
+                limit: site.limits.bootScript + ledger.bootPauses(on: host, of: run))
+        }
+    }
+
+    /// Infrastructure guests and then vCSA, through their hosts.
+    private func throughHosts(_ groups: Groups, _ ledger: Ledger, _ extent: Extent) -> [Step] {
+        func action(_ guest: Guest, _ host: HostName, _ terms: StartTerms) -> Action {
+            .startGuestOnHost(guest.id, name: guest.name, host, terms)
+        }
+        let first = starts(
+            groups.infrastructure, ledger, extent, mayAdopt: site.adoptGuests, action)
+        guard let vcsa = groups.vcsa else { return first }
+        let alone = GuestGroup.Member(
+            guest: vcsa, terms: GuestTerms(throughHostWithin: site.limits.vcsa), after: [])
+        return first
+            + starts(
+                GuestGroup(members: [alone], unmet: []), ledger, extent,
+                mayAdopt: site.adoptGuests, action
+            ).map { start in
+                var start = start
+                start.needs = first.map(\.id)
+                return start
+            }
+    }
+
+    /// The guests of a group that were on and are not kept off, in the order in which they come
+    /// up.
+    private func starts(
+        _ group: GuestGroup, _ ledger: Ledger, _ extent: Extent, mayAdopt: Bool,
+        _ action: (Guest, HostName, StartTerms) -> Action
+    ) -> [Step] {
+        let stopping = ledger.guestsThatMayStillStop
+        return steps(
+            group.upwards.compactMap { member, before in
+                let (guest, terms) = (member.guest, member.terms)
+                guard guest.power == .on, !terms.keepOff, extent.has(guest), let host = guest.host
+                else { return nil }
+                let start = StartTerms(
+                    mayStopFor: stopping.contains(guest.id) ? terms.limit : .zero,
+                    toolsWithin: terms.waitForTools ? site.limits.tools : nil,
+                    delay: terms.startDelay, mayAdopt: mayAdopt)
+                let limit =
+                    site.limits.start + start.mayStopFor + (start.toolsWithin ?? .zero)
+                    + start.delay
+                return (guest.id, before, step(action(guest, host, start), limit: limit))
+            })
+    }
+
+    private func thawSteps(_ automation: Automation) -> [Step] {
+        [
+            step(.thawVCLS(automation.vcls), limit: site.limits.vcls),
+            step(.thawDRS(automation.drsLevel, dpm: automation.dpm), limit: site.limits.freeze),
+        ]
+    }
+
+    private func disarmSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {
+        let armed = ledger.hostsArmed
+        return site.hosts.map(\.name).sorted()
+            .filter { extent.isWhole || armed.contains($0) }
+            .map { step(.disarm($0), limit: site.limits.arm) }
+    }
+}

@@ -1,0 +1,170 @@
+/// A whole cluster goes down.
+extension Planner {
+    func wholeCluster(
+        _ moment: Moment, dependents: [ClusterName]
+    ) throws(PlanError) -> Plan {
+        let now = moment.now
+        try checkHosts(now.inventory)
+        try checkStorage(now)
+        let groups = try groups(of: now.inventory)
+        try checkPlaces(groups)
+        let hosts = site.hosts.map(\.name).sorted()
+        let maintained = hosts.filter { site.maintenanceMode && maintains($0, moment.goal) }
+        let orders = try orders(for: hosts, maintained: Set(maintained), moment)
+        var phases = [
+            phase(.freeze, needs: [], [step(.freeze, limit: site.limits.freeze)]),
+            // Beside the tiers from the beginning: the others go down at the same time.
+            phase(
+                .dependents, needs: [],
+                dependents.sorted().map {
+                    step(.awaitClusterDown($0), limit: site.limits.dependents)
+                }),
+        ]
+        if now.automation.vcls.keepsGuests {
+            phases.append(phase(.retreat, needs: [], [step(.retreat, limit: site.limits.vcls)]))
+        }
+        phases.append(arm(orders, needs: [.freeze]))
+        let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
+        phases += tiers
+        phases.append(
+            phase(
+                .vcsa, needs: last + [.retreat, .dependents], stopsThroughHost(groups.vcsa)))
+        phases.append(
+            phase(.infrastructure, needs: [.vcsa], stopsThroughHost(groups.infrastructure)))
+        phases += hostPhases(hosts, maintained: Set(maintained), vcsaHost: groups.vcsa?.host)
+        phases.append(
+            phase(
+                .machines, needs: [.vcsaHost],
+                machines.map { step(.stopMachine($0.name), limit: $0.limit) }))
+        return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
+    }
+
+    /// The phases of tiers, one after the other, each with its hooks around it; and what
+    /// comes after them needs. A tier with nothing to shut down has no phases, and runs no hooks.
+    func tierPhases(
+        _ tiers: [(tier: TierSite, group: GuestGroup)], after first: [PhaseName], withHooks: Bool,
+        where isMeant: (Guest) -> Bool = { _ in true }
+    ) -> (phases: [Phase], last: [PhaseName]) {
+        var phases: [Phase] = []
+        var last = first
+        for (tier, group) in tiers {
+            let stops = stops(group, where: isMeant)
+            if stops.isEmpty { continue }
+            if withHooks, !tier.before.isEmpty {
+                phases.append(hooks(tier.before, .before, tier.name, needs: last))
+                last = [.before(tier.name)]
+            }
+            phases.append(phase(.guests(tier.name), needs: last, stops))
+            last = [.guests(tier.name)]
+            if withHooks, !tier.after.isEmpty {
+                phases.append(hooks(tier.after, .after, tier.name, needs: last))
+                last = [.after(tier.name)]
+            }
+        }
+        return (phases, last)
+    }
+
+    /// The hooks of one moment, one after the other.
+    private func hooks(
+        _ hooks: [Hook], _ moment: HookMoment, _ tier: TierName, needs: [PhaseName]
+    ) -> Phase {
+        var steps: [Step] = []
+        for (index, hook) in hooks.enumerated() {
+            var next = step(.runHook(hook, tier, moment, place: index + 1), limit: hook.limit)
+            next.needs = steps.last.map { [$0.id] } ?? []
+            steps.append(next)
+        }
+        let name: PhaseName = moment == .before ? .before(tier) : .after(tier)
+        return phase(name, needs: needs, steps)
+    }
+
+    private func stops(_ group: GuestGroup, where isMeant: (Guest) -> Bool) -> [Step] {
+        steps(
+            group.members.filter { $0.guest.power == .on && isMeant($0.guest) }.map { member in
+                let action: Action = .stopGuest(
+                    member.guest.id, name: member.guest.name, member.terms.onLimit)
+                return (member.guest.id, member.after, step(action, limit: member.terms.limit))
+            })
+    }
+
+    /// Infrastructure guests shut down through their hosts.
+    func stopsThroughHost(
+        _ group: GuestGroup, where isMeant: (Guest) -> Bool = { _ in true }
+    ) -> [Step] {
+        steps(
+            group.members.filter { isMeant($0.guest) }.compactMap { member in
+                stopThroughHost(member.guest, limit: member.terms.limit).map {
+                    (member.guest.id, member.after, $0)
+                }
+            })
+    }
+
+    /// vCSA shut down through its host; nothing where it is off, or no guest of this cluster.
+    func stopsThroughHost(_ vcsa: Guest?) -> [Step] {
+        vcsa.flatMap { stopThroughHost($0, limit: site.limits.vcsa) }.map { [$0] } ?? []
+    }
+
+    private func stopThroughHost(_ guest: Guest, limit: Duration) -> Step? {
+        guard guest.power == .on, let host = guest.host else { return nil }
+        return step(.stopGuestOnHost(guest.id, name: guest.name, host), limit: limit)
+    }
+
+    func arm(_ orders: [BootOrders], needs: [PhaseName]) -> Phase {
+        phase(.arm, needs: needs, orders.map { step(.arm($0.host, $0), limit: site.limits.arm) })
+    }
+
+    /// The hosts side by side, then the one that vCSA was on: while it is up, so is the way to
+    /// what vCSA knows.
+    func hostPhases(
+        _ hosts: [HostName], maintained: Set<HostName>, vcsaHost: HostName?
+    ) -> [Phase] {
+        let stops = hosts.map { host in
+            step(
+                .stopHost(host, maintenance: maintained.contains(host)),
+                limit: site.limits.host + site.limits.settle)
+        }
+        let isLast = zip(hosts, stops).filter { $0.0 == vcsaHost }.map(\.1)
+        let others = zip(hosts, stops).filter { $0.0 != vcsaHost }.map(\.1)
+        return [
+            phase(.hosts, needs: [.infrastructure, .arm, .retreat], others),
+            phase(.vcsaHost, needs: [.hosts], isLast),
+        ]
+    }
+
+    /// Whether maintenance mode of this host is vpower's to set: one that was in it before the
+    /// outage stays in it.
+    func maintains(_ host: HostName, _ goal: ClusterSnapshot) -> Bool {
+        goal.inventory.host(host)?.inMaintenance != true
+    }
+
+    // MARK: Refusals
+
+    private func checkHosts(_ inventory: Inventory) throws(PlanError) {
+        let known = Set(site.hosts.map(\.name))
+        let strangers = inventory.hosts.map(\.name).filter { !known.contains($0) }
+        if strangers.isEmpty { return }
+        throw PlanError(
+            "cluster \(site.name): the site file does not have "
+                + strangers.map(\.rawValue).joined(separator: ", "),
+            try: "add every host of the cluster under `hosts`: one left on would restart nothing "
+                + "but keep the battery busy")
+    }
+
+    func checkStorage(_ now: ClusterSnapshot) throws(PlanError) {
+        if !now.hasVSAN { return }
+        // Host by host, the last ones lose their storage (facts/vsphere.md 2.16).
+        throw PlanError(
+            "cluster \(site.name) uses vSAN, and this version cannot shut that down",
+            try: "use vCenter's own \"Shutdown cluster\" for it")
+    }
+
+    /// What is shut down through its host must be on a known one.
+    func checkPlaces(_ groups: Groups) throws(PlanError) {
+        let guests = (groups.vcsa.map { [$0] } ?? []) + groups.infrastructure.members.map(\.guest)
+        for guest in guests where guest.power == .on && guest.host == nil {
+            throw PlanError(
+                "cluster \(site.name): \(guest.name.onOneLine) is on, but nobody knows where",
+                try: "wait until vCenter shows its host, and plan again")
+        }
+    }
+}

@@ -1,0 +1,116 @@
+extension Ledger {
+    /// The hosts whose boot script is to report, and the run that armed each: those that were
+    /// armed and then told to stop.
+    public var bootsAwaited: [HostName: RunID] {
+        var armed: [HostName: RunID] = [:]
+        var awaited: [HostName: RunID] = [:]
+        for run in runs {
+            for step in run.plan.steps {
+                if case .arm(let host, _) = step.action, case .done = run.outcomes[step.id] {
+                    armed[host] = run.id
+                }
+                // What was taken out does not act at the next boot.
+                if case .disarm(let host) = step.action, case .done = run.outcomes[step.id] {
+                    armed[host] = nil
+                    awaited[host] = nil
+                }
+                // Only a host that was told to stop after it was armed boots into that script.
+                if case .stopHost(let host, _) = step.action, run.asked.contains(step.id) {
+                    awaited[host] = armed[host]
+                }
+            }
+        }
+        return awaited
+    }
+
+    /// Guests that were asked to shut down, were not seen off, and whose host was not told to stop:
+    /// they may still do so after the run was reversed, until a restore has waited that out.
+    public var guestsThatMayStillStop: Set<GuestID> {
+        var guests = Set<GuestID>()
+        for run in runs where !run.isPastReturn {
+            for step in run.plan.steps {
+                if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
+                    guests.remove(started)
+                }
+                guard run.asked.contains(step.id) else { continue }
+                guard let guest = step.action.stoppedGuest else { continue }
+                if case .done = run.outcomes[step.id] {
+                    guests.remove(guest)
+                } else {
+                    guests.insert(guest)
+                }
+            }
+        }
+        return guests
+    }
+
+    /// The machines that were told to stop.
+    public var machinesStopped: Set<MachineName> {
+        Set(
+            stepsAsked.compactMap { step in
+                if case .stopMachine(let machine) = step.action { machine } else { nil }
+            })
+    }
+
+    /// Whether vpower took only parts of the cluster down: then its automation is as it was, and
+    /// what it did not touch lives on. Not so where nobody shut anything down: the power went.
+    var onlyPartsWentDown: Bool {
+        let down = runs.map(\.plan.kind).filter { $0 != .restore }
+        return !down.isEmpty && down.allSatisfy { $0 == .shed || $0 == .hosts }
+    }
+
+    /// The guests that a run was to shut down, whether or not it came to that.
+    var guestsMeant: Set<GuestID> {
+        Set(runs.flatMap(\.plan.steps).compactMap(\.action.stoppedGuest))
+    }
+
+    /// The hosts that were told to stop, or to enter maintenance mode.
+    var hostsTouched: Set<HostName> {
+        var hosts = hostsPutInMaintenance
+        for step in stepsAsked {
+            if case .stopHost(let host, _) = step.action { hosts.insert(host) }
+        }
+        return hosts
+    }
+
+    /// The hosts that may hold a boot script of this outage.
+    var hostsArmed: Set<HostName> {
+        Set(
+            stepsAsked.compactMap { step in
+                if case .arm(let host, _) = step.action { host } else { nil }
+            })
+    }
+
+    /// How long a run's boot script on a host waits between its guests.
+    func bootPauses(on host: HostName, of run: RunID) -> Duration {
+        for step in runs.last(where: { $0.id == run })?.plan.steps ?? [] {
+            if case .arm(host, let orders) = step.action {
+                return orders.guests.reduce(.zero) { $0 + $1.thenWait }
+            }
+        }
+        return .zero
+    }
+
+    /// The steps that asked for something, of all runs.
+    private var stepsAsked: [Step] {
+        runs.flatMap { run in run.plan.steps.filter { run.asked.contains($0.id) } }
+    }
+}
+
+extension Action {
+    /// The guest this shuts down, if it shuts one down.
+    fileprivate var stoppedGuest: GuestID? {
+        switch self {
+        case .stopGuest(let guest, _, _), .stopGuestOnHost(let guest, _, _): guest
+        default: nil
+        }
+    }
+
+    /// The guest this starts, if it starts one.
+    fileprivate var startedGuest: GuestID? {
+        switch self {
+        case .startGuest(let guest, _, _, _), .startGuestOnHost(let guest, _, _, _): guest
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,224 @@
+import PowerModel
+
+/// The section `clusters`.
+extension SiteReader {
+    func clusters(_ map: SiteMap) -> [ClusterSite]? {
+        guard let items = map.requiredList("clusters", of: "vSphere clusters") else { return nil }
+        var names: [String: Int] = [:]
+        var hosts: [String: Int] = [:]
+        var needs: [Need] = []
+        var clusters: [ClusterSite] = []
+        for item in items {
+            if let one = cluster(item, names: &names, hosts: &hosts, needs: &needs) {
+                clusters.append(one)
+            }
+        }
+        // Only a list in which every cluster has a name can say that a name is unknown.
+        if names.count == items.count { check(needs, clusters: names) }
+        return clusters
+    }
+
+    private static let clusterKeys = [
+        "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "hosts", "tiers",
+        "defaultTier", "infrastructure", "guests", "adoptGuests", "limits", "maintenanceMode",
+        "witness",
+    ]
+
+    private func cluster(
+        _ node: YAMLNode, names: inout [String: Int], hosts hostLines: inout [String: Int],
+        needs: inout [Need]
+    ) -> ClusterSite? {
+        guard let map = SiteMap(node, "the cluster", keys: Self.clusterKeys, self) else {
+            return nil
+        }
+        let name = uniqueName(map, "cluster", in: &names)
+        let vcenter = vcenter(map)
+        let vcsa = vcsa(map)
+        let needed = self.needs(map, of: name)
+        let controller = map.value(
+            "controller", .name("the guest's name or instanceUuid, of the guest vpower runs in"))
+        let hosts = map.requiredList("hosts", of: "ESXi hosts")?
+            .compactMap { host($0, lines: &hostLines) }
+        let guests = guests(map)
+        let adopts = map.value("adoptGuests", .yesOrNo) ?? false
+        let limits = limits(map)
+        let maintenanceMode = map.value("maintenanceMode", .yesOrNo) ?? false
+        let witness = map.value("witness", .endpoint(defaultPort: nil))
+        needs += needed
+        guard let name, let vcenter, let hosts, let tiers = guests.tiers,
+            let defaultTier = guests.defaultTier
+        else { return nil }
+        return ClusterSite(
+            name: ClusterName(name), vcenter: vcenter, vcsaGuest: vcsa,
+            needs: needed.map { ClusterName($0.needed) }, controllerGuest: controller,
+            hosts: hosts, tiers: tiers, defaultTier: defaultTier,
+            infrastructure: guests.infrastructure, guestRules: guests.rules, adoptGuests: adopts,
+            limits: limits, maintenanceMode: maintenanceMode, witness: witness)
+    }
+
+    /// The guest that is vCSA. A cluster says where its vCSA is, here or elsewhere: one that was
+    /// forgotten would go down with some tier.
+    private func vcsa(_ cluster: SiteMap) -> String? {
+        let expected = "the guest's name or instanceUuid, of the guest that is this vCenter"
+        let vcsa = cluster.value("vcsa", .name(expected))
+        let isElsewhere = cluster.value("vcsaElsewhere", .yesOrNo) ?? false
+        if cluster["vcsa"] == nil, !isElsewhere {
+            cluster.missing(
+                "vcsa", "\(expected); or `vcsaElsewhere: true` where it is no guest of the cluster")
+        }
+        if cluster["vcsa"] != nil, isElsewhere, let node = cluster["vcsaElsewhere"] {
+            report(node, "`vcsaElsewhere` beside `vcsa`: give one of them")
+        }
+        return vcsa
+    }
+
+    /// One cluster that needs another, and where that is written.
+    private struct Need {
+        var cluster: String
+        var needed: String
+        var node: YAMLNode
+    }
+
+    private func needs(_ cluster: SiteMap, of name: String?) -> [Need] {
+        var seen: [String: Int] = [:]
+        var needs: [Need] = []
+        for item in cluster.list("needs", of: "names of clusters") ?? [] {
+            guard let needed = value(of: item, named: "the cluster", .name("a cluster's name"))
+            else { continue }
+            checkUnique("the cluster", needed, at: item, in: &seen)
+            if let name { needs.append(Need(cluster: name, needed: needed, node: item)) }
+        }
+        return needs
+    }
+
+    /// Clusters that are needed must be there, and one of any two must go down last.
+    private func check(_ needs: [Need], clusters: [String: Int]) {
+        let graph = Dictionary(grouping: needs, by: \.cluster).mapValues { $0.map(\.needed) }
+        for need in needs {
+            checkKnown("cluster", need.needed, at: need.node, in: clusters)
+            var open = [need.needed]
+            var seen: Set<String> = []
+            while let next = open.popLast() {
+                if seen.insert(next).inserted { open += graph[next] ?? [] }
+            }
+            guard seen.contains(need.cluster) else { continue }
+            report(
+                need.node,
+                need.cluster == need.needed
+                    ? "\(quoted(need.cluster)) cannot need itself"
+                    : "\(quoted(need.cluster)) and \(quoted(need.needed)) need each other:"
+                        + " neither could go down last")
+        }
+    }
+
+    private func vcenter(_ cluster: SiteMap) -> VCenterSite? {
+        let keys = ["address", "port", "user", "password", "certificate"]
+        guard let node = cluster["vcenter"] else {
+            cluster.missing("vcenter", "the keys \(keys.joined(separator: ", "))")
+            return nil
+        }
+        guard let map = SiteMap(node, "`vcenter`", keys: keys, self) else { return nil }
+        let address = map.required("address", .address)
+        let port = map.value("port", .port) ?? 443
+        let user = map.required("user", .name("a user, e.g. vpower@vsphere.local"))
+        let password = map.required("password", .secret)
+        let trust = certificate(map)
+        guard let address, let user, let password, let trust else { return nil }
+        return VCenterSite(
+            endpoint: Endpoint(host: address, port: port), user: user, password: password,
+            trust: trust)
+    }
+
+    private func certificate(_ vcenter: SiteMap) -> CertificateTrust? {
+        let expected = "`system`, {bundle: /path/of/ca.pem} or {sha256: 64 hexadecimal digits}"
+        guard let node = vcenter["certificate"] else {
+            vcenter.missing("certificate", expected)
+            return nil
+        }
+        if case .text(let text) = node.content {
+            if text == "system" { return .system }
+            report(node, "`certificate` is \(quoted(text)); expected \(expected)")
+            return nil
+        }
+        guard let map = SiteMap(node, "`certificate`", keys: ["bundle", "sha256"], self) else {
+            return nil
+        }
+        let bundle = map.value("bundle", .path)
+        let sha256 = map.value("sha256", .certificateHash)
+        guard (map["bundle"] == nil) != (map["sha256"] == nil) else {
+            report(node, "`certificate` needs one of `bundle` and `sha256`; expected \(expected)")
+            return nil
+        }
+        return bundle.map { .bundle(path: $0) } ?? sha256.map { .pinned(sha256: $0) }
+    }
+
+    private func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
+        let keys = [
+            "name", "address", "sshPort", "user", "key", "password", "hostKeys", "feeds",
+            "feedsNeeded", "wake",
+        ]
+        guard let map = SiteMap(node, "the host", keys: keys, self) else { return nil }
+        let name = uniqueName(map, "host", in: &lines)
+        let access = access(map, name: name)
+        let user = map.value("user", .name("a user, e.g. root")) ?? "root"
+        let feeds = feedNames(map)
+        let needed = feedsNeeded(map, of: feeds)
+        let wake = map.value("wake", .hardwareAddress)
+        guard let name, let access, let feeds else { return nil }
+        return HostSite(
+            name: HostName(name), ssh: access.ssh, user: user, login: access.login,
+            hostKeys: access.hostKeys, feeds: feeds, feedsNeeded: needed, wakeAddress: wake)
+    }
+
+    private func feedsNeeded(_ host: SiteMap, of feeds: [FeedName]?) -> Int {
+        let needed = host.value("feedsNeeded", .number(1...64, "a number of feeds")) ?? 1
+        if let feeds, !feeds.isEmpty, needed > feeds.count, let node = host["feedsNeeded"] {
+            report(node, "`feedsNeeded` is \(needed), but the host has \(feeds.count) in `feeds`")
+        }
+        return needed
+    }
+
+    private func limits(_ cluster: SiteMap) -> ClusterLimits {
+        var limits = ClusterLimits()
+        guard let node = cluster["limits"],
+            let map = SiteMap(node, "`limits`", keys: SiteLimit.all.map(\.key), self)
+        else { return limits }
+        for limit in SiteLimit.all {
+            if let duration = map.value(limit.key, .duration(atLeast: limit.least)) {
+                limits[keyPath: limit.path] = duration
+            }
+        }
+        return limits
+    }
+}
+
+/// One key of a cluster's `limits`.
+struct SiteLimit: Sendable {
+    var key: String
+    var path: any WritableKeyPath<ClusterLimits, Duration> & Sendable
+    /// A wait for something cannot be nothing; a pause can.
+    var least: Duration = .seconds(1)
+
+    static let all = [
+        SiteLimit(key: "freeze", path: \.freeze),
+        SiteLimit(key: "vcls", path: \.vcls),
+        SiteLimit(key: "arm", path: \.arm),
+        SiteLimit(key: "vcsa", path: \.vcsa),
+        SiteLimit(key: "infrastructure", path: \.infrastructure),
+        SiteLimit(key: "maintenance", path: \.maintenance),
+        SiteLimit(key: "host", path: \.host),
+        SiteLimit(key: "settle", path: \.settle),
+        SiteLimit(key: "hostBack", path: \.hostBack),
+        SiteLimit(key: "bootScript", path: \.bootScript),
+        SiteLimit(key: "vcenterBack", path: \.vcenterBack),
+        SiteLimit(key: "start", path: \.start),
+        // Shorter than a boot takes, and no script would ever act.
+        SiteLimit(key: "armedFor", path: \.armedFor, least: .seconds(3600)),
+        SiteLimit(key: "startGap", path: \.startGap, least: .zero),
+        SiteLimit(key: "afterVCSA", path: \.afterVCSA, least: .zero),
+        SiteLimit(key: "look", path: \.look),
+        SiteLimit(key: "tools", path: \.tools),
+        SiteLimit(key: "dependents", path: \.dependents),
+        SiteLimit(key: "margin", path: \.margin, least: .zero),
+    ]
+}
