@@ -99,7 +99,8 @@ struct AbortCommand: AsyncParsableCommand {
             return why.onOneLine
         }.last
         return Problem(
-            summary: "refused: the run is past the point of no return", detail: why.map { [$0] } ?? [],
+            summary: "refused: the run is past the point of no return",
+            detail: why.map { [$0] } ?? [],
             tryThis: "vpower restore --cluster \(name), when power is there", code: .refused)
     }
 

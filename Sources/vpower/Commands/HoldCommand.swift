@@ -49,14 +49,16 @@ struct HoldCommand: AsyncParsableCommand {
             let book = HoldBook(directory: context.stateDirectory)
             do {
                 if clear {
-                    try refuse(until != nil || reason != nil, "--clear takes no --until or --reason")
+                    try refuse(
+                        until != nil || reason != nil, "--clear takes no --until or --reason")
                     try book.clear(name)
                 } else if until != nil || reason != nil {
                     try book.place(try hold(name, context))
                 }
             } catch let error as JournalError {
                 throw Problem(
-                    summary: "\(error)", tryThis: "run it as the user of the daemon, or mend the disk",
+                    summary: "\(error)",
+                    tryThis: "run it as the user of the daemon, or mend the disk",
                     code: .failed)
             }
             let lines = context.holdLines(context.site.clusters)
