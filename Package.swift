@@ -129,7 +129,7 @@ let package = Package(
         tests(
             "PowerServiceTests", ["PowerService", "NUT", "PowerLab", "PowerModel", "PowerRun", log]),
         tests("NotifyTests", ["PowerService", "PowerModel"]),
-        tests("CommandTests", ["PowerModel", "PowerRun", "PowerLab", "PowerStore"]),
+        tests("CommandTests", ["vpower", "PowerModel", "PowerRun", "PowerLab", "PowerStore"]),
         tests("TidyTests", []),
         tests("Drills", ["PowerModel", "PowerRun", "PowerLab"]),
         tests("EndToEnd", ["PowerModel", "PowerRun", "PowerLab", "PowerStore"]),

@@ -93,6 +93,9 @@ final class CommandLab: Sendable {
         return try contents(of: path).asLines[before]
     }
 
+    /// Stops the whole site where it stands, or lets it go on: nobody is refused, nobody answered.
+    func hang(_ hangs: Bool) { lab.signal(hangs ? SIGSTOP : SIGCONT) }
+
     /// Everything that happened at the site.
     func log() async throws -> [LabEvent] { try decoded(await say("log")) }
 

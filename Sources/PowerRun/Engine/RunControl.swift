@@ -66,6 +66,9 @@ public final class RunControl: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
+    /// Whether nothing is waited for any more.
+    public var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
+
     /// Returns when the run was abandoned, or the task that waits is cancelled.
     func untilAbandoned() async {
         let id = state.withLock { state in

@@ -57,6 +57,7 @@ actor Timeline: Announcer {
         case .done(.already): "\(what): already so"
         case .done(.asked): "\(what): done"
         case .done(.forced): "\(what): FORCED OFF"
+        case .done(.suspended): "\(what): SUSPENDED"
         case .gaveUp(let why): "\(what): GAVE UP: \(why)"
         case .left(let why): "\(what): left: \(why)"
         }

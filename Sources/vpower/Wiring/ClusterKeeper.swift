@@ -316,6 +316,8 @@ struct LogAnnouncer: Announcer {
             logger.error("step gave up", metadata: ["step": "\(step)", "why": "\(why)"])
         case .stepEnded(let step, .done(.forced)):
             logger.warning("guest was powered off", metadata: ["step": "\(step)"])
+        case .stepEnded(let step, .done(.suspended)):
+            logger.warning("guest was suspended", metadata: ["step": "\(step)"])
         case .stepEnded(let step, let outcome):
             logger.info("step over", metadata: ["step": "\(step)", "outcome": "\(outcome)"])
         case .budgetChanged(let phase, let from, let to, let why):

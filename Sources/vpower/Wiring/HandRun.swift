@@ -47,8 +47,8 @@ struct HandRun {
     }
 }
 
-/// The first SIGTERM or SIGINT lets a run finish and record its present step; the second ends the
-/// process at once. `vpower resume` continues either.
+/// The first SIGTERM or SIGINT lets a run finish and record its present step; the second stops
+/// waiting for it; the third ends the process at once. `vpower resume` continues after each.
 final class StopSignals {
     private var sources: [any DispatchSourceSignal] = []
 
@@ -56,15 +56,22 @@ final class StopSignals {
         for number in [SIGTERM, SIGINT] {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                if control.wish == .stop { exit(ExitCodes.interrupted.rawValue) }
-                control.ask(.stop)
-                Terminal.error(
-                    "vpower: stopping after the present step; again to stop at once. "
-                        + "`vpower resume` continues.")
-            }
+            source.setEventHandler { Self.stop(control) }
             source.resume()
             sources.append(source)
+        }
+    }
+
+    private static func stop(_ control: RunControl) {
+        if control.isAbandoned { exit(ExitCodes.interrupted.rawValue) }
+        if control.wish == .stop {
+            control.abandon()
+            Terminal.error("vpower: not waiting for the present step any more")
+        } else {
+            control.ask(.stop)
+            Terminal.error(
+                "vpower: stopping after the present step; again to stop at once. "
+                    + "`vpower resume` continues.")
         }
     }
 }

@@ -135,7 +135,7 @@ struct SiteContext: Sendable {
                 await Reachability.answers(
                     host: endpoint.host, port: endpoint.port, within: Self.witnessLimit)
             },
-            runHook: { hook in await HookProcess.run(hook) },
+            runHook: { hook, context in await HookProcess.run(hook, context) },
             journal: journal, announcer: announcer, time: time, pace: pace)
     }
 
