@@ -17,12 +17,15 @@ struct Afternoon {
         /// Whether the outage, if there was one, is closed.
         var isClosed: Bool
         var runs: Int
+        var log: [LabEvent]
+        var records: [LabRecord]
+
         /// What happened and what was recorded, one line each.
-        var trace: [String]
+        var trace: [String] { Afternoon.trace(log, records) }
     }
 
     /// How long after everything is healed the daemon may take, if no run is under way then.
-    private static let calm: Duration = .seconds(60)
+    private static let calm: Duration = .seconds(20)
     /// How often a person restores what the daemon's one try has left.
     private static let tries = 3
     static let limit: Duration = .seconds(20_000)
@@ -103,7 +106,7 @@ struct Afternoon {
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
                 faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
-                runs: Ledger.runs(in: records), trace: Self.trace(log, records))
+                runs: Ledger.runs(in: records), log: log, records: records)
         }
         guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
         return end

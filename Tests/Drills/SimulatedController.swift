@@ -138,8 +138,9 @@ final class SimulatedController: Sendable {
     }
 
     func operation(_ control: RunControl) -> Operation {
-        let around = site.around(
+        var around = site.around(
             life: life, journal: journal, announcer: Nobody(), site: change)
+        around.pace.look = Self.look
         return Operation(
             in: wrap(around), control: control, kept: keptSnapshot,
             makeID: { [self] in

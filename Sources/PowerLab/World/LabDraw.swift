@@ -36,9 +36,9 @@ public struct LabDraw: Sendable, CustomStringConvertible {
     public private(set) var kinds: [LabFault] = []
 
     /// When the mains fail, in the lab's own time.
-    public static let mainsFailAt: Duration = .seconds(20)
+    public static let mainsFailAt: Duration = .seconds(10)
     /// When everything that can be is healed.
-    public static let healedAt: Duration = .seconds(240)
+    public static let healedAt: Duration = .seconds(140)
 
     private var random: LabRandom
 
@@ -152,7 +152,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             case .vcenterSessionExpired: add(kind, at: outage + some(30))
             case .haTaskFails: add(kind, at: outage)
             case .vcenterDiesEarly: add(kind, at: outage + some(30))
-            case .vcenterDeadBefore: add(kind, at: some(15) + .seconds(2))
+            case .vcenterDeadBefore: add(kind, at: some(8))
             case .dnsDies: add(kind, at: .zero, lasts: Self.healedAt, amount: some(3))
             case .switchDead: add(kind, lasts: some(20))
             case .linkCut: drawLinks()
@@ -177,13 +177,13 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         case .powerFlaps: add(kind, feed, amount: some(8))
         case .runtimeJumps: add(kind, feed, at: outage, amount: some(600))
         case .runtimeMissing, .feedSilent, .staleFSD: add(kind, feed)
-        case .lowBatteryWithoutWarning: add(kind, feed, at: outage + some(40), amount: some(90))
+        case .lowBatteryWithoutWarning: add(kind, feed, at: outage + some(30), amount: some(60))
         case .feedsDisagree:
             scenario.secondFeed = FeedName("ups2")
             add(kind, "ups2", at: moment(from: .seconds(5)))
         case .hostsDualFed: scenario.secondFeed = FeedName("ups2")
         case .mainsReturnEarly: add(kind, at: outage + some(60))
-        case .secondOutage: add(kind, at: moment(from: .seconds(60)))
+        case .secondOutage: add(kind, at: moment(from: .seconds(30)))
         case .batteryDies: scenario.pace.battery = .seconds(20) + some(100)
         default: drawVpower(kind)
         }
@@ -202,7 +202,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
                 Life(end: nil, losesPowerAt: moment(from: Self.mainsFailAt), pause: some(30)))
         case .diskFull: diskFullAfter = random.below(90)
         case .wallClockStepped:
-            let far = Duration.seconds(Int64(random.below(2 * 86400)) - 86400)
+            let far = Duration.seconds(Int64(random.below(4800)) - 2400)
             add(kind, amount: far)
         default: break
         }

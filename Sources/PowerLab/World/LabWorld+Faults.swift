@@ -57,6 +57,16 @@ extension LabWorld {
         for name in scenario.feeds { units[name]?.battery = nil }
         setMains(nil, on: true)
         note(.healed)
+        mendVCSA()
+    }
+
+    /// A person starts a vCSA that had crashed, as soon as its host is on.
+    func mendVCSA() {
+        let crashes: [LabFault] = [.vcenterDiesEarly, .vcenterDeadBefore]
+        guard faults.areOver, crashes.contains(where: { faults.took[$0] != nil }),
+            let vcsa, let host = guests[vcsa]?.host, hosts[host]?.hostdReady == true
+        else { return }
+        start(vcsa, on: host, by: "a person")
     }
 
     func faultBegins(_ index: Int) {

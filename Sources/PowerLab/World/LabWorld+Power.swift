@@ -234,6 +234,7 @@ extension LabWorld {
         hosts[name]?.hostdUpAt = now
         view.hostChanged(name)
         note(.hostdUp, name.rawValue)
+        mendVCSA()
     }
 
     func haRestarts(_ ids: [GuestID]) {
@@ -243,7 +244,10 @@ extension LabWorld {
                 $0.power == .on && $0.hostdReady && !$0.inMaintenance
             }
             guard let target = alive.map(\.spec.name).min() else { return }
-            move(id, to: target)
+            if guests[id]?.host != target {
+                move(id, to: target)
+                note(.guestMoved, id.rawValue, target.rawValue)
+            }
             start(id, on: target, by: "HA")
         }
     }

@@ -88,6 +88,9 @@ public actor LabWorld {
             hosts[spec.host]?.highestVMID = number
         }
         vcenterUpAt = began
+        // What a site is rather than what happens to it.
+        if vcsa != nil { faults.took[.vcenterIsGuest] = 1 }
+        if scenario.secondFeed != nil { faults.took[.hostsDualFed] = 1 }
         if let moment = scenario.mainsFailAt {
             for feed in scenario.feeds { due.add(.mains(feed, on: false), at: began + moment) }
         }
@@ -194,7 +197,7 @@ public actor LabWorld {
         case .haFollows: haFollows()
         case .vclsFollows: vclsFollows()
         case .haRestarts(let ids): haRestarts(ids)
-        case .mains(let feed, let on): setMains(feed, on: on)
+        case .mains(let feed, let on): if on || !faults.areOver { setMains(feed, on: on) }
         case .outputCuts(let feed): cutOutputNow(feed)
         case .outputMayReturn(let feed): outputMayReturn(feed)
         case .batteryDies(let feed): batteryDies(feed)

@@ -26,6 +26,7 @@ struct OrderUp: LabRule {
         let isHeldUp =
             site.outcomes[StepID("start/\(id)")] != nil || !site.hostsOn.contains(place)
             || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
+            || site.isFaulted([.hostComesBack], site.place[event.object].map { [$0] } ?? [])
             || site.isFaulted([.vcenterDiesEarly, .vcenterDeadBefore, .guestSuspended], [id])
         let isFirst = site.power[id] == .on || site.startedSinceDown.contains(id)
         tally.judge(
@@ -139,7 +140,7 @@ struct NothingUnquoted: LabRule {
 
     mutating func see(_ record: LabRecord, _ site: LabSiteState) {
         for text in record.record.event.texts {
-            let isRaw = text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+            let isRaw = text.utf8.contains { $0 < 0x20 || $0 == 0x7f }
             tally.judge(
                 at: record.atSeconds,
                 isRaw ? "a record has control characters: \(text.onOneLine)" : nil)

@@ -129,7 +129,7 @@ struct RecordBeforeAct: LabRule {
         case .guestAsked: return StepID("stop/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
-            return ["HA", "boot script"].contains(event.detail) ? nil : StepID("start/\(object)")
+            return ["HA", "boot script", "a person"].contains(event.detail) ? nil : StepID("start/\(object)")
         case .hostTold: return StepID("stop-host/\(object)")
         case .maintenanceOn: return .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
