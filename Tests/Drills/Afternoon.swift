@@ -100,7 +100,7 @@ struct Afternoon {
             }
             let log = await memory.world.log
             let records = await memory.world.records
-            var checker = LabChecker(of: memory.world.scenario)
+            var checker = LabChecker(of: memory.world.scenario, hasRecords: true)
             checker.take(log, records)
             checker.end(await memory.world.currentAutomation())
             return End(

@@ -258,7 +258,9 @@ struct FeedEye {
     init(_ cluster: ClusterSite, policy: TriggerPolicy) {
         self.cluster = cluster
         self.policy = policy
-        for feed in Set(cluster.hosts.flatMap(\.feeds)) { watches[feed] = FeedWatch(policy: policy) }
+        for feed in Set(cluster.hosts.flatMap(\.feeds)) {
+            watches[feed] = FeedWatch(policy: policy)
+        }
     }
 
     /// Takes a reading; `.trigger` is to be read again.

@@ -300,21 +300,23 @@ public struct MemoryHost: HostControl {
     }
 
     /// Whether nobody answers.
-    public func isSilent() async -> Bool { 
+    public func isSilent() async -> Bool {
         guard life.isAlive else { return false }
         return await counter.count(lab).isSilent(host)
     }
 
     /// Keeps the orders as the boot script.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
-        await (try reach("install the boot script", hostd: false, acting: true)).setOrders(orders, on: host)
+        await (try reach("install the boot script", hostd: false, acting: true)).setOrders(
+            orders, on: host)
         return BootScriptInstall(
             sha256: String(repeating: "0", count: 64), drift: [], unchanged: false)
     }
 
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
-        await (try reach("take out the boot script", hostd: false, acting: true)).setOrders(nil, on: host)
+        await (try reach("take out the boot script", hostd: false, acting: true)).setOrders(
+            nil, on: host)
     }
 
     /// What the boot script has reported.

@@ -15,7 +15,10 @@ public struct LabChecker: Sendable {
     private var site: LabSiteState
 
     /// A checker of a site that is as the scenario has it.
-    public init(of scenario: LabScenario) { site = LabSiteState(scenario) }
+    /// - Parameter hasRecords: whether the lab sees what is recorded; on the wire it does not.
+    public init(of scenario: LabScenario, hasRecords: Bool) {
+        site = LabSiteState(scenario, hasRecords: hasRecords)
+    }
 
     /// What was violated, rule by rule; empty when nothing was.
     public var violations: [String] { rules.flatMap(\.tally.violations) }
@@ -56,7 +59,7 @@ public struct LabChecker: Sendable {
         in log: [LabEvent], _ records: [LabRecord] = [], of scenario: LabScenario,
         restoredTo final: Automation?
     ) -> [String] {
-        var checker = LabChecker(of: scenario)
+        var checker = LabChecker(of: scenario, hasRecords: !records.isEmpty)
         checker.take(log, records)
         if let final { checker.end(final) }
         return checker.violations

@@ -212,7 +212,9 @@ extension LabWorld {
     ///   - acting: the call changes something.
     func obstacle(to name: HostName, hostd: Bool, acting: Bool) -> LabObstacle? {
         let host = name.rawValue
-        guard answers(name) else { return LabObstacle(reason: .unreachable, detail: "nobody answers") }
+        guard answers(name) else {
+            return LabObstacle(reason: .unreachable, detail: "nobody answers")
+        }
         if !faults.active.isEmpty {
             if bites(.switchDead) != nil || bites(.linkCut, host) != nil {
                 return LabObstacle(reason: .unreachable, detail: "no route to it")

@@ -234,6 +234,8 @@ extension LabWorld {
         hosts[name]?.hostdUpAt = now
         view.hostChanged(name)
         note(.hostdUp, name.rawValue)
+        // EAM deploys what is missing as soon as a host can take it.
+        if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
         mendVCSA()
     }
 

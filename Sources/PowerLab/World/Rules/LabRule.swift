@@ -65,17 +65,23 @@ public struct LabSiteState: Sendable {
     /// Guests that were started since a host last went down.
     var startedSinceDown: Set<String> = []
     var hasGoneDown = false
+    /// Hosts that have booted since they were last shut down, or lost their power.
+    var booted: Set<String> = []
 
-    var hasRecords = false
+    var hasRecords: Bool
     var outageIsOpen = false
+    /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
+    /// again. A power cut that nobody handled has none.
+    private var goal: Set<String> = []
     var plan: Plan?
     var planned: Set<StepID> = []
     var asked: Set<StepID> = []
     var outcomes: [StepID: StepOutcome] = [:]
     var notes: [String] = []
 
-    init(_ scenario: LabScenario) {
+    init(_ scenario: LabScenario, hasRecords: Bool) {
         self.scenario = scenario
+        self.hasRecords = hasRecords
         specs = Dictionary(
             scenario.guests.map { ($0.id.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
         roles = specs.compactMapValues { scenario.role(of: $0) }
@@ -114,6 +120,11 @@ public struct LabSiteState: Sendable {
 
     /// Whether a record says of this object, by name, that it could not be waited for.
     func isNoted(_ name: String) -> Bool { notes.contains { $0.contains(name) } }
+
+    /// Whether a guest is to be on at the end. Without records, what was on at first is.
+    func isGoal(_ guest: LabGuestSpec) -> Bool {
+        hasRecords ? goal.contains(guest.id.rawValue) : guest.isOn
+    }
 
     /// Whether any fault of these kinds has done something to one of these objects.
     func isFaulted(_ kinds: [LabFault], _ objects: [String]) -> Bool {
@@ -158,9 +169,12 @@ public struct LabSiteState: Sendable {
         case .vcenterUp: vcenterUp = true
         case .hostOff, .hostLost:
             hostsOn.remove(event.object)
+            booted.remove(event.object)
             startedSinceDown = []
             hasGoneDown = true
-        case .hostUp: hostsOn.insert(event.object)
+        case .hostUp:
+            hostsOn.insert(event.object)
+            booted.insert(event.object)
         case .armed: armed.insert(event.object)
         case .disarmed: armed.remove(event.object)
         case .maintenanceOn: inMaintenance.insert(event.object)
@@ -186,9 +200,9 @@ public struct LabSiteState: Sendable {
     }
 
     mutating func apply(_ record: LabRecord) {
-        hasRecords = true
         switch record.record.event {
         case .outageOpened: outageIsOpen = true
+        case .snapshotTaken: goal = Set(onByPlace.values.flatMap(\.self))
         case .outageClosed: outageIsOpen = false
         case .runStarted(let plan, _):
             self.plan = plan

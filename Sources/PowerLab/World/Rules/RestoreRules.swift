@@ -22,9 +22,11 @@ struct OrderUp: LabRule {
             let vcsa = site.vcsa, vcsa.isOn, let place = site.place[vcsa.id.rawValue]
         else { return }
         let id = vcsa.id.rawValue
-        // Other hosts' boot scripts wait a time for vCSA, not for what a fault makes of it.
+        // Other hosts' boot scripts wait a time for vCSA, not for what a fault makes of it, nor
+        // for a host that never went down and so has no boot script to start it.
         let isHeldUp =
-            site.outcomes[StepID("start/\(id)")] != nil || !site.hostsOn.contains(place)
+            !site.booted.contains(place) || site.outcomes[StepID("start/\(id)")] != nil
+            || !site.hostsOn.contains(place)
             || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
             || site.isFaulted([.hostComesBack], site.place[event.object].map { [$0] } ?? [])
             || site.isFaulted([.vcenterDiesEarly, .vcenterDeadBefore, .guestSuspended], [id])
@@ -38,7 +40,9 @@ struct OrderUp: LabRule {
     /// Was on, is not, and nothing recorded ends the wait for it.
     private func isMissing(_ guest: LabGuestSpec, _ site: LabSiteState) -> Bool {
         let id = guest.id.rawValue
-        guard guest.nature == .ordinary, guest.isOn, site.power[id] != .on else { return false }
+        guard guest.nature == .ordinary, site.isGoal(guest), site.power[id] != .on else {
+            return false
+        }
         return !site.isFaulted([.guestSuspended], [id])
             && site.outcomes[StepID("start/\(id)")] == nil
     }
@@ -73,8 +77,9 @@ struct EverythingPutBack: LabRule {
             let isOn = site.power[id] == .on
             // Somebody suspended it: it is not vpower's to wake.
             let isExplained = !isOn && site.isFaulted([.guestSuspended], [id])
+            let isWrong = isOn ? !guest.isOn : site.isGoal(guest)
             check(
-                isOn == guest.isOn || isExplained,
+                !isWrong || isExplained,
                 "guest \(guest.name.onOneLine) is \(isOn ? "on" : "off")")
         }
         for host in site.scenario.hosts {

@@ -39,7 +39,8 @@ struct HAOffBeforeGuests: LabRule {
         guard event.kind == .guestAsked || event.kind == .hostTold else { return }
         if let plan = site.plan, plan.kind != .cluster { return }
         let what =
-            event.kind == .hostTold ? "\(event.object) was told to stop"
+            event.kind == .hostTold
+            ? "\(event.object) was told to stop"
             : "guest \(site.name(event.object)) was shut down"
         var isExcused = false
         if case .gaveUp = site.outcomes[StepID("freeze")] { isExcused = true }
@@ -129,7 +130,8 @@ struct RecordBeforeAct: LabRule {
         case .guestAsked: return StepID("stop/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
-            return ["HA", "boot script", "a person"].contains(event.detail) ? nil : StepID("start/\(object)")
+            return ["HA", "boot script", "a person"].contains(event.detail)
+                ? nil : StepID("start/\(object)")
         case .hostTold: return StepID("stop-host/\(object)")
         case .maintenanceOn: return .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
