@@ -72,6 +72,7 @@ public struct Planner: Sendable {
         phases.append(phase(.infrastructure, needs: [.vcsa], infrastructure))
         phases += hostPhases(vcsaHost: roles.vcsa?.host, goal: goal)
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
+            .estimated(by: estimates)
     }
 
     /// The plan that brings back what the outage's snapshot has.
@@ -137,6 +138,7 @@ public struct Planner: Sendable {
                 .disarm, needs: [.haBack],
                 hosts.map { Step(.disarm($0), limit: site.limits.arm) }))
         return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
+            .estimated(by: estimates)
     }
 
     /// What each host's boot script shall do: the guests that were on in the outage's snapshot,

@@ -20,6 +20,7 @@ public final class RunControl: Sendable {
         var pastReturn = false
         var isDeadlineReached = false
         var deadline: Duration?
+        var isPastDeadline = false
     }
 
     private let state = Mutex(State())
@@ -44,11 +45,22 @@ public final class RunControl: Sendable {
     public func reachDeadline() { state.withLock { $0.isDeadlineReached = true } }
 
     /// Whether the battery is at its end.
-    public var isDeadlineReached: Bool { state.withLock { $0.isDeadlineReached } }
+    public var isDeadlineReached: Bool {
+        state.withLock { $0.isDeadlineReached || $0.isPastDeadline }
+    }
+
+    /// Says whether the expected deadline has passed: counts as reached until the battery is
+    /// expected to last longer.
+    func notePastDeadline(_ isPast: Bool) { state.withLock { $0.isPastDeadline = isPast } }
 
     /// Says when the battery is expected to end, less the margin, in the run's monotonic time; nil
-    /// when nobody knows. Set anew with every reading of the UPS.
-    public func expectDeadline(_ moment: Duration?) { state.withLock { $0.deadline = moment } }
+    /// when nobody knows, or the mains are there. Set anew with every reading of the UPS.
+    public func expectDeadline(_ moment: Duration?) {
+        state.withLock { state in
+            state.deadline = moment
+            if moment == nil { state.isPastDeadline = false }
+        }
+    }
 
     /// When the battery is expected to end, as far as anybody knows.
     public var deadline: Duration? { state.withLock { $0.deadline } }

@@ -5,6 +5,8 @@ extension Runner {
     /// A hook run to its end. Its failure is recorded and stops nothing.
     func runHook(_ hook: Hook, _ wait: Wait) async -> StepOutcome? {
         await recordAsk(wait.step.id, wait.step.action.summary)
+        var hook = hook
+        hook.limit = min(hook.limit, wait.left)
         return switch await around.runHook(hook) {
         case .exited(0): .done(.asked)
         case .exited(let status): .gaveUp("it exited with status \(status)")

@@ -61,6 +61,7 @@ extension Runner {
                 gaps.unfinished = true
                 return gaps
             }
+            await mindBudgets()
             let seen = await view.look(until: nextMoment(pending))
             if let note = view.takeNote() { await record(.noted(note)) }
             var toAsk: [GuestID] = []
@@ -84,14 +85,19 @@ extension Runner {
 
     /// The next moment at which a limit ends or a request is made again.
     private func nextMoment(_ pending: [GuestID: Pending]) -> Duration? {
-        pending.values.flatMap { [$0.deadline, $0.wasAsked ? nil : $0.retryAt] }
+        pending.values.flatMap { [deadline(of: $0), $0.wasAsked ? nil : $0.retryAt] }
             .compactMap(\.self).min()
+    }
+
+    /// When a guest's time ends. One whose power was cut has its own, whatever the budget.
+    private func deadline(of one: Pending) -> Duration? {
+        one.wasForced ? one.deadline : end(of: one.step.id, limit: one.deadline)
     }
 
     /// What to do about one guest, from what was seen of it. Absent means unknown, never off.
     private func verdict(_ one: Pending, seen: TierView.Seen?) -> Verdict {
         let now = around.time.elapsed
-        let isLate = one.deadline.map { now >= $0 } ?? false
+        let isLate = deadline(of: one).map { now >= $0 } ?? false
         switch seen?.power ?? .unknown {
         case .off:
             return .over(.done(one.wasForced ? .forced : one.wasAsked ? .asked : .already))

@@ -11,6 +11,8 @@ public struct Runner: Sendable {
     /// What an earlier try of this run has done: a resumed run goes on from there.
     let earlier: RunLedger?
     let control: RunControl
+    /// What phases may take, as the battery allows.
+    let budgets: BudgetBook
     /// Every guest of the snapshot, and those that came since.
     let known: [GuestID: Guest]
     /// Guests that may be on when their host goes, by configuration file.
@@ -31,6 +33,7 @@ public struct Runner: Sendable {
         self.goal = goal
         self.earlier = earlier
         self.control = control
+        budgets = BudgetBook(plan, continuing: earlier)
         let all = goal.inventory.guests + (now?.guests ?? [])
         known = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { _, newer in newer })
         mayStayOn = Set(known.values.filter { $0.nature != .ordinary }.map(\.vmxPath))
@@ -95,6 +98,7 @@ public struct Runner: Sendable {
 
     private func carryOut(_ phase: Phase) async -> Gaps {
         await record(.phaseStarted(phase.name))
+        await budgetBegins(phase.name)
         let steps = phase.steps.filter { earlier?.outcomes[$0.id] == nil }
         var gaps = Gaps()
         if steps.contains(where: \.isTierGuest) {
@@ -102,7 +106,10 @@ public struct Runner: Sendable {
         } else {
             gaps = await sideBySide(steps)
         }
-        if !gaps.unfinished { await record(.phaseEnded(phase.name)) }
+        if !gaps.unfinished {
+            await record(.phaseEnded(phase.name))
+            await budgetEnds(phase.name)
+        }
         return gaps
     }
 
@@ -193,7 +200,8 @@ extension Step {
 /// The wait of one step: knows its limit and when to look again.
 struct Wait: Sendable {
     let step: Step
-    let deadline: Duration
+    private let limitEnds: Duration
+    private let runner: Runner
     private let time: any TimeSource
     private let control: RunControl
     private let look: Duration
@@ -203,7 +211,13 @@ struct Wait: Sendable {
         time = runner.around.time
         control = runner.control
         look = runner.around.pace.look
-        deadline = time.elapsed + step.limit
+        limitEnds = time.elapsed + step.limit
+        self.runner = runner
+    }
+
+    /// When it ends: at the step's limit, or earlier where its phase's budget was cut.
+    private var deadline: Duration {
+        runner.end(of: step.id, limit: limitEnds) ?? limitEnds
     }
 
     /// Whether the limit has passed.
@@ -219,6 +233,7 @@ struct Wait: Sendable {
     /// Waits until it is time to look again; false when the limit has passed or the run is to
     /// stop.
     func again() async -> Bool {
+        await runner.mindBudgets()
         if isOver || mustStop { return false }
         do { try await time.sleep(for: min(look, max(left, Self.tick))) } catch {
             return false
@@ -227,5 +242,9 @@ struct Wait: Sendable {
     }
 
     /// The outcome of a wait that ended without success: nil when it was told to stop.
-    func gaveUp(_ why: String) -> StepOutcome? { mustStop ? nil : .gaveUp(why) }
+    func gaveUp(_ why: String) -> StepOutcome? {
+        if mustStop { return nil }
+        let isCut = isOver && time.elapsed < limitEnds
+        return .gaveUp(isCut ? "\(why) (its phase's budget was cut)" : why)
+    }
 }

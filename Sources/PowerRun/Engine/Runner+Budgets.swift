@@ -1,0 +1,123 @@
+import PowerModel
+import Synchronization
+
+/// What phases may take while a run goes on: shrunk and grown as the battery does.
+extension Runner {
+    /// A phase has begun: its budget counts from now.
+    func budgetBegins(_ phase: PhaseName) async {
+        budgets.begin(phase, at: around.time.elapsed)
+        await mindBudgets()
+    }
+
+    /// A phase is over: what it did not need is there for the others.
+    func budgetEnds(_ phase: PhaseName) async {
+        budgets.end(phase)
+        await mindBudgets()
+    }
+
+    /// Sets budgets anew where a phase began or ended or the deadline is another one since they
+    /// were last looked at. Called wherever the run looks at what is wanted of it. Each change is
+    /// on record before it takes effect.
+    func mindBudgets() async {
+        let now = around.time.elapsed
+        let deadline = control.deadline
+        if let deadline { control.notePastDeadline(now >= deadline) }
+        guard let changes = budgets.beginReview(deadline: deadline, now: now) else { return }
+        let left = deadline.map { "\(max(.zero, $0 - now).milliseconds / 1000) s to the deadline" }
+        for change in changes {
+            await record(
+                .budgetChanged(
+                    change.phase, from: change.from, to: change.to,
+                    why: left ?? "no deadline is known any more"))
+            budgets.set(change.phase, to: change.to)
+        }
+        budgets.endReview()
+    }
+
+    /// When the time of a step ends: at its own limit, or with its phase's budget where that was
+    /// changed.
+    func end(of step: StepID, limit: Duration?) -> Duration? {
+        guard let cut = budgets.end(of: step) else { return limit }
+        return limit.map { min($0, cut) } ?? cut
+    }
+}
+
+/// The budgets of one run.
+final class BudgetBook: Sendable {
+    private struct State {
+        var progress = Budgets.Progress()
+        /// Those that are not the plan's.
+        var changed: [PhaseName: Duration]
+        var seenDeadline: Duration?
+        var isStale = false
+        var isUnderReview = false
+    }
+
+    private let rules: Budgets
+    /// Which phase a step is in; nothing where a run has no budgets that shrink.
+    private let phases: [StepID: PhaseName]
+    private let planned: [PhaseName: Duration]
+    private let state: Mutex<State>
+
+    /// The budgets of a plan, as an earlier try of the run left them. A restore has none: what it
+    /// does is to be done however long the battery lasts.
+    init(_ plan: Plan, continuing earlier: RunLedger?) {
+        let shrinks = plan.kind == .restore ? [] : plan.phases
+        rules = Budgets(of: plan)
+        phases = Dictionary(
+            shrinks.flatMap { phase in phase.steps.map { ($0.id, phase.name) } },
+            uniquingKeysWith: { first, _ in first })
+        planned = Dictionary(
+            shrinks.map { ($0.name, $0.budget) }, uniquingKeysWith: { first, _ in first })
+        var state = State(changed: earlier?.budgets ?? [:])
+        state.progress.ended = Set(earlier?.phasesEnded.keys.map(\.self) ?? [])
+        self.state = Mutex(state)
+    }
+
+    func begin(_ phase: PhaseName, at now: Duration) {
+        state.withLock { state in
+            state.progress.started[phase] = now
+            state.isStale = true
+        }
+    }
+
+    func end(_ phase: PhaseName) {
+        state.withLock { state in
+            state.progress.ended.insert(phase)
+            state.isStale = true
+        }
+    }
+
+    /// What is to be changed, when it is time to look and nobody else does; `endReview` follows.
+    func beginReview(deadline: Duration?, now: Duration) -> [Budgets.Change]? {
+        if planned.isEmpty { return nil }
+        let due: ([PhaseName: Duration], Budgets.Progress)? = state.withLock { state in
+            // Before the first reading, what an earlier try of the run was left holds.
+            guard deadline != nil || state.seenDeadline != nil else { return nil }
+            let isDue = state.isStale || state.seenDeadline != deadline
+            guard isDue, !state.isUnderReview else { return nil }
+            state.isUnderReview = true
+            state.isStale = false
+            state.seenDeadline = deadline
+            state.progress.now = now
+            return (state.changed, state.progress)
+        }
+        return due.map { rules.changes(from: $0, $1, deadline: deadline) }
+    }
+
+    func endReview() { state.withLock { $0.isUnderReview = false } }
+
+    func set(_ phase: PhaseName, to budget: Duration) {
+        state.withLock { $0.changed[phase] = budget == planned[phase] ? nil : budget }
+    }
+
+    /// When the phase of a step is to be over; nil while its budget is the plan's, since then the
+    /// steps' own limits say so.
+    func end(of step: StepID) -> Duration? {
+        guard let phase = phases[step] else { return nil }
+        return state.withLock { state in
+            guard let budget = state.changed[phase] else { return nil }
+            return state.progress.started[phase].map { $0 + budget }
+        }
+    }
+}
