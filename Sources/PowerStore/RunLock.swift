@@ -66,13 +66,14 @@ public struct RunLock: ~Copyable {
         }
 
         var words: String {
-            var moment = since
+            var seconds = since
             var parts = tm()
-            guard gmtime_r(&moment, &parts) != nil else { return "\(command), process \(process)" }
+            guard gmtime_r(&seconds, &parts) != nil else { return "\(command), process \(process)" }
             var text = [CChar](repeating: 0, count: 32)
             let length = strftime(&text, text.count, "%Y-%m-%d %H:%M:%S UTC", &parts)
             let bytes = text.prefix(length).map { UInt8(bitPattern: $0) }
-            return "\(command), process \(process), since \(String(decoding: bytes, as: UTF8.self)),"
+            let moment = String(decoding: bytes, as: UTF8.self)
+            return "\(command), process \(process), since \(moment),"
         }
     }
 

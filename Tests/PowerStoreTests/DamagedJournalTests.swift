@@ -30,7 +30,8 @@ import Testing
     }
 
     private func sqlite(_ statements: String) throws {
-        #expect(try Child(["sqlite3", "-bail", "-cmd", ".timeout 5000", file, statements]).wait() == 0)
+        let words = ["sqlite3", "-bail", "-cmd", ".timeout 5000", file, statements]
+        #expect(try Child(words).wait() == 0)
     }
 
     /// An old outage, closed, and then a large one that is open; all of it in the file itself.

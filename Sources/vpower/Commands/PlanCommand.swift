@@ -28,7 +28,7 @@ struct PlanCommand: AsyncParsableCommand {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
             // Reads the journal where there is one: an open outage's snapshot is the goal.
-            let journal = try context.readJournal()
+            let journal = try await context.state.openToRead()
             let around = try context.surroundings(site, journal: journal, announcer: Silence())
             let operation = Operation(
                 in: around, machines: context.machines(of: site), control: RunControl(),

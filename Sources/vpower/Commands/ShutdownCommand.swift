@@ -62,7 +62,7 @@ struct ShutdownCommand: AsyncParsableCommand {
     }
 
     private func showPlan(_ context: SiteContext, _ site: ClusterSite) async throws -> ExitCodes {
-        let journal = try context.readJournal()
+        let journal = try await context.state.openToRead()
         let around = try context.surroundings(site, journal: journal, announcer: Silence())
         let operation = Operation(
             in: around, machines: context.machines(of: site), control: RunControl(),
