@@ -30,7 +30,7 @@ struct Vpower: AsyncParsableCommand {
                 name: "During and after",
                 subcommands: [
                     ShutdownCommand.self, RestoreCommand.self, ResumeCommand.self,
-                    StatusCommand.self,
+                    StatusCommand.self, HistoryCommand.self,
                 ]),
             CommandGroup(
                 name: "Always on", subcommands: [WatchCommand.self, LabCommand.self]),

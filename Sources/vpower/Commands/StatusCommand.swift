@@ -34,10 +34,14 @@ struct StatusCommand: AsyncParsableCommand {
             /// The phases an interrupted run had begun and not ended, in the plan's order.
             var openPhases: [String]
             var gaps: [String]
+            /// The newest run, of a closed outage too.
+            var lastRun: RunJSON?
         }
         var site: String
         var feeds: [FeedReport]
         var clusters: [ClusterReport]
+        /// Why the journal cannot be read: then nothing is known of the clusters.
+        var journalProblem: String?
     }
 
     func run() async throws {
@@ -48,7 +52,7 @@ struct StatusCommand: AsyncParsableCommand {
             case .json: try Terminal.json(report)
             case .text: text(report).forEach(Terminal.out)
             }
-            return .done
+            return report.journalProblem == nil ? .done : .failed
         }
     }
 
@@ -64,23 +68,41 @@ struct StatusCommand: AsyncParsableCommand {
                     runtimeSeconds: reading.runtime?.inSeconds,
                     chargePercent: reading.chargePercent, problem: reading.problem))
         }
-        let journal = try context.readJournal()
-        for cluster in context.site.clusters {
-            let records: [Record]
-            do { records = try await journal.openOutage(of: cluster.name) } catch {
-                throw Problem(.journal(error))
+        // The feeds are told all the same.
+        do {
+            let journal = try await context.state.openToRead()
+            for cluster in context.site.clusters {
+                report.clusters.append(try await self.report(cluster.name, journal))
             }
-            let ledger = Ledger(records)
-            report.clusters.append(
-                Report.ClusterReport(
-                    cluster: cluster.name.rawValue, outage: ledger.outage?.rawValue,
-                    run: ledger.lastRun?.plan.kind.rawValue,
-                    result: ledger.lastRun?.result?.rawValue,
-                    interrupted: ledger.interruptedRun != nil,
-                    openPhases: ledger.interruptedRun?.openPhases ?? [],
-                    gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? []))
+        } catch {
+            report.journalProblem = (error as? Problem)?.summary ?? "\(error)"
         }
         return report
+    }
+
+    private func report(
+        _ cluster: ClusterName, _ journal: any Journal & History
+    ) async throws -> Report.ClusterReport {
+        let ledger = Ledger(try await journal.openOutage(of: cluster))
+        return Report.ClusterReport(
+            cluster: cluster.rawValue, outage: ledger.outage?.rawValue,
+            run: ledger.lastRun?.plan.kind.rawValue,
+            result: ledger.lastRun?.result?.rawValue,
+            interrupted: ledger.interruptedRun != nil,
+            openPhases: ledger.interruptedRun?.openPhases ?? [],
+            gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? [],
+            lastRun: try await lastRun(of: cluster, journal))
+    }
+
+    private func lastRun(
+        of cluster: ClusterName, _ history: any History
+    ) async throws -> RunJSON? {
+        guard let outage = try await history.outages(of: cluster, newest: 1).first else {
+            return nil
+        }
+        let records = try await history.records(of: outage)
+        return Ledger(records).lastRun.flatMap { AfterAction(of: $0.id, in: records) }
+            .map(RunJSON.init)
     }
 
     private func text(_ report: Report) -> [String] {
@@ -95,6 +117,7 @@ struct StatusCommand: AsyncParsableCommand {
             let name = "  cluster \(cluster.cluster.padded(13))"
             guard cluster.outage != nil else {
                 lines.append("\(name) nothing open")
+                lines += cluster.lastRun.map(\.words) ?? []
                 continue
             }
             let run = cluster.run ?? "no run"
@@ -108,8 +131,23 @@ struct StatusCommand: AsyncParsableCommand {
                 lines.append("    Try: vpower restore --cluster \(cluster.cluster)")
             }
             lines += cluster.gaps.flatMap { "    gave up: \($0)".wrapped() }
+            lines += cluster.lastRun.map(\.words) ?? []
+        }
+        if let problem = report.journalProblem {
+            lines += problem.wrapped(after: "  no journal: ")
+            lines.append("    Try: Runbooks/journal-damaged.md")
         }
         return lines
+    }
+}
+
+extension RunJSON {
+    /// The run shortly, and where there is more of it.
+    fileprivate var words: [String] {
+        let moment = began.replacing("T", with: " ").replacing("Z", with: " UTC")
+        let ending = result ?? "going on, or killed"
+        return "last run: \(kind), \(moment), \(ending): vpower history \(run)"
+            .wrapped(after: "    ")
     }
 }
 

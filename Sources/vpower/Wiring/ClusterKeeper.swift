@@ -167,7 +167,7 @@ final class ClusterKeeper: Service {
         var isTold = false
         while true {
             do {
-                return try RunLock(directory: context.stateDirectory, cluster: cluster.name)
+                return try RunLock(directory: context.lockDirectory, cluster: cluster.name)
             } catch {
                 let mayWait = error.reason == .locked && context.time.elapsed < deadline
                 guard mayWait, !state.withLock({ $0.isStopping }) else { throw error }

@@ -21,10 +21,10 @@ struct HandRun {
     func with(
         _ body: (Operation) async throws -> ExitCodes
     ) async throws -> ExitCodes {
-        let journal = context.fallbackJournal(try context.openJournal())
+        let journal = try await context.state.openByHand()
         let lock: RunLock
         do {
-            lock = try RunLock(directory: context.stateDirectory, cluster: cluster.name)
+            lock = try RunLock(directory: context.lockDirectory, cluster: cluster.name)
         } catch { throw Problem(.journal(error)) }
         let control = RunControl()
         let signals = StopSignals(control)
