@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -23,9 +24,32 @@ struct UPSDFault: Error {
             self = fault
             return
         }
+        let isTimeout = Self.isTimeout(error)
         self.init(
-            reason: Self.isTimeout(error) ? .timedOut : .unreachable,
-            detail: "no connection to upsd at \(endpoint): \(error)")
+            reason: isTimeout ? .timedOut : .unreachable,
+            detail: "no connection to upsd at \(endpoint): "
+                + (isTimeout ? "no answer in time" : Self.words(for: error)))
+    }
+
+    /// NIO's errors print as Swift values; a person needs the cause alone, in the system's words.
+    private static func words(for error: any Error) -> String {
+        switch error {
+        case let error as IOError: return systemWords(error.errnoCode)
+        case let error as NIOConnectionError:
+            if let first = error.connectionErrors.first { return words(for: first.error) }
+            return "its name cannot be resolved"
+        case is ChannelError: return "the connection was closed"
+        default: return "\(error)"
+        }
+    }
+
+    private static func systemWords(_ number: CInt) -> String {
+        switch number {
+        case ECONNREFUSED: "nothing listens there; is upsd running?"
+        case EHOSTUNREACH, ENETUNREACH: "there is no way to that address"
+        case ECONNRESET, EPIPE: "upsd closed the connection"
+        default: "system error \(number)"
+        }
     }
 
     init(reason: FeedError.Reason, detail: String) {

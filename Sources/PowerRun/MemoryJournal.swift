@@ -1,7 +1,7 @@
 public import PowerModel
 
 /// A journal in memory: for simulations, and for a run whose disk fails.
-public actor MemoryJournal: Journal {
+public actor MemoryJournal: RecordStore {
     /// Every record it holds, in order.
     public private(set) var records: [Record] = []
     private let wall: @Sendable () -> Timestamp
@@ -29,6 +29,39 @@ public actor MemoryJournal: Journal {
         Array(records.suffix(max(0, limit)))
     }
 
+    /// The newest outages, newest first.
+    public func outages(
+        of cluster: ClusterName?, newest limit: Int
+    ) async throws(JournalError) -> [OutageID] {
+        Array(records.outagesNewestFirst(of: cluster).prefix(max(0, limit)))
+    }
+
+    /// All records of one outage, in order.
+    public func records(of outage: OutageID) async throws(JournalError) -> [Record] {
+        records.filter { $0.outage == outage }
+    }
+
+    /// The outage a run belongs to.
+    public func outage(of run: RunID) async throws(JournalError) -> OutageID? {
+        records.first { $0.run == run }?.outage
+    }
+
+    /// Takes in what it does not have yet; never fails.
+    public func take(_ others: [Record]) async throws(JournalError) {
+        var new = others.filter { other in !records.contains { $0.isSame(as: other) } }
+        let numbers = Set(records.map(\.number))
+        if new.contains(where: { numbers.contains($0.number) }) {
+            let last = numbers.max() ?? 0
+            for index in new.indices { new[index].number = last + 1 + Int64(index) }
+        }
+        records = (records + new).sorted { $0.number < $1.number }
+    }
+
+    /// Lets go of every record up to this number.
+    public func forget(through number: Int64) async throws(JournalError) {
+        records.removeAll { $0.number <= number }
+    }
+
     private func add(_ event: RunEvent, run: RunID?, outage: OutageID) -> Record {
         let record = Record(
             number: (records.last?.number ?? 0) + 1, at: wall(), run: run, outage: outage,
@@ -38,7 +71,22 @@ public actor MemoryJournal: Journal {
     }
 }
 
+extension Record {
+    /// Whether both are the same entry, whatever numbers they have.
+    func isSame(as other: Record) -> Bool {
+        at == other.at && outage == other.outage && run == other.run && event == other.event
+    }
+}
+
 extension [Record] {
+    /// The outages that these records open, the newest first.
+    func outagesNewestFirst(of cluster: ClusterName?) -> [OutageID] {
+        reversed().compactMap { record in
+            guard case .outageOpened(let name, _) = record.event else { return nil }
+            return cluster == nil || name == cluster ? record.outage : nil
+        }
+    }
+
     /// Those of the outages of this cluster that are still open.
     func ofOpenOutages(of cluster: ClusterName) -> [Record] {
         var open: Set<OutageID> = []

@@ -9,8 +9,9 @@ public struct RunLock: ~Copyable {
     public let path: String
     private let descriptor: Int32
 
-    /// Takes the lock of a cluster in the state directory, or throws at once: `.locked` when
-    /// another process has it, naming that process.
+    /// Takes the lock of a cluster in this directory (in /run: a state disk that fails must not
+    /// stop a run), or throws at once: `.locked` when another process has it, with what it is and
+    /// since when.
     public init(directory: String, cluster: ClusterName) throws(JournalError) {
         let path = "\(directory)/\(StateFile.name(for: cluster, "lock"))"
         try StateDirectory.create(directory)
@@ -28,28 +29,56 @@ public struct RunLock: ~Copyable {
                 errno == EWOULDBLOCK
                 ? JournalError(
                     path: path, reason: .locked,
-                    detail: holderWords(holder(descriptor), cluster))
+                    detail: holderWords(Holder(descriptor), cluster))
                 : StateDirectory.error(path)
             close(descriptor)
             throw failure
         }
         // Only for the message of whoever comes second: a lock without it is a lock all the same.
-        let text = Array("\(getpid())\n".utf8)
+        let text = Array("\(getpid())\n\(ownCommand)\n".utf8)
         if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
         return descriptor
     }
 
-    private static func holder(_ descriptor: Int32) -> Int? {
-        var buffer = [UInt8](repeating: 0, count: 32)
-        let count = pread(descriptor, &buffer, buffer.count, 0)
-        guard count > 0 else { return nil }
-        let digits = buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }
-        return Int(String(decoding: digits, as: UTF8.self))
+    /// The program's name and its first argument: `vpower shutdown`.
+    private static var ownCommand: String {
+        CommandLine.arguments.prefix(2).enumerated().map { place, word in
+            place == 0 ? String(word.split(separator: "/").last ?? "") : word.onOneLine
+        }.joined(separator: " ")
     }
 
-    private static func holderWords(_ holder: Int?, _ cluster: ClusterName) -> String {
-        let who = holder.map { "process \($0)" } ?? "another process"
-        return "\(who) is carrying out a plan for cluster \(cluster.rawValue.onOneLine);"
-            + " see `vpower status`, wait for it or stop that process"
+    /// What the holder wrote, and since when: the moment at which it did.
+    private struct Holder {
+        var process: Int
+        var command: String
+        var since: Int
+
+        init?(_ descriptor: Int32) {
+            var buffer = [UInt8](repeating: 0, count: 512)
+            let count = pread(descriptor, &buffer, buffer.count, 0)
+            var status = stat()
+            guard count > 0, fstat(descriptor, &status) == 0 else { return nil }
+            let lines = String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n")
+            guard let first = lines.first, let process = Int(first) else { return nil }
+            self.process = process
+            command = lines.dropFirst().first.map { String($0).onOneLine } ?? "a program"
+            since = status.st_mtim.tv_sec
+        }
+
+        var words: String {
+            var seconds = since
+            var parts = tm()
+            guard gmtime_r(&seconds, &parts) != nil else { return "\(command), process \(process)" }
+            var text = [CChar](repeating: 0, count: 32)
+            let length = strftime(&text, text.count, "%Y-%m-%d %H:%M:%S UTC", &parts)
+            let bytes = text.prefix(length).map { UInt8(bitPattern: $0) }
+            let moment = String(decoding: bytes, as: UTF8.self)
+            return "\(command), process \(process), since \(moment),"
+        }
+    }
+
+    private static func holderWords(_ holder: Holder?, _ cluster: ClusterName) -> String {
+        "\(holder?.words ?? "another process") is carrying out a plan for cluster"
+            + " \(cluster.rawValue.onOneLine)"
     }
 }

@@ -9,26 +9,27 @@ public import PowerRun
 /// A record is on disk when `append` returns: WAL with `synchronous=FULL`, which is read back
 /// before the first write, because GRDB's own set-up of WAL quietly sets NORMAL. Several processes
 /// may use the file at once: a reader never stops a writer.
-public final class SQLiteJournal: Journal {
+public final class SQLiteJournal: RecordStore {
     /// The format this version writes and reads (`PRAGMA user_version`).
     public static let format = 1
     /// The file's name in the state directory.
     public static let fileName = "journal.sqlite"
     /// How long a write waits for another process's. Records take milliseconds each.
     public static let busyLimit = Duration.seconds(5)
-    /// Marks the file as vpower's (`PRAGMA application_id`): "vpwr".
-    private static let applicationID: Int32 = 0x7670_7772
 
     /// The journal's file.
     public let path: String
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
     private let wall: @Sendable () -> Timestamp
+    /// The files as they were opened; nil for a journal that is only read.
+    private let files: JournalFiles?
     // Blocking calls stay off Swift's own threads, and a cancelled task still gets its record.
     private let queue = DispatchQueue(label: "vpower.journal")
 
     /// Opens the journal in this directory; both are created, for this user alone, if they are not
     /// there. `wall` gives the moment each record is stamped with. Throws `.newerVersion`,
-    /// `.damaged`, `.full`, or `.other` with the system's words.
+    /// `.damaged`, `.full`, or `.other` with the system's words: also when it could be read and
+    /// not be written.
     public convenience init(
         directory: String, wall: @escaping @Sendable () -> Timestamp
     ) throws(JournalError) {
@@ -44,21 +45,20 @@ public final class SQLiteJournal: Journal {
         try StateDirectory.createFile(path)
         try StateDirectory.sync(directory)
         self.wall = wall
-        var configuration = Configuration()
-        configuration.journalMode = .wal
-        configuration.busyMode = .timeout(Self.busyLimit.inSeconds)
-        do {
-            database = try DatabaseQueue(path: path, configuration: configuration)
-            try database.writeWithoutTransaction { database in
-                try Self.makeDurable(database)
-                if let maximumPages {
-                    try database.execute(sql: "PRAGMA max_page_count = \(maximumPages)")
-                }
-            }
-            try database.write { try Self.prepare($0) }
-        } catch {
-            throw Self.journalError(error, path: path)
-        }
+        database = try JournalFormat.openToWrite(path, maximumPages: maximumPages)
+        files = try JournalFiles(of: path)
+    }
+
+    /// Opens a journal to look at it: nothing is created, no writer waits for it, and what it is
+    /// told to write is refused. Nil where nothing was ever recorded.
+    public init?(reading directory: String) throws(JournalError) {
+        path = "\(directory)/\(Self.fileName)"
+        guard try StateDirectory.exists(path),
+            let database = try JournalFormat.openToRead(path)
+        else { return nil }
+        self.database = database
+        files = nil
+        wall = { Timestamp(millisecondsSinceEpoch: 0) }
     }
 
     /// The durability this connection works with: 2 is FULL.
@@ -69,24 +69,24 @@ public final class SQLiteJournal: Journal {
                     try Int.fetchOne(database, sql: "PRAGMA synchronous") ?? -1
                 }
             } catch {
-                throw Self.journalError(error, path: path)
+                throw JournalFormat.failure(error, at: path)
             }
         }
     }
+
+    // MARK: Journal
 
     /// Writes one event down; on disk when this returns.
     public func append(
         _ event: RunEvent, run: RunID?, outage: OutageID
     ) async throws(JournalError) -> PowerModel.Record {
         let at = wall()
-        return try await perform { database in
-            try database.write { database in
-                let last = try Int64.fetchOne(database, sql: "SELECT MAX(number) FROM record")
-                let record = PowerModel.Record(
-                    number: (last ?? 0) + 1, at: at, run: run, outage: outage, event: event)
-                try Self.insert(record, into: database)
-                return record
-            }
+        return try await write { database in
+            let last = try RecordRow.lastNumber(database)
+            let record = PowerModel.Record(
+                number: last + 1, at: at, run: run, outage: outage, event: event)
+            try RecordRow(record).insert(database)
+            return record
         }
     }
 
@@ -94,27 +94,85 @@ public final class SQLiteJournal: Journal {
     public func openOutage(of cluster: ClusterName) async throws(JournalError) -> [PowerModel
         .Record]
     {
-        try await perform { database in
-            try database.read { database in
-                try Self.records(
-                    database,
-                    """
-                    WHERE outage IN
-                        (SELECT outage FROM record WHERE kind = 'outageOpened' AND cluster = ?)
-                    AND outage NOT IN (SELECT outage FROM record WHERE kind = 'outageClosed')
-                    ORDER BY number
-                    """, [cluster.rawValue])
-            }
-        }
+        try await read { try JournalQuery.openOutages.fetch($0, [cluster.rawValue]) }
     }
 
     /// The newest records, oldest first, at most `limit`.
     public func newest(_ limit: Int) async throws(JournalError) -> [PowerModel.Record] {
-        try await perform { database in
-            try database.read { database in
-                try Self.records(database, "ORDER BY number DESC LIMIT ?", [max(0, limit)])
-            }.reversed()
+        try await read { try JournalQuery.newest.fetch($0, [max(0, limit)]).reversed() }
+    }
+
+    // MARK: History
+
+    /// The newest outages, newest first, at most `limit`.
+    public func outages(
+        of cluster: ClusterName?, newest limit: Int
+    ) async throws(JournalError) -> [OutageID] {
+        let outages = try await read { database in
+            if let cluster {
+                return try String.fetchAll(
+                    database, sql: JournalQuery.outagesOfCluster.sql,
+                    arguments: [cluster.rawValue, max(0, limit)])
+            }
+            return try String.fetchAll(
+                database, sql: JournalQuery.outages.sql, arguments: [max(0, limit)])
         }
+        return outages.map { OutageID($0) }
+    }
+
+    /// All records of one outage, in order.
+    public func records(
+        of outage: OutageID
+    ) async throws(JournalError) -> [PowerModel.Record] {
+        try await read { try JournalQuery.recordsOfOutage.fetch($0, [outage.rawValue]) }
+    }
+
+    /// The outage a run belongs to.
+    public func outage(of run: RunID) async throws(JournalError) -> OutageID? {
+        try await read { database in
+            try String.fetchOne(
+                database, sql: JournalQuery.outageOfRun.sql, arguments: [run.rawValue])
+        }.map { OutageID($0) }
+    }
+
+    // MARK: Records of another journal
+
+    /// Takes in what it does not have yet, all or none; on disk when this returns.
+    public func take(_ records: [PowerModel.Record]) async throws(JournalError) {
+        try await write { database in
+            var rows = try records.map(RecordRow.init).filter { try !$0.isKnown(database) }
+            if try rows.contains(where: { try $0.numberIsTaken(database) }) {
+                let last = try RecordRow.lastNumber(database)
+                for index in rows.indices { rows[index].number = last + 1 + Int64(index) }
+            }
+            for row in rows { try row.insert(database) }
+        }
+    }
+
+    /// Lets go of every record up to this number.
+    public func forget(through number: Int64) async throws(JournalError) {
+        try await write { database in
+            try database.execute(sql: "DELETE FROM record WHERE number <= ?", arguments: [number])
+        }
+    }
+
+    // MARK: Off Swift's threads
+
+    func write<T: Sendable>(
+        _ work: @escaping @Sendable (Database) throws -> T
+    ) async throws(JournalError) -> T {
+        let files = files
+        return try await perform { database in
+            // SQLite goes on in files that have no name any more: nobody would ever read those.
+            try files?.areStillThere()
+            return try database.write(work)
+        }
+    }
+
+    private func read<T: Sendable>(
+        _ work: @escaping @Sendable (Database) throws -> T
+    ) async throws(JournalError) -> T {
+        try await perform { try $0.read(work) }
     }
 
     private func perform<T: Sendable>(
@@ -127,165 +185,11 @@ public final class SQLiteJournal: Journal {
                 do {
                     result = .success(try work(database))
                 } catch {
-                    result = .failure(Self.journalError(error, path: path))
+                    result = .failure(JournalFormat.failure(error, at: path))
                 }
                 continuation.resume(returning: result)
             }
         }
         return try result.get()
-    }
-}
-
-// MARK: - The file
-
-extension SQLiteJournal {
-    private static func makeDurable(_ database: Database) throws {
-        try database.execute(sql: "PRAGMA synchronous = FULL")
-        let synchronous = try Int.fetchOne(database, sql: "PRAGMA synchronous")
-        guard synchronous == 2 else {
-            throw Fault(.other, "SQLite does not take synchronous=FULL; records could get lost")
-        }
-        let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode")
-        guard mode == "wal" else {
-            throw Fault(.other, "SQLite does not take WAL mode on this file system")
-        }
-    }
-
-    private static func prepare(_ database: Database) throws {
-        let format = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-        let owner = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
-        let tables = try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM sqlite_schema") ?? 0
-        if format == 0, owner == 0, tables == 0 {
-            try create(database)
-            return
-        }
-        guard owner == applicationID else {
-            throw Fault(.damaged, "is not a journal of vpower; move it away to start a new one")
-        }
-        guard format <= Self.format else {
-            throw Fault(
-                .newerVersion,
-                "a newer vpower wrote it (format \(format), this one reads \(Self.format));"
-                    + " install that version")
-        }
-        guard try database.tableExists("record") else {
-            throw Fault(.damaged, "has no records table; move it away to start a new one")
-        }
-    }
-
-    private static func create(_ database: Database) throws {
-        // cluster is there for the records that open an outage, to find it by.
-        try database.execute(
-            sql: """
-                CREATE TABLE record (
-                    number INTEGER PRIMARY KEY NOT NULL,
-                    at INTEGER NOT NULL,
-                    outage TEXT NOT NULL,
-                    run TEXT,
-                    cluster TEXT,
-                    kind TEXT NOT NULL,
-                    payload TEXT NOT NULL
-                ) STRICT;
-                CREATE INDEX recordOfOutage ON record (outage);
-                CREATE INDEX recordOfOutageEnds ON record (kind, cluster)
-                    WHERE kind IN ('outageOpened', 'outageClosed');
-                PRAGMA application_id = \(applicationID);
-                PRAGMA user_version = \(format);
-                """)
-    }
-
-    private static func insert(_ record: PowerModel.Record, into database: Database) throws {
-        var cluster: String?
-        if case .outageOpened(let name, _) = record.event { cluster = name.rawValue }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let payload = String(decoding: try encoder.encode(record.event), as: UTF8.self)
-        try database.execute(
-            sql: """
-                INSERT INTO record (number, at, outage, run, cluster, kind, payload)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                record.number, record.at.millisecondsSinceEpoch, record.outage.rawValue,
-                record.run?.rawValue, cluster, record.event.kind, payload,
-            ])
-    }
-
-    private static func records(
-        _ database: Database, _ condition: String, _ arguments: StatementArguments
-    ) throws -> [PowerModel.Record] {
-        try Row.fetchAll(
-            database, sql: "SELECT number, at, outage, run, payload FROM record \(condition)",
-            arguments: arguments
-        ).map(record)
-    }
-
-    private static func record(_ row: Row) throws -> PowerModel.Record {
-        let number: Int64 = row["number"]
-        let payload: String = row["payload"]
-        let event: RunEvent
-        do {
-            event = try JSONDecoder().decode(RunEvent.self, from: Data(payload.utf8))
-        } catch {
-            throw Fault(.damaged, "record \(number) cannot be read: \(error)")
-        }
-        let run: String? = row["run"]
-        return PowerModel.Record(
-            number: number, at: Timestamp(millisecondsSinceEpoch: row["at"]),
-            run: run.map { RunID($0) }, outage: OutageID(row["outage"]), event: event)
-    }
-}
-
-// MARK: - Errors
-
-extension SQLiteJournal {
-    /// A failure of our own, on its way through GRDB's calls.
-    private struct Fault: Error {
-        var reason: JournalError.Reason
-        var detail: String
-
-        init(_ reason: JournalError.Reason, _ detail: String) {
-            self.reason = reason
-            self.detail = detail
-        }
-    }
-
-    private static func journalError(_ error: any Error, path: String) -> JournalError {
-        if let fault = error as? Fault {
-            return JournalError(path: path, reason: fault.reason, detail: fault.detail)
-        }
-        guard let error = error as? DatabaseError else {
-            return JournalError(path: path, reason: .other, detail: "\(error)")
-        }
-        // Not the error's own description: it repeats the statement.
-        let words = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
-        let reason: JournalError.Reason =
-            switch error.resultCode {
-            case .SQLITE_FULL: .full
-            case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damaged
-            case .SQLITE_BUSY, .SQLITE_LOCKED: .locked
-            default: .other
-            }
-        return JournalError(path: path, reason: reason, detail: words)
-    }
-}
-
-extension RunEvent {
-    /// The event's name in the journal's `kind` column.
-    var kind: String {
-        switch self {
-        case .outageOpened: "outageOpened"
-        case .snapshotTaken: "snapshotTaken"
-        case .runStarted: "runStarted"
-        case .phaseStarted: "phaseStarted"
-        case .phaseEnded: "phaseEnded"
-        case .asked: "asked"
-        case .stepEnded: "stepEnded"
-        case .budgetChanged: "budgetChanged"
-        case .noted: "noted"
-        case .pointOfNoReturn: "pointOfNoReturn"
-        case .runEnded: "runEnded"
-        case .outageClosed: "outageClosed"
-        }
     }
 }

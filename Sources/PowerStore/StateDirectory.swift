@@ -47,9 +47,47 @@ enum StateDirectory {
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
+    /// Whether there is such a file; throws when that cannot be told.
+    static func exists(_ path: String) throws(JournalError) -> Bool {
+        var status = stat()
+        if stat(path, &status) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else { throw error(path) }
+        return false
+    }
+
     /// The last system error, as a journal's.
     static func error(_ path: String) -> JournalError {
-        let full = errno == ENOSPC || errno == EDQUOT
-        return JournalError(path: path, reason: full ? .full : .other, detail: systemMessage(errno))
+        JournalError(
+            path: path, reason: isFull(errno) ? .full : .other, detail: systemMessage(errno))
+    }
+
+    /// Whether a system error says that there is no room: on the disk, in the quota, or within the
+    /// largest size a file may have.
+    static func isFull(_ number: Int32) -> Bool { [ENOSPC, EDQUOT, EFBIG].contains(number) }
+
+    /// As much as a record may take.
+    private static let probeBytes = 64 * 1024
+    /// O_TMPFILE, which Swift does not get from the C header: a macro of two others.
+    private static let temporaryFile: Int32 = 0o20_000_000 | O_DIRECTORY
+
+    /// Why a file cannot grow, in the system's words; nil when it can, or that cannot be told. Asks
+    /// with a file that has no name and is gone at once, written where the file's log ends.
+    static func lackOfRoom(beside path: String) -> String? {
+        let flags = temporaryFile | O_WRONLY | O_CLOEXEC
+        let descriptor = open(parent(of: path), flags, 0o600)
+        guard descriptor >= 0 else { return isFull(errno) ? systemMessage(errno) : nil }
+        defer { close(descriptor) }
+        var status = stat()
+        let end = stat("\(path)-wal", &status) == 0 ? status.st_size : 0
+        let bytes = [UInt8](repeating: 0, count: probeBytes)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes[written...].withUnsafeBytes {
+                pwrite(descriptor, $0.baseAddress, $0.count, end + off_t(written))
+            }
+            guard count > 0 else { return isFull(errno) ? systemMessage(errno) : nil }
+            written += count
+        }
+        return fsync(descriptor) == 0 || !isFull(errno) ? nil : systemMessage(errno)
     }
 }

@@ -30,7 +30,7 @@ struct Vpower: AsyncParsableCommand {
                 name: "During and after",
                 subcommands: [
                     ShutdownCommand.self, RestoreCommand.self, ResumeCommand.self,
-                    AbortCommand.self, HoldCommand.self, StatusCommand.self,
+                    AbortCommand.self, HoldCommand.self, StatusCommand.self, HistoryCommand.self,
                 ]),
             CommandGroup(
                 name: "Always on", subcommands: [WatchCommand.self, LabCommand.self]),

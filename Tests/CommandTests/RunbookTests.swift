@@ -8,8 +8,8 @@ extension CommandTests {
     @Suite struct RunbookTests {
         /// Every page of the folder; a new page without a test of its commands fails here.
         static let pages = [
-            "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md", "interrupted-run.md",
-            "local-sh-by-hand.md",
+            "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
+            "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
         ]
 
         @Test func `every page has its parts in order, do not first`() throws {
@@ -32,7 +32,8 @@ extension CommandTests {
         /// says. Before a restore of hosts that are off, the power comes back, as an operator
         /// would see to.
         private func follow(
-            _ name: String, _ lab: CommandLab, printed: [String] = []
+            _ name: String, _ lab: CommandLab, printed: [String] = [],
+            before: (String) async throws -> Void = { _ in }
         ) async throws -> [String] {
             let page = try Page(Repository.path("Runbooks/\(name)"))
             try #require(!page.commands.isEmpty, "\(name) has no commands")
@@ -43,6 +44,7 @@ extension CommandTests {
                     #expect(page.text.contains("Power the hosts on"), "\(name)")
                     try await lab.cyclePower()
                 }
+                try await before(command.line)
                 // Through a shell, as a person types it.
                 let outcome = try await VpowerProgram.run(
                     "/bin/sh", ["-c", command.line], lab.environment)
@@ -114,6 +116,66 @@ extension CommandTests {
                 #expect(kinds.contains(.armed))
                 #expect(try lab.localSh("esx1.lab") == before)
             }
+        }
+
+        @Test func `after an outage`() async throws {
+            try await CommandLab.with { lab in
+                let down = try await lab.vpower("shutdown", "--cluster", "Lab", "--yes")
+                #expect(down.code == 0, "\(down.all)")
+                try await lab.cyclePower()
+                let back = try await lab.vpower("restore")
+                #expect(back.code == 0, "\(back.all)")
+                let touched = try await lab.touched()
+                _ = try await follow("after-an-outage.md", lab)
+                #expect(try await lab.touched() == touched)
+            }
+        }
+
+        @Test func `a journal that cannot be used`() async throws {
+            try await CommandLab.with { lab in
+                let state = "\(lab.directory)/state"
+                try #require(mkdir(state, 0o700) == 0)
+                try "not a journal\n".write(to: "\(state)/journal.sqlite")
+                let shutdown = try await lab.vpower("shutdown", "--yes")
+                #expect(shutdown.code == 1, "\(shutdown.all)")
+                #expect(shutdown.errors.contains("Try: Runbooks/journal-damaged.md"))
+                #expect(try await lab.touched() == [])
+                var told = ""
+                _ = try await follow("journal-damaged.md", lab) { command in
+                    // The page has the daemon restarted between the two looks.
+                    guard told.isEmpty, command == "vpower status",
+                        FileManager.default.fileExists(atPath: "\(lab.directory)/looked")
+                    else {
+                        try "".write(to: "\(lab.directory)/looked")
+                        return
+                    }
+                    told = try await runDaemon(lab)
+                }
+                #expect(told.contains("set aside as \(state)/journal.sqlite.damaged-"), "\(told)")
+                let names = try FileManager.default.contentsOfDirectory(atPath: state)
+                let aside = try #require(names.first { $0.contains("damaged") })
+                #expect(try contents(of: "\(state)/\(aside)") == "not a journal\n")
+            }
+        }
+
+        /// Starts the daemon and ends it when it has its journal; what it said.
+        private func runDaemon(_ lab: CommandLab) async throws -> String {
+            let errors = "\(lab.directory)/watch.err"
+            let child = try Child(
+                VpowerProgram.path,
+                [
+                    "watch", "--socket", "\(lab.directory)/notify", "--spool",
+                    "\(lab.directory)/spool",
+                ], environment: VpowerProgram.surroundings(lab.environment),
+                output: "\(lab.directory)/watch.out", errors: errors)
+            _ = try await until(.seconds(30)) {
+                try contents(of: errors).contains("set aside") || child.status != nil
+            }
+            child.signal(SIGTERM)
+            let status = try await child.status(within: .seconds(60))
+            try await child.stop()
+            try #require(status != nil, "the daemon did not end")
+            return try contents(of: errors)
         }
 
         @Test func `an interrupted run`() async throws {

@@ -84,14 +84,13 @@ struct CrashTests {
         _ site: MemorySite, after count: Int,
         _ body: @escaping @Sendable (Operation) async throws -> R
     ) throws -> R? {
-        let journal = MortalJournal(site.journal, dies: count, time: site.time)
+        let life = LabLife(until: .afterRecord(count))
         let result = try SerialExecutor.simulate(
-            time: site.time, limit: MemorySite.limit, killed: { journal.isDead }
+            time: site.time, limit: MemorySite.limit, life: life
         ) { () async -> Result<R, any Error> in
-            do {
-                return .success(
-                    try await body(site.operation(journal: journal)))
-            } catch { return .failure(error) }
+            do { return .success(try await body(site.operation(life: life))) } catch {
+                return .failure(error)
+            }
         }
         return try result?.get()
     }

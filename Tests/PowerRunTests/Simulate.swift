@@ -6,11 +6,13 @@ import Testing
 
 extension MemorySite {
     func operation(
-        journal: (any Journal)? = nil, announcer: any Announcer = Quiet(),
+        life: LabLife? = nil, journal: (any Journal)? = nil, announcer: any Announcer = Quiet(),
         control: RunControl = RunControl(), site change: (inout ClusterSite) -> Void = { _ in }
     ) -> Operation {
-        Operation(
-            in: around(journal: journal, announcer: announcer, site: change), control: control,
+        life?.follow(control)
+        return Operation(
+            in: around(life: life, journal: journal, announcer: announcer, site: change),
+            control: control,
             makeID: Counter.shared.next)
     }
 

@@ -15,7 +15,7 @@ final class Said: Sendable {
 }
 
 /// A journal that can be told to fail.
-actor FailingJournal: Journal {
+actor FailingJournal: RecordStore {
     private let inner = MemoryJournal(wall: { noon })
     private var writes = true
     private var reads = true
@@ -38,6 +38,33 @@ actor FailingJournal: Journal {
     func newest(_ limit: Int) async throws(JournalError) -> [Record] {
         guard reads else { throw Self.failure }
         return try await inner.newest(limit)
+    }
+
+    func outages(
+        of cluster: ClusterName?, newest limit: Int
+    ) async throws(JournalError) -> [OutageID] {
+        guard reads else { throw Self.failure }
+        return try await inner.outages(of: cluster, newest: limit)
+    }
+
+    func records(of outage: OutageID) async throws(JournalError) -> [Record] {
+        guard reads else { throw Self.failure }
+        return try await inner.records(of: outage)
+    }
+
+    func outage(of run: RunID) async throws(JournalError) -> OutageID? {
+        guard reads else { throw Self.failure }
+        return try await inner.outage(of: run)
+    }
+
+    func take(_ records: [Record]) async throws(JournalError) {
+        guard writes else { throw Self.failure }
+        try await inner.take(records)
+    }
+
+    func forget(through number: Int64) async throws(JournalError) {
+        guard writes else { throw Self.failure }
+        try await inner.forget(through: number)
     }
 }
 

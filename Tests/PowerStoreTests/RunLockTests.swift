@@ -24,10 +24,14 @@ import Testing
             let lock = try RunLock(directory: scratch.path, cluster: cluster)
             let error = try #require(refusal(cluster))
             #expect(error.reason == .locked)
-            #expect(
-                error.detail
-                    == "process \(getpid()) is carrying out a plan for cluster prod;"
-                    + " see `vpower status`, wait for it or stop that process")
+            let told = try #require(
+                error.detail.wholeMatch(
+                    of: /(.*), process (\d+), since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC, (.*)/)
+            ).output
+            let name = CommandLine.arguments[0].split(separator: "/").last ?? ""
+            #expect(told.1.hasPrefix(name))
+            #expect(told.2 == "\(getpid())")
+            #expect(told.4 == "is carrying out a plan for cluster prod")
             #expect(refusal(ClusterName("other")) == nil)
             #expect(mode(of: lock.path) == 0o600)
         }
@@ -47,6 +51,16 @@ import Testing
         }
         #expect(error?.reason == .locked, "if there is no flock command: `make setup`")
         holder.killNow()
+        #expect(refusal(cluster) == nil)
+    }
+
+    @Test func `a holder that is killed lets go of it`() async throws {
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = scratch.path as String] in
+            let lock = try RunLock(directory: path, cluster: cluster)
+            kill(getpid(), SIGKILL)
+            _ = lock.path
+        }
+        #expect(names(in: scratch.path) == ["prod.lock"])
         #expect(refusal(cluster) == nil)
     }
 

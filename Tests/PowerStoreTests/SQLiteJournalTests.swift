@@ -18,15 +18,6 @@ import Testing
         try SQLiteJournal(directory: directory, wall: { noon })
     }
 
-    private func openingFailure() -> JournalError? {
-        do {
-            _ = try SQLiteJournal(directory: directory, wall: { noon })
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     /// Runs statements in the journal's file by the sqlite3 command, a second hand.
     private func sqlite(_ statements: String) throws -> Int32 {
         try Child([
@@ -151,58 +142,6 @@ import Testing
         #expect(names(in: directory).contains(SQLiteJournal.fileName))
     }
 
-    @Test func `a journal of a newer version is left alone`() async throws {
-        _ = try opened()
-        #expect(try sqlite("PRAGMA user_version = 2") == 0)
-        #expect(openingFailure()?.reason == .newerVersion)
-    }
-
-    @Test func `a file that is no database, or another's, is damaged`() throws {
-        mkdir(directory, 0o700)
-        let name = "state/\(SQLiteJournal.fileName)"
-        _ = try scratch.write(String(repeating: "not a database\n", count: 500), to: name)
-        #expect(openingFailure()?.reason == .damaged)
-        _ = try scratch.write("", to: name)
-        #expect(try sqlite("CREATE TABLE other(x)") == 0)
-        #expect(openingFailure()?.reason == .damaged)
-        unlink("\(scratch.path)/\(name)")
-        mkdir("\(scratch.path)/\(name)", 0o700)
-        #expect(openingFailure()?.reason == .other)
-    }
-
-    @Test func `a damaged page is damage, not an empty journal`() async throws {
-        do {
-            let journal = try opened()
-            for number in 0..<200 {
-                let note = RunEvent.noted(String(repeating: "\(number) ", count: 50))
-                _ = try await journal.append(note, run: nil, outage: outage)
-            }
-        }
-        #expect(try sqlite("PRAGMA wal_checkpoint(TRUNCATE)") == 0)
-        let path = "\(directory)/\(SQLiteJournal.fileName)"
-        var bytes = [UInt8](try Data(contentsOf: URL(filePath: path)))
-        for index in 8192..<bytes.count { bytes[index] = 0xA5 }
-        _ = try scratch.write(bytes, to: "state/\(SQLiteJournal.fileName)")
-        do {
-            _ = try await opened().newest(1000)
-            Issue.record("a damaged journal was read")
-        } catch let error as JournalError {
-            #expect(error.reason == .damaged)
-        }
-    }
-
-    @Test func `a record nobody can read is damage`() async throws {
-        let journal = try opened()
-        _ = try await journal.append(
-            .outageOpened(cluster: cluster, reason: "x"), run: nil, outage: outage)
-        #expect(try sqlite("UPDATE record SET payload = '{}'") == 0)
-        await #expect {
-            try await journal.openOutage(of: cluster)
-        } throws: {
-            ($0 as? JournalError)?.reason == .damaged
-        }
-    }
-
     @Test func `a full disk is told as full and keeps what was written`() async throws {
         let journal = try SQLiteJournal(directory: directory, wall: { noon }, maximumPages: 16)
         var written = 0
@@ -241,5 +180,95 @@ import Testing
         #expect(onDisk == Array(written.prefix(onDisk.count)))
         _ = try await fallback.append(.outageClosed, run: nil, outage: outage)
         #expect(try await fallback.openOutage(of: cluster).isEmpty)
+    }
+
+    @Test func `history gives outages newest first, and every record of one`() async throws {
+        let journal = try opened()
+        let other = ClusterName("other")
+        var records: [String: [Record]] = [:]
+        for (id, name) in [("a", cluster), ("b", other), ("c", cluster)] {
+            for event in [RunEvent.outageOpened(cluster: name, reason: "x")] + ending {
+                records[id, default: []].append(
+                    try await journal.append(
+                        event, run: RunID("run of \(id)"), outage: OutageID(id)))
+            }
+        }
+        let reader = try #require(try SQLiteJournal(reading: directory))
+        let memory = MemoryJournal(records: records.values.flatMap(\.self), wall: { noon })
+        for history in [reader, memory, journal] as [any History] {
+            let all = try await history.outages(of: nil, newest: 9)
+            #expect(all.map(\.rawValue) == ["c", "b", "a"])
+            #expect(try await history.outages(of: nil, newest: 2).map(\.rawValue) == ["c", "b"])
+            #expect(try await history.outages(of: cluster, newest: 1).map(\.rawValue) == ["c"])
+            #expect(try await history.outages(of: cluster, newest: -1) == [])
+            #expect(try await history.records(of: OutageID("b")) == records["b"])
+            #expect(try await history.records(of: OutageID("none")) == [])
+            #expect(try await history.outage(of: RunID("run of b")) == OutageID("b"))
+            #expect(try await history.outage(of: RunID("none")) == nil)
+            let runs = try await history.finishedRuns(of: cluster, newest: 9)
+            #expect(runs.map(\.id.rawValue) == ["run of c", "run of a"])
+        }
+    }
+
+    private var ending: [RunEvent] {
+        [.runStarted(plan(), RunCause(.hand, "x")), .runEnded(.finished), .outageClosed]
+    }
+
+    @Test(arguments: JournalQuery.allCases)
+    func `no question walks through every record`(query: JournalQuery) throws {
+        _ = try opened()
+        let shell = Child.Output(
+            "sqlite3", "\(directory)/\(SQLiteJournal.fileName)", "EXPLAIN QUERY PLAN \(query.sql)")
+        let answer = try shell.text()
+        #expect(answer.contains("QUERY PLAN"))
+        // The newest records are walked to from the end, as many as are asked for.
+        let walks = answer.split(separator: "\n").filter {
+            $0.contains("SCAN") && !$0.contains("INDEX")
+        }
+        #expect(walks.count == (query == .newest ? 1 : 0), "\(answer)")
+    }
+
+    @Test func `a reader makes no files and holds up no writer`() async throws {
+        #expect(try SQLiteJournal(reading: directory) == nil)
+        #expect(names(in: scratch.path) == [])
+        let journal = try opened()
+        let first = try await journal.append(.noted("1"), run: nil, outage: outage)
+        let reader = try #require(try SQLiteJournal(reading: directory))
+        #expect(try await reader.newest(9) == [first])
+        let second = try await journal.append(.noted("2"), run: nil, outage: outage)
+        #expect(try await reader.newest(9) == [first, second])
+        await #expect(throws: JournalError.self) {
+            try await reader.append(.noted("3"), run: nil, outage: outage)
+        }
+    }
+
+    @Test func `an empty file has nothing to read`() throws {
+        mkdir(directory, 0o700)
+        _ = try scratch.write("", to: "state/\(SQLiteJournal.fileName)")
+        #expect(try SQLiteJournal(reading: directory) == nil)
+    }
+
+    @Test func `records of another journal are taken once, in their order`() async throws {
+        let others = (1...3).map { number in
+            Record(
+                number: Int64(number), at: noon, run: run, outage: outage,
+                event: .noted("other \(number)"))
+        }
+        let (disk, memory) = (try opened(), MemoryJournal(wall: { noon }))
+        for store in [disk, memory] as [any RecordStore] {
+            try await store.take(others)
+            try await store.take(others)
+            #expect(try await store.newest(9) == others)
+            // One of the numbers is another record's: all get new ones.
+            var more = others
+            more[0].event = .noted("x")
+            more[1].event = .noted("y")
+            try await store.take(more)
+            let words = try await store.newest(9).map { ($0.number, $0.event) }
+            #expect(words.map(\.0) == [1, 2, 3, 4, 5])
+            #expect(words.suffix(2).map(\.1) == [.noted("x"), .noted("y")])
+            try await store.forget(through: 3)
+            #expect(try await store.newest(9).map(\.number) == [4, 5])
+        }
     }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import PowerModel
 import PowerRun
@@ -73,6 +74,23 @@ final class Child {
         let result = posix_spawnp(&pid, arguments[0], nil, nil, pointers, environ)
         guard result == 0 else { throw ScratchError(number: result) }
         self.pid = pid
+    }
+
+    /// What a program prints until it ends well.
+    struct Output {
+        let arguments: [String]
+
+        init(_ arguments: String...) { self.arguments = arguments }
+
+        func text() throws -> String {
+            let scratch = try ScratchDirectory()
+            let file = try scratch.write("", to: "out")
+            // The shell only names the file; the words are its arguments.
+            let child = try Child(["sh", "-c", "exec \"$@\" > \"$0\"", file] + arguments)
+            let status = child.wait()
+            guard status == 0 else { throw ScratchError(number: status) }
+            return String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
+        }
     }
 
     func killNow() {

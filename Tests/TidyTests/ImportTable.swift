@@ -31,7 +31,7 @@ enum ImportTable {
         "Machines": engine.union(basics).union(system).union(["Transport"]),
         "ESXi": engine.union(basics).union(["Transport", "Templates"]),
         "VSphere": engine.union(basics).union(["Transport", "Foundation", "FoundationXML"]),
-        "NUT": engine.union(basics).union(nio).union(["NIOSSL"]),
+        "NUT": engine.union(basics).union(system).union(nio).union(["NIOSSL"]),
         "PowerStore": engine.union(basics).union(system)
             .union(["Dispatch", "Foundation", "Yams", "GRDB"]),
         "PowerLab": engine.union(basics).union(system).union(nio)

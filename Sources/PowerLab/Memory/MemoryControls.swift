@@ -26,9 +26,12 @@ public struct MemoryCluster: ClusterControl {
     /// How many calls there were.
     public let counter = CallCounter()
 
-    /// The cluster of a simulated site.
-    public init(_ world: LabWorld) {
+    private let life: LabLife
+
+    /// The cluster of a simulated site, as one process sees it.
+    public init(_ world: LabWorld, life: LabLife = LabLife()) {
         lab = world
+        self.life = life
         name = world.scenario.cluster
         reference = world.scenario.clusterReference
     }
@@ -41,10 +44,21 @@ public struct MemoryCluster: ClusterControl {
 
     private func reach(_ attempting: String) async throws(ClusterError) -> LabWorld {
         let world = counter.count(lab)
-        switch await world.vcenterState() {
-        case .up: return world
-        case .starting: throw error(attempting, .starting, "it answers 503")
-        case .down: throw error(attempting, .unreachable, "nobody answers")
+        guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
+        guard let obstacle = await world.obstacleToVCenter() else { return world }
+        if obstacle.delay > .zero {
+            do { try await world.time.sleep(for: obstacle.delay) } catch {
+                throw self.error(attempting, .timedOut, "cancelled")
+            }
+            guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
+        }
+        switch obstacle.reason {
+        case nil: return world
+        case .notReady: throw error(attempting, .starting, obstacle.detail)
+        case .session: throw error(attempting, .refused, obstacle.detail)
+        case .timedOut: throw error(attempting, .timedOut, obstacle.detail)
+        case .unreachable, .keyRefused, .refused:
+            throw error(attempting, .unreachable, obstacle.detail)
         }
     }
 
@@ -77,9 +91,27 @@ public struct MemoryCluster: ClusterControl {
     public func inventory(newerThan version: UInt64?, within limit: Duration)
         async throws(ClusterError) -> Inventory
     {
-        let world = try await reach("read the inventory")
-        if let version { _ = await world.change(after: version, within: limit) }
-        return try await reach("read the inventory").inventory()
+        let what = "read the inventory"
+        let world = try await reach(what)
+        if let version, limit > .zero {
+            let start = world.time.elapsed
+            let seen = await world.change(after: version, within: limit)
+            // Several changes are told at once, as vCenter does; never later than the limit.
+            let left = limit - (world.time.elapsed - start)
+            if seen > version, left > .zero {
+                try await wait(what, min(left, world.scenario.pace.vcenterTells))
+            }
+        }
+        let inventory = try await reach(what).inventory()
+        // What was so some time ago is what is told now.
+        if let lag = await world.inventoryLag() { try await wait(what, lag) }
+        return inventory
+    }
+
+    private func wait(_ attempting: String, _ duration: Duration) async throws(ClusterError) {
+        do { try await lab.time.sleep(for: duration) } catch {
+            throw self.error(attempting, .timedOut, "cancelled")
+        }
     }
 
     /// The automation.
@@ -89,7 +121,11 @@ public struct MemoryCluster: ClusterControl {
 
     /// Changes the automation.
     public func change(_ change: AutomationChange) async throws(ClusterError) {
-        await (try reach("change HA and DRS")).change(change)
+        let world = try await reach("change HA and DRS")
+        if await world.haTaskFails() {
+            throw error("change HA and DRS", .refused, "the task failed")
+        }
+        await world.change(change)
     }
 
     /// Changes vCLS.
@@ -145,10 +181,13 @@ public struct MemoryHost: HostControl {
     /// How many calls there were.
     public let counter = CallCounter()
 
-    /// A host of a simulated site.
-    public init(_ host: HostName, in world: LabWorld) {
+    private let life: LabLife
+
+    /// A host of a simulated site, as one process sees it.
+    public init(_ host: HostName, in world: LabWorld, life: LabLife = LabLife()) {
         self.host = host
         lab = world
+        self.life = life
     }
 
     private func error(_ attempting: String, _ reason: HostError.Reason, _ detail: String)
@@ -157,23 +196,34 @@ public struct MemoryHost: HostControl {
         HostError(host: host, attempting: attempting, reason: reason, detail: detail)
     }
 
-    private func reach(_ attempting: String, hostd: Bool = true) async throws(HostError)
-        -> LabWorld
-    {
+    private func reach(
+        _ attempting: String, hostd: Bool = true, acting: Bool = false
+    ) async throws(HostError) -> LabWorld {
         let world = counter.count(lab)
-        guard await world.answers(host) else {
-            throw error(attempting, .unreachable, "nobody answers")
+        guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
+        guard let obstacle = await world.obstacle(to: host, hostd: hostd, acting: acting) else {
+            return world
         }
-        if hostd, await !world.hostdReady(host) {
-            throw error(attempting, .notReady, "hostd does not answer")
+        if obstacle.delay > .zero {
+            do { try await world.time.sleep(for: obstacle.delay) } catch {
+                throw self.error(attempting, .timedOut, "cancelled")
+            }
+            guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
         }
-        return world
+        switch obstacle.reason {
+        case nil: return world
+        case .unreachable: throw error(attempting, .unreachable, obstacle.detail)
+        case .refused, .session: throw error(attempting, .refused, obstacle.detail)
+        case .keyRefused: throw error(attempting, .hostKeyRefused, obstacle.detail)
+        case .notReady: throw error(attempting, .notReady, obstacle.detail)
+        case .timedOut: throw error(attempting, .timedOut, obstacle.detail)
+        }
     }
 
     private func find(_ guest: BootGuest, _ attempting: String) async throws(HostError)
         -> (LabWorld, GuestID)
     {
-        let world = try await reach(attempting)
+        let world = try await reach(attempting, acting: true)
         guard let row = await world.rows(on: host).first(where: { $0.vmxPath == guest.vmxPath })
         else { throw error(attempting, .notFound, "it is not registered there") }
         return (world, row.id)
@@ -215,7 +265,7 @@ public struct MemoryHost: HostControl {
     /// Registers a guest whose own host is gone.
     public func register(_ guest: BootGuest) async throws(HostError) {
         let what = "register guest \(guest.name.onOneLine)"
-        let world = try await reach(what)
+        let world = try await reach(what, acting: true)
         do { try await world.registerGuest(at: guest.vmxPath, on: host) } catch {
             throw self.error(what, .refused, "\(error)")
         }
@@ -238,7 +288,7 @@ public struct MemoryHost: HostControl {
     /// Enters or leaves maintenance mode.
     public func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
         let what = "\(on ? "enter" : "leave") maintenance mode"
-        let world = try await reach(what)
+        let world = try await reach(what, acting: true)
         guard await world.setMaintenance(host, on: on) else {
             throw error(what, .refused, "guests run there")
         }
@@ -246,22 +296,27 @@ public struct MemoryHost: HostControl {
 
     /// Tells it to power itself off.
     public func shutDownHost(reason: String) async throws(HostError) {
-        await (try reach("shut down the host", hostd: false)).shutDownHost(host)
+        await (try reach("shut down the host", hostd: false, acting: true)).shutDownHost(host)
     }
 
     /// Whether nobody answers.
-    public func isSilent() async -> Bool { await !counter.count(lab).answers(host) }
+    public func isSilent() async -> Bool {
+        guard life.isAlive else { return false }
+        return await counter.count(lab).isSilent(host)
+    }
 
     /// Keeps the orders as the boot script.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
-        await (try reach("install the boot script", hostd: false)).setOrders(orders, on: host)
+        await (try reach("install the boot script", hostd: false, acting: true)).setOrders(
+            orders, on: host)
         return BootScriptInstall(
             sha256: String(repeating: "0", count: 64), drift: [], unchanged: false)
     }
 
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
-        await (try reach("take out the boot script", hostd: false)).setOrders(nil, on: host)
+        await (try reach("take out the boot script", hostd: false, acting: true)).setOrders(
+            nil, on: host)
     }
 
     /// What the boot script has reported.
@@ -281,20 +336,19 @@ public struct MemoryFeed: FeedControl {
     /// How many calls there were.
     public let counter = CallCounter()
 
-    /// The UPS of a simulated site.
-    public init(_ world: LabWorld) {
-        feed = world.scenario.feed
+    private let life: LabLife
+
+    /// A UPS of a simulated site, its first unless told otherwise, as one process sees it.
+    public init(_ world: LabWorld, feed: FeedName? = nil, life: LabLife = LabLife()) {
+        self.feed = feed ?? world.scenario.feed
         lab = world
+        self.life = life
     }
 
     /// What the UPS says now.
     public func read() async -> FeedReading {
-        let variables = await counter.count(lab).upsVariables()
-        return FeedReading(
-            status: variables["ups.status"].map { UPSStatus($0) },
-            runtime: variables["battery.runtime"].flatMap(Int.init).map { .seconds($0) },
-            chargePercent: variables["battery.charge"].flatMap(Int.init),
-            loadPercent: variables["ups.load"].flatMap(Int.init))
+        guard life.isAlive else { return FeedReading(status: nil, problem: "vpower is dead") }
+        return await counter.count(lab).reading(of: feed)
     }
 
     /// There is no login to hold in memory.
@@ -302,7 +356,10 @@ public struct MemoryFeed: FeedControl {
     /// There is no login to release in memory.
     public func releaseLogin() async {}
     /// Cuts the output.
-    public func cutOutput() async throws(FeedError) { await counter.count(lab).cutOutput() }
+    public func cutOutput() async throws(FeedError) {
+        guard life.isAlive else { return }
+        await counter.count(lab).cutOutput(feed)
+    }
     /// There is no connection.
     public func close() async {}
 }

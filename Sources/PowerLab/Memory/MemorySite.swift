@@ -9,7 +9,7 @@ public struct MemorySite: Sendable {
     public let world: LabWorld
     /// Where its runs are recorded.
     public let journal: MemoryJournal
-    /// Its UPS.
+    /// Its UPS, the first where it has two.
     public let feed: MemoryFeed
     /// Its vCenter.
     public let cluster: MemoryCluster
@@ -43,31 +43,43 @@ public struct MemorySite: Sendable {
 
     /// Everything a run needs.
     /// - Parameters:
+    ///   - life: the process that the run is part of; nil for one that is never killed.
     ///   - journal: another journal than the site's own.
     ///   - change: changes the cluster's site file first.
     public func around(
-        journal: (any Journal)? = nil, announcer: any Announcer,
+        life: LabLife? = nil, journal: (any Journal)? = nil, announcer: any Announcer,
         site change: (inout ClusterSite) -> Void = { _ in }
     ) -> Surroundings {
         var site = world.scenario.memorySite
         change(&site)
         let world = world
+        let hosts = life.map { life in
+            self.hosts.map { MemoryHost($0.host, in: world, life: life) }
+        }
         return Surroundings(
-            site: site, cluster: cluster,
-            hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
+            site: site, cluster: life.map { MemoryCluster(world, life: $0) } ?? cluster,
+            hosts: Dictionary(
+                uniqueKeysWithValues: (hosts ?? self.hosts).map { ($0.host, $0) }),
             wake: { host in
-                await world.wakeHost(host)
+                if life?.isAlive != false { await world.wakeHost(host) }
                 return nil
             },
-            answers: { _ in true }, runHook: { _, _ in .exited(0) }, journal: journal ?? self.journal,
+            answers: { _ in await world.witnessAnswers() }, runHook: { _, _ in .exited(0) },
+            journal: kept(journal ?? self.journal, in: life),
             announcer: announcer,
             time: time, pace: MemorySite.pace)
+    }
+
+    /// The journal as a process sees it; what is on disk is seen by the lab.
+    private func kept(_ journal: any Journal, in life: LabLife?) -> any Journal {
+        let world = world
+        return MortalJournal(journal, life: life ?? LabLife()) { await world.sawRecord($0) }
     }
 
     /// What the site's own log shows to be violated, everything being said to be restored.
     public func violations() async -> [String] {
         LabChecker.violations(
-            in: await world.log, of: world.scenario,
+            in: await world.log, await world.records, of: world.scenario,
             restoredTo: await world.currentAutomation())
     }
 }

@@ -7,17 +7,26 @@ import Synchronization
 /// Together with `SerialExecutor` it makes a run a function of its input: jobs run one at a
 /// time, in order, and when all of them wait, time jumps to the next moment anybody waits for.
 public final class VirtualTime: TimeSource {
-    private struct Sleeper {
-        let until: Duration
-        let order: Int
-        let continuation: UnsafeContinuation<Void, any Error>
-    }
-
     private struct State {
         var now: Duration = .zero
-        var nextOrder = 0
-        var sleepers: [Int: Sleeper] = [:]
+        var wallStep: Duration = .zero
+        var nextID = 0
+        /// Who sleeps until when, by the sleeper's number. One that was woken is not in `sleepers`
+        /// any more.
+        var alarms = TimedHeap<Int>()
+        var sleepers: [Int: UnsafeContinuation<Void, any Error>] = [:]
+        var listeners: [Int] = []
         var cancelledEarly: Set<Int> = []
+
+        /// Takes the next sleeper that was not woken out, with the moment it sleeps until.
+        mutating func next() -> UnsafeContinuation<Void, any Error>? {
+            while let alarm = alarms.removeFirst() {
+                guard let sleeper = sleepers.removeValue(forKey: alarm.what) else { continue }
+                now = max(now, alarm.at)
+                return sleeper
+            }
+            return nil
+        }
     }
 
     private let state = Mutex(State())
@@ -32,47 +41,66 @@ public final class VirtualTime: TimeSource {
     public var elapsed: Duration { state.withLock { $0.now } }
 
     /// The wall clock of the simulation.
-    public var wall: Timestamp { start + elapsed }
+    public var wall: Timestamp { state.withLock { start + $0.now + $0.wallStep } }
+
+    /// Sets the wall clock forward, or back; monotonic time goes on as it was.
+    public func stepWall(by step: Duration) { state.withLock { $0.wallStep += step } }
 
     /// Waits until the clock was moved past the moment.
     public func sleep(for duration: Duration) async throws(CancellationError) {
+        try await sleep(for: duration, listening: false)
+    }
+
+    /// Waits until the clock was moved past the moment, or somebody rings.
+    func sleepUntilRung(for duration: Duration) async throws(CancellationError) {
+        try await sleep(for: duration, listening: true)
+    }
+
+    /// Wakes everybody who listens.
+    func ring() {
+        let woken = state.withLock { state -> [UnsafeContinuation<Void, any Error>] in
+            if state.listeners.isEmpty { return [] }
+            defer { state.listeners.removeAll(keepingCapacity: true) }
+            return state.listeners.compactMap { state.sleepers.removeValue(forKey: $0) }
+        }
+        for sleeper in woken { sleeper.resume() }
+    }
+
+    private func sleep(
+        for duration: Duration, listening: Bool
+    ) async throws(CancellationError) {
         let id = state.withLock { state in
-            state.nextOrder += 1
-            return state.nextOrder
+            state.nextID += 1
+            return state.nextID
         }
         do {
             try await withTaskCancellationHandler {
                 try await withUnsafeThrowingContinuation { continuation in
                     let isCancelled = state.withLock { state in
                         if state.cancelledEarly.remove(id) != nil { return true }
-                        state.sleepers[id] = Sleeper(
-                            until: state.now + max(duration, .zero), order: id,
-                            continuation: continuation)
+                        state.sleepers[id] = continuation
+                        state.alarms.add(id, at: state.now + max(duration, .zero))
+                        if listening { state.listeners.append(id) }
                         return false
                     }
                     if isCancelled { continuation.resume(throwing: CancellationError()) }
                 }
             } onCancel: {
                 let sleeper = state.withLock { state in
+                    // One that was woken before is cancelled for nothing.
                     let sleeper = state.sleepers.removeValue(forKey: id)
                     if sleeper == nil { state.cancelledEarly.insert(id) }
                     return sleeper
                 }
-                sleeper?.continuation.resume(throwing: CancellationError())
+                sleeper?.resume(throwing: CancellationError())
             }
         } catch { throw CancellationError() }
     }
 
     /// Moves the clock to the next moment anybody waits for; false when nobody waits.
     public func advanceToNext() -> Bool {
-        let sleeper = state.withLock { state -> Sleeper? in
-            let next = state.sleepers.values.min { ($0.until, $0.order) < ($1.until, $1.order) }
-            guard let next else { return nil }
-            state.sleepers[next.order] = nil
-            state.now = max(state.now, next.until)
-            return next
-        }
-        sleeper?.continuation.resume()
+        let sleeper = state.withLock { $0.next() }
+        sleeper?.resume()
         return sleeper != nil
     }
 }
@@ -90,26 +118,28 @@ public final class SerialExecutor: TaskExecutor {
         jobs.withLock { $0.append(job) }
     }
 
-    private func takeFirst() -> UnownedJob? {
-        jobs.withLock { $0.isEmpty ? nil : $0.removeFirst() }
-    }
-
     /// Runs everything there is to do, and what comes of it.
     public func runUntilIdle() {
-        while let job = takeFirst() {
-            job.runSynchronously(on: asUnownedTaskExecutor())
+        // What comes in while a batch runs goes behind it: first come, first run. The two arrays
+        // change places, so that none is ever made anew.
+        var batch: [UnownedJob] = []
+        while true {
+            batch.removeAll(keepingCapacity: true)
+            jobs.withLock { swap(&$0, &batch) }
+            if batch.isEmpty { return }
+            for job in batch { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
 
     /// Runs an operation to its end in virtual time.
     /// - Parameters:
     ///   - limit: the virtual time it may take; a simulation that does not end is a bug.
-    ///   - killed: looked at whenever everything waits; true ends the operation where it stands,
-    ///     as `kill -9` would: no code of it runs any more.
+    ///   - life: the process the operation is. When it is killed, what is left of its code runs
+    ///     out without any effect.
     /// - Returns: what the operation gave, or nil when it was killed.
     /// - Throws: `SimulationStuck` when nothing can go on, or the limit has passed.
     public static func simulate<Result: Sendable>(
-        time: VirtualTime, limit: Duration, killed: () -> Bool = { false },
+        time: VirtualTime, limit: Duration, life: LabLife? = nil,
         _ operation: @escaping @Sendable () async -> Result
     ) throws(SimulationStuck) -> Result? {
         let executor = SerialExecutor()
@@ -122,8 +152,12 @@ public final class SerialExecutor: TaskExecutor {
         defer { task.cancel() }
         repeat {
             executor.runUntilIdle()
+            if let life, !life.isAlive {
+                task.cancel()
+                executor.runUntilIdle()
+                return nil
+            }
             if let value = result.withLock({ $0 }) { return value }
-            if killed() { return nil }
             if time.elapsed > limit { throw SimulationStuck(after: time.elapsed) }
         } while time.advanceToNext()
         throw SimulationStuck(after: time.elapsed)
@@ -134,6 +168,9 @@ public final class SerialExecutor: TaskExecutor {
 public struct SimulationStuck: Error, Sendable, CustomStringConvertible {
     /// The virtual time it had come to.
     public var after: Duration
+
+    /// It stood still, or was stopped, at this virtual time.
+    public init(after: Duration) { self.after = after }
 
     /// One line for people.
     public var description: String { "the simulation did not end (it stands at \(after))" }

@@ -1,3 +1,5 @@
+public import PowerModel
+
 /// One thing that happened at the simulated site, as the site itself saw it.
 public struct LabEvent: Codable, Hashable, Sendable {
     /// What kinds of things happen.
@@ -25,6 +27,10 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case armed, disarmed, bootScriptBegan, bootScriptDone
         /// vCenter went away, or answers.
         case vcenterDown, vcenterUp
+        /// DRS moved a guest (`detail`: to which host).
+        case guestMoved
+        /// A fault took effect for the first time (`detail`: its kind); all faults are over.
+        case fault, healed
     }
 
     /// Its number, from 1.
@@ -37,4 +43,14 @@ public struct LabEvent: Codable, Hashable, Sendable {
     public var object: String
     /// More of it.
     public var detail: String
+}
+
+/// A record that the lab saw on disk, and how much had happened at the site by then.
+public struct LabRecord: Hashable, Sendable {
+    /// The number of the last event before it.
+    public var afterEvent: Int
+    /// Seconds since the lab began.
+    public var atSeconds: Double
+    /// The record.
+    public var record: Record
 }

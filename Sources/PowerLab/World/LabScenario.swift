@@ -16,6 +16,22 @@ public struct LabScenario: Sendable {
     public var automation: Automation
     /// How long things take.
     public var pace: LabPace
+    /// A second UPS that feeds every host too; nil where there is one only.
+    public var secondFeed: FeedName?
+    /// The tiers, in the order in which they go down.
+    public var tiers = LabScenario.tiers
+    /// The guests of the infrastructure tier.
+    public var infrastructure: GuestChoice = []
+    /// What goes wrong, and when.
+    public var faults: [PlannedFault] = []
+
+    /// When the mains of every feed fail by themselves, in the lab's own time.
+    public var mainsFailAt: Duration?
+    /// When nothing goes wrong any more, in the lab's own time.
+    public var healsAt: Duration?
+
+    /// The UPSes.
+    public var feeds: [FeedName] { [feed] + (secondFeed.map { [$0] } ?? []) }
 
     /// A scenario of these parts.
     public init(
@@ -118,6 +134,10 @@ public struct LabGuestSpec: Sendable {
     public var isVCSA = false
     /// Whether it is on at first.
     public var isOn = true
+    /// From a request to its being off, where that is not the pace's.
+    public var stopsIn: Duration?
+    /// Whether it resolves names for the others.
+    public var isDNS = false
 
     /// A guest.
     public init(
@@ -157,6 +177,8 @@ public struct LabPace: Sendable {
     public var outputCuts: Duration = .milliseconds(1000)
     /// The least time the output stays off.
     public var outputStaysOff: Duration = .milliseconds(1500)
+    /// From a change to vCenter's telling it to those who wait: it tells several at once.
+    public var vcenterTells: Duration = .milliseconds(20)
     /// How long the battery lasts.
     public var battery: Duration = .seconds(600)
 

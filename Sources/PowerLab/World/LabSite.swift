@@ -1,6 +1,9 @@
 public import PowerModel
 
 extension LabScenario {
+    /// Stands for every secret of the lab in memory: no record may tell it.
+    static let secret = "LAB_SECRET_4711"
+
     /// The limits that suit the lab's pace: everything takes seconds.
     public static var limits: ClusterLimits {
         var limits = ClusterLimits()
@@ -39,8 +42,9 @@ extension LabScenario {
     ) -> ClusterSite {
         ClusterSite(
             name: cluster, vcenter: vcenter,
-            vcsaGuest: guests.first { $0.isVCSA }?.name ?? "", hosts: hosts.map { host($0.name) },
-            tiers: LabScenario.tiers, defaultTier: TierName("apps"), limits: LabScenario.limits)
+            vcsaGuest: guests.first { $0.isVCSA }?.name, hosts: hosts.map { host($0.name) },
+            tiers: tiers, defaultTier: TierName("apps"), infrastructure: infrastructure,
+            limits: LabScenario.limits)
     }
 
     /// The scenario's cluster for a lab in memory, where nothing is reached by address.
@@ -48,18 +52,38 @@ extension LabScenario {
         clusterSite(
             vcenter: VCenterSite(
                 endpoint: Endpoint(host: "lab", port: 443), user: "lab",
-                password: .environment(name: "UNUSED"), trust: .system)
+                password: .environment(name: LabScenario.secret), trust: .system)
         ) { name in
             HostSite(
                 name: name, ssh: Endpoint(host: name.rawValue, port: 22),
-                login: .key(path: "/unused"), hostKeys: [], feeds: [feed])
+                login: .key(path: "/\(LabScenario.secret)"), hostKeys: [], feeds: feeds)
         }
     }
 
-    /// The tier of an ordinary guest: its place in `tiers`.
-    func tier(of guest: LabGuestSpec) -> Int? {
-        LabScenario.tiers.firstIndex { tier in
-            tier.choice.names.contains { $0.matches(guest.name) }
+    /// What an ordinary guest is to the order in which guests go down.
+    enum Role: Hashable {
+        case tier(Int)
+        case vcsa
+        case infrastructure
+
+        /// Its place in that order.
+        var place: Int {
+            switch self {
+            case .tier(let index): index
+            case .vcsa: Int.max - 1
+            case .infrastructure: Int.max
+            }
         }
+    }
+
+    /// The role of a guest; nil for what belongs to the cluster.
+    func role(of spec: LabGuestSpec) -> Role? {
+        guard spec.nature == .ordinary else { return nil }
+        if spec.isVCSA { return .vcsa }
+        let guest = Guest(
+            id: spec.id, name: spec.name, reference: nil, vmxPath: spec.vmxPath, host: spec.host,
+            power: spec.isOn ? .on : .off, tools: .unknown, nature: spec.nature)
+        if infrastructure.matches(guest) { return .infrastructure }
+        return .tier(tiers.firstIndex { $0.choice.matches(guest) } ?? 0)
     }
 }

@@ -40,7 +40,7 @@ extension LabWorld {
     /// The guests registered on a host, by number.
     public func rows(on name: HostName) -> [LabGuestRow] {
         advance()
-        return guests.values.filter { $0.host == name && $0.exists }
+        return registered(on: name).compactMap { guests[$0] }
             .map { guest in
                 LabGuestRow(
                     vmid: guest.vmid, id: guest.spec.id, name: guest.spec.name,
@@ -59,11 +59,17 @@ extension LabWorld {
         advance()
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power == .on else { throw .wrongState(guest.power) }
-        guard guest.toolsRunning else { throw .toolsUnavailable }
+        guard guest.toolsRunning, bites(.guestWithoutTools, id.rawValue) == nil else {
+            throw .toolsUnavailable
+        }
+        if bites(.guestHasQuestion, id.rawValue) != nil {
+            throw .failed("it waits for an answer to a question")
+        }
         note(.guestAsked, id.rawValue, by)
-        if guest.spec.ignoresShutdown || guest.stopping { return }
+        if guest.stopping || guest.spec.ignoresShutdown { return }
+        if bites(.guestIgnores, id.rawValue) != nil { return }
         guests[id]?.stopping = true
-        schedule(.guestStops(id), in: scenario.pace.guestStops)
+        schedule(.guestStops(id), in: guest.spec.stopsIn ?? scenario.pace.guestStops)
     }
 
     /// Cuts a guest's power.
@@ -83,6 +89,7 @@ extension LabWorld {
         guests[id]?.power = .suspended
         guests[id]?.toolsRunning = false
         guests[id]?.stopping = false
+        view.guestChanged(id)
         note(.guestSuspended, id.rawValue)
         vcsaStopped(id)
     }
@@ -90,8 +97,9 @@ extension LabWorld {
     /// Registers a guest on a host, where its own host is off: the files are on shared storage.
     public func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
         advance()
-        guard let guest = guests.values.first(where: { $0.spec.vmxPath == vmxPath && $0.exists })
-        else { throw .notFound }
+        guard let guest = guestAt[vmxPath].flatMap({ guests[$0] }), guest.exists else {
+            throw .notFound
+        }
         if guest.host == host { return }
         guard guest.power != .on else { throw .failed("the file is locked by \(guest.host)") }
         move(guest.spec.id, to: host)
@@ -105,16 +113,23 @@ extension LabWorld {
         if guest.power == .on { throw .wrongState(.on) }
         guard hostdReady(host) else { throw .failed("the host is not connected") }
         if inMaintenance(host) { throw .failed("the host is in maintenance mode") }
+        if isDatastoreLate(host) { throw .failed("its datastore is not accessible") }
         start(id, on: host, by: by)
     }
 
     /// The guest with this number on a host.
     public func guestID(vmid: Int, on name: HostName) -> GuestID? {
-        guests.values.first { $0.host == name && $0.vmid == vmid && $0.exists }?.spec.id
+        registered(on: name).first { guests[$0]?.vmid == vmid }
     }
 
     func guest(at vmxPath: String, on name: HostName) -> GuestID? {
-        guests.values.first { $0.host == name && $0.spec.vmxPath == vmxPath && $0.exists }?.spec.id
+        guard let id = guestAt[vmxPath], guests[id]?.exists == true else { return nil }
+        return guests[id]?.host == name ? id : nil
+    }
+
+    /// The guests registered on a host, sorted.
+    func registered(on name: HostName) -> [GuestID] {
+        guestsOn[name, default: []].filter { guests[$0]?.exists == true }.sorted()
     }
 
     func guestStops(_ id: GuestID, detail: String) {
@@ -123,8 +138,10 @@ extension LabWorld {
         guests[id]?.toolsRunning = false
         guests[id]?.stopping = false
         guests[id]?.stoppedCleanly = true
+        view.guestChanged(id)
         note(.guestOff, id.rawValue, detail)
         vcsaStopped(id)
+        restartByHA(id)
     }
 
     func vcsaStopped(_ id: GuestID) {
@@ -135,9 +152,10 @@ extension LabWorld {
 
     func start(_ id: GuestID, on host: HostName, by: String) {
         guard guests[id]?.power != .on, hosts[host]?.power == .on,
-            hosts[host]?.inMaintenance == false
+            hosts[host]?.inMaintenance == false, !isDatastoreLate(host)
         else { return }
         guests[id]?.power = .on
+        view.guestChanged(id)
         note(.guestOn, id.rawValue, by)
         if guests[id]?.spec.hasTools == true {
             schedule(.toolsUp(id), in: scenario.pace.toolsUp)
@@ -147,10 +165,22 @@ extension LabWorld {
         }
     }
 
+    func toolsUp(_ id: GuestID) {
+        guard guests[id]?.power == .on else { return }
+        guests[id]?.toolsRunning = true
+        view.guestChanged(id)
+        touch()
+    }
+
     func move(_ id: GuestID, to host: HostName) {
-        let highest = guests.values.filter { $0.host == host }.map(\.vmid).max() ?? 0
+        guard let from = guests[id]?.host else { return }
+        guestsOn[from]?.remove(id)
+        guestsOn[host, default: []].insert(id)
+        let number = (hosts[host]?.highestVMID ?? 0) + 1
+        hosts[host]?.highestVMID = number
         guests[id]?.host = host
-        guests[id]?.vmid = highest + 1
+        guests[id]?.vmid = number
+        view.guestChanged(id)
     }
 }
 
@@ -169,39 +199,16 @@ extension LabWorld {
     /// Whether vCenter can be spoken to now.
     public func vcenterState() -> VCenterState {
         advance()
-        guard guests.values.contains(where: { $0.spec.isVCSA && $0.power == .on }) else {
-            return .down
-        }
+        if let vcsa, guests[vcsa]?.power != .on { return .down }
         return vcenterUpAt == nil ? .starting : .up
     }
 
     func vcenterUp() {
         guard vcenterUpAt == nil, vcenterState() == .starting else { return }
-        vcenterUpAt = time.elapsed
+        vcenterUpAt = now
         note(.vcenterUp)
         schedule(.haFollows, in: scenario.pace.haFollows)
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
-    }
-
-    /// Hosts and guests as vCenter shows them.
-    public func inventory() -> Inventory {
-        advance()
-        let hosts = hosts.values.map { host in
-            HostView(
-                name: host.spec.name, reference: host.spec.reference,
-                connected: host.power == .on && host.hostdReady,
-                inMaintenance: host.inMaintenance, haAgentConfigured: haAgents)
-        }
-        let guests = guests.values.filter(\.exists).map { guest in
-            let host = self.hosts[guest.host]
-            let known = host?.power == .on && host?.hostdReady == true
-            return Guest(
-                id: guest.spec.id, name: guest.spec.name, reference: guest.spec.reference,
-                vmxPath: guest.spec.vmxPath, host: guest.host,
-                power: known ? guest.power : .unknown,
-                tools: guest.toolsRunning ? .running : .absent, nature: guest.spec.nature)
-        }
-        return Inventory(version: version, hosts: hosts, guests: guests)
     }
 
     /// The automation as configured.
@@ -242,6 +249,7 @@ extension LabWorld {
     func haFollows() {
         guard vcenterState() == .up, haAgents != automation.ha else { return }
         haAgents = automation.ha
+        for name in hosts.keys { view.hostChanged(name) }
         note(haAgents ? .haAgentsBack : .haAgentsGone)
     }
 
@@ -249,20 +257,20 @@ extension LabWorld {
         guard vcenterState() == .up else { return }
         let wanted = automation.vcls.keepsGuests
         var changed = false
-        for id in guests.keys.sorted() where guests[id]?.spec.nature == .vcls {
-            guard let host = guests[id]?.host else { continue }
-            if !wanted, guests[id]?.exists == true {
-                guests[id]?.exists = false
-                guests[id]?.power = .off
-                changed = true
-            }
-            let canRun = hosts[host]?.power == .on && hosts[host]?.inMaintenance == false
-            if wanted, guests[id]?.exists != true || guests[id]?.power != .on, canRun {
-                guests[id]?.exists = true
-                guests[id]?.power = .on
-                changed = true
-            }
+        for spec in scenario.guests where spec.nature == .vcls {
+            let id = spec.id
+            guard let guest = guests[id] else { continue }
+            let isThere = guest.exists && guest.power == .on
+            let host = hosts[guest.host]
+            let canRun = host?.power == .on && host?.inMaintenance == false
+            if wanted == isThere || (wanted && !canRun) { continue }
+            guests[id]?.exists = wanted
+            guests[id]?.power = wanted ? .on : .off
+            changed = true
         }
-        if changed { note(wanted ? .vclsGuestsBack : .vclsGuestsGone) }
+        if changed {
+            view.forget()
+            note(wanted ? .vclsGuestsBack : .vclsGuestsGone)
+        }
     }
 }

@@ -1,41 +1,57 @@
 public import PowerModel
 import PowerRun
 
-/// The mains, the UPS and its output.
+/// One UPS.
+struct LabUPS {
+    var mainsOn = true
+    var outputOn = true
+    var outputCutAsked = false
+    var outageBegan: Duration?
+    /// How long the battery lasts, where a fault has shortened it.
+    var battery: Duration?
+}
+
+/// The mains, the UPSes and their outputs. Where no feed is named, every one of them is meant.
 extension LabWorld {
     /// The mains fail.
-    public func failMains() {
-        advance()
-        guard mainsOn else { return }
-        mainsOn = false
-        outageBegan = time.elapsed
-        note(.mainsOff)
-        schedule(.batteryDies, in: scenario.pace.battery)
-    }
+    public func failMains(_ feed: FeedName? = nil) { setMains(feed, on: false) }
 
     /// The mains come back.
-    public func returnMains() {
+    public func returnMains(_ feed: FeedName? = nil) { setMains(feed, on: true) }
+
+    func setMains(_ feed: FeedName?, on: Bool) {
         advance()
-        guard !mainsOn else { return }
-        mainsOn = true
-        outageBegan = nil
-        note(.mainsOn)
-        if !outputOn { schedule(.outputMayReturn, in: .zero) }
+        for name in feed.map({ [$0] }) ?? scenario.feeds where units[name]?.mainsOn == !on {
+            units[name]?.mainsOn = on
+            units[name]?.outageBegan = on ? nil : now
+            note(on ? .mainsOn : .mainsOff, name.rawValue)
+            if !on { schedule(.batteryDies(name), in: battery(of: name)) }
+            if on, units[name]?.outputOn == false { schedule(.outputMayReturn(name), in: .zero) }
+        }
     }
 
-    /// Whether hosts get power now.
+    /// Whether any host gets power now.
     public var hasOutput: Bool {
         advance()
-        return outputOn
+        return units.values.contains { $0.outputOn }
+    }
+
+    /// Whether the mains of any feed are there.
+    public var hasMains: Bool {
+        advance()
+        return units.values.contains { $0.mainsOn }
     }
 
     /// What upsd says of the UPS.
-    public func upsVariables() -> [String: String] {
+    public func upsVariables(of feed: FeedName? = nil) -> [String: String] {
         advance()
-        var status = mainsOn ? "OL CHRG" : "OB DISCHRG"
-        let left = runtimeLeft
-        if !mainsOn, left < LabWorld.lowRuntime { status += " LB" }
-        let charge = Int(100 * left.inSeconds / max(scenario.pace.battery.inSeconds, 1))
+        let name = feed ?? scenario.feed
+        let unit = units[name] ?? LabUPS()
+        var status = unit.mainsOn ? "OL CHRG" : "OB DISCHRG"
+        let battery = battery(of: name)
+        let left = runtimeLeft(of: name)
+        if !unit.mainsOn, left < LabWorld.lowRuntime { status += " LB" }
+        let charge = Int(100 * left.inSeconds / max(battery.inSeconds, 1))
         return [
             "ups.status": status, "battery.charge": String(charge),
             "battery.runtime": String(Int(left.inSeconds)), "ups.load": "23",
@@ -44,45 +60,66 @@ extension LabWorld {
     }
 
     /// The UPS is told to cut its output and to return with the mains.
-    public func cutOutput() {
+    public func cutOutput(_ feed: FeedName? = nil) {
         advance()
-        guard outputOn, !outputCutAsked else { return }
-        outputCutAsked = true
-        note(.outputCutAsked)
-        schedule(.outputCuts, in: scenario.pace.outputCuts)
+        for name in feed.map({ [$0] }) ?? scenario.feeds {
+            guard units[name]?.outputOn == true, units[name]?.outputCutAsked == false else {
+                continue
+            }
+            units[name]?.outputCutAsked = true
+            note(.outputCutAsked, name.rawValue)
+            schedule(.outputCuts(name), in: scenario.pace.outputCuts)
+        }
     }
 
     /// Below this the UPS says LB.
     static let lowRuntime: Duration = .seconds(60)
 
-    private var runtimeLeft: Duration {
-        guard let outageBegan else { return scenario.pace.battery }
-        return max(.zero, scenario.pace.battery - (time.elapsed - outageBegan))
+    func battery(of feed: FeedName) -> Duration { units[feed]?.battery ?? scenario.pace.battery }
+
+    func runtimeLeft(of feed: FeedName) -> Duration {
+        guard let began = units[feed]?.outageBegan else { return battery(of: feed) }
+        return max(.zero, battery(of: feed) - (now - began))
     }
 
-    func batteryDies() {
-        guard let outageBegan, !mainsOn, time.elapsed - outageBegan >= scenario.pace.battery else {
-            return
+    func batteryDies(_ feed: FeedName) {
+        guard let unit = units[feed], let began = unit.outageBegan, unit.outputOn,
+            now - began >= battery(of: feed)
+        else { return }
+        let isNeeded = hosts.keys.contains { !hasPower($0, without: feed) && isOn($0) }
+        if isNeeded { took(.batteryDies, feed.rawValue) }
+        cutOutputNow(feed)
+    }
+
+    func cutOutputNow(_ feed: FeedName) {
+        guard units[feed]?.outputOn == true else { return }
+        units[feed]?.outputOn = false
+        units[feed]?.outputCutAsked = false
+        note(.outputOff, feed.rawValue)
+        for name in hosts.keys.sorted() where !hasPower(name) { losePower(name) }
+        schedule(.outputMayReturn(feed), in: scenario.pace.outputStaysOff)
+    }
+
+    func outputMayReturn(_ feed: FeedName) {
+        guard let unit = units[feed], !unit.outputOn, unit.mainsOn else { return }
+        let hadPower = Set(hosts.keys.filter { hasPower($0) })
+        units[feed]?.outputOn = true
+        note(.outputOn, feed.rawValue)
+        // The BIOS says "power on after AC loss", unless it says "last state".
+        for name in hosts.keys.sorted() where !hadPower.contains(name) {
+            if hosts[name]?.stoppedCleanly == true, bites(.hostStaysOff, name.rawValue) != nil {
+                continue
+            }
+            powerOnHost(name)
         }
-        cutOutputNow()
     }
 
-    func cutOutputNow() {
-        guard outputOn else { return }
-        outputOn = false
-        outputCutAsked = false
-        note(.outputOff)
-        for name in hosts.keys.sorted() { losePower(name) }
-        schedule(.outputMayReturn, in: scenario.pace.outputStaysOff)
+    /// Whether a host gets power, through any of its supplies.
+    func hasPower(_ name: HostName, without other: FeedName? = nil) -> Bool {
+        scenario.feeds.contains { $0 != other && units[$0]?.outputOn == true }
     }
 
-    func outputMayReturn() {
-        guard !outputOn, mainsOn else { return }
-        outputOn = true
-        note(.outputOn)
-        // The BIOS says "power on after AC loss".
-        for name in hosts.keys.sorted() { powerOnHost(name) }
-    }
+    private func isOn(_ name: HostName) -> Bool { hosts[name].map { $0.power != .off } ?? false }
 }
 
 /// The hosts.
@@ -110,10 +147,9 @@ extension LabWorld {
         advance()
         guard hostdReady(name), let host = hosts[name] else { return false }
         if host.inMaintenance == on { return true }
-        if on, guests.values.contains(where: { $0.host == name && $0.power == .on && $0.exists }) {
-            return false
-        }
+        if on, registered(on: name).contains(where: { guests[$0]?.power == .on }) { return false }
         hosts[name]?.inMaintenance = on
+        view.hostChanged(name)
         note(on ? .maintenanceOn : .maintenanceOff, name.rawValue)
         return true
     }
@@ -123,8 +159,11 @@ extension LabWorld {
         advance()
         guard hosts[name]?.power == .on else { return }
         hosts[name]?.power = .stopping
+        view.hostChanged(name)
         note(.hostTold, name.rawValue)
-        schedule(.hostStops(name), in: scenario.pace.hostStops)
+        if bites(.hostNeverStops, name.rawValue) != nil { return }
+        let late = bites(.hostStopsLate, name.rawValue)?.amount ?? .zero
+        schedule(.hostStops(name), in: scenario.pace.hostStops + late)
     }
 
     /// Starts the host as Wake-on-LAN would.
@@ -134,7 +173,7 @@ extension LabWorld {
     }
 
     func powerOnHost(_ name: HostName) {
-        guard outputOn, hosts[name]?.power == .off else { return }
+        guard hasPower(name), hosts[name]?.power == .off else { return }
         hosts[name]?.power = .booting
         schedule(.hostUp(name), in: scenario.pace.hostBoots)
     }
@@ -142,6 +181,9 @@ extension LabWorld {
     func hostStops(_ name: HostName) {
         guard hosts[name]?.power == .stopping else { return }
         leaveHost(name, orderly: true)
+        if let fault = bites(.hostComesBack, name.rawValue) {
+            schedule(.hostReturns(name), in: fault.amount)
+        }
     }
 
     func losePower(_ name: HostName) {
@@ -154,9 +196,10 @@ extension LabWorld {
         hosts[name]?.hostdReady = false
         hosts[name]?.generation += 1
         hosts[name]?.bootReport = nil
+        hosts[name]?.stoppedCleanly = orderly
+        view.hostChanged(name)
         var lost: [GuestID] = []
-        for id in guests.keys.sorted()
-        where guests[id]?.host == name && guests[id]?.power == .on && guests[id]?.exists == true {
+        for id in registered(on: name) where guests[id]?.power == .on {
             guests[id]?.power = .off
             guests[id]?.toolsRunning = false
             guests[id]?.stopping = false
@@ -173,8 +216,10 @@ extension LabWorld {
     }
 
     func hostUp(_ name: HostName) {
-        guard outputOn, hosts[name]?.power == .booting else { return }
+        guard hasPower(name), hosts[name]?.power == .booting else { return }
         hosts[name]?.power = .on
+        hosts[name]?.bootFailed = []
+        view.hostChanged(name)
         note(.hostUp, name.rawValue)
         tell(.hostUp(name))
         schedule(.hostdUp(name), in: scenario.pace.hostdUp)
@@ -186,7 +231,12 @@ extension LabWorld {
     func hostdUp(_ name: HostName) {
         guard hosts[name]?.power == .on else { return }
         hosts[name]?.hostdReady = true
+        hosts[name]?.hostdUpAt = now
+        view.hostChanged(name)
         note(.hostdUp, name.rawValue)
+        // EAM deploys what is missing as soon as a host can take it.
+        if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
+        mendVCSA()
     }
 
     func haRestarts(_ ids: [GuestID]) {
@@ -196,7 +246,10 @@ extension LabWorld {
                 $0.power == .on && $0.hostdReady && !$0.inMaintenance
             }
             guard let target = alive.map(\.spec.name).min() else { return }
-            move(id, to: target)
+            if guests[id]?.host != target {
+                move(id, to: target)
+                note(.guestMoved, id.rawValue, target.rawValue)
+            }
             start(id, on: target, by: "HA")
         }
     }
@@ -204,11 +257,11 @@ extension LabWorld {
     /// Does in memory what local.sh does on the wire.
     func runBootScript(_ name: HostName, _ orders: BootOrders) {
         guard hosts[name]?.power == .on, let generation = hosts[name]?.generation else { return }
-        guard time.wall < orders.expires else {
+        guard wall < orders.expires else {
             hosts[name]?.bootReport = (orders.run, .expired)
             return
         }
-        note(.bootScriptBegan, name.rawValue)
+        note(.bootScriptBegan, name.rawValue, orders.run.rawValue)
         hosts[name]?.bootReport = (orders.run, .running)
         if orders.leaveMaintenance { _ = setMaintenance(name, on: false) }
         var after: Duration = .milliseconds(10)
@@ -227,12 +280,28 @@ extension LabWorld {
         schedule(.bootScriptDone(name, orders.run), in: after)
     }
 
+    /// One guest of a boot script is started; what will not start is reported at its end.
+    func bootStart(_ id: GuestID, on name: HostName) {
+        guard guests[id]?.power != .on, let path = guests[id]?.spec.vmxPath else { return }
+        start(id, on: name, by: "boot script")
+        if guests[id]?.power != .on { hosts[name]?.bootFailed.append(path) }
+    }
+
+    func bootScriptDone(_ name: HostName, _ run: RunID) {
+        guard let host = hosts[name], host.bootReport?.run == run else { return }
+        hosts[name]?.bootReport = (run, .done(failed: host.bootFailed))
+        note(.bootScriptDone, name.rawValue)
+    }
+
     /// The boot script in memory mode.
     public func setOrders(_ orders: BootOrders?, on name: HostName) {
         advance()
         let had = hosts[name]?.orders != nil
         hosts[name]?.orders = orders
-        if orders != nil { bootScriptChanged(name, installed: true) }
+        if let orders {
+            let valid = (orders.expires - wall).milliseconds / 1000
+            note(.armed, name.rawValue, "for \(valid) s")
+        }
         if orders == nil, had { bootScriptChanged(name, installed: false) }
     }
 

@@ -9,85 +9,132 @@ public actor LabWorld {
     /// The site before anything happened.
     public nonisolated let scenario: LabScenario
     let time: any TimeSource
+    /// The same clock where it is a virtual one: then nobody needs to look again and again.
+    private let virtual: VirtualTime?
     let began: Duration
-    var due: [(at: Duration, order: Int, what: Due)] = []
-    private var dueCount = 0
+    /// The moment that is being played: what was due earlier happens when it was due, even where
+    /// nobody looked then.
+    private(set) var now: Duration
+    private var due = TimedHeap<Due>()
 
     /// Everything that happened, in order.
     public private(set) var log: [LabEvent] = []
+    /// The records that were on disk, in order, where the lab keeps the journal.
+    public private(set) var records: [LabRecord] = []
     /// Grows with every change.
-    public private(set) var version: UInt64 = 1
+    public internal(set) var version: UInt64 = 1
+    private var isAdvancing = false
     private var transitionsUnread: [LabTransition] = []
 
     var guests: [GuestID: LabGuest] = [:]
     var hosts: [HostName: LabHost] = [:]
+    /// Which guests are registered where, and by what file.
+    var guestsOn: [HostName: Set<GuestID>] = [:]
+    var guestAt: [String: GuestID] = [:]
     var automation: Automation
     var haAgents: Bool
-    var mainsOn = true
-    var outputOn = true
-    var outputCutAsked = false
-    var outageBegan: Duration?
+    var units: [FeedName: LabUPS] = [:]
     var vcenterUpAt: Duration?
+    let vcsa: GuestID?
+    let dns: GuestID?
+    var faults = LabFaults()
+    var view = LabView()
 
     /// What will happen by itself at some moment.
     enum Due: Sendable {
         case guestStops(GuestID)
         case toolsUp(GuestID)
         case hostStops(HostName)
+        case hostReturns(HostName)
         case hostUp(HostName)
         case hostdUp(HostName)
         case vcenterUp
         case haFollows
         case vclsFollows
         case haRestarts([GuestID])
-        case outputCuts
-        case outputMayReturn
-        case batteryDies
+        case mains(FeedName, on: Bool)
+        case outputCuts(FeedName)
+        case outputMayReturn(FeedName)
+        case batteryDies(FeedName)
         case bootScript(HostName, BootOrders)
         case bootStart(HostName, GuestID, generation: Int)
         case bootScriptDone(HostName, RunID)
+        case heal
+        case faultBegins(Int)
+        case faultEnds(Int)
     }
 
     /// A site as the scenario has it, with every host on.
     public init(_ scenario: LabScenario, time: any TimeSource) {
         self.scenario = scenario
         self.time = time
+        virtual = time as? VirtualTime
         began = time.elapsed
+        now = began
         automation = scenario.automation
         haAgents = scenario.automation.ha
-        for spec in scenario.hosts { hosts[spec.name] = LabHost(spec: spec) }
-        var nextID: [HostName: Int] = [:]
-        for spec in scenario.guests {
-            let id = nextID[spec.host, default: 0] + 1
-            nextID[spec.host] = id
-            guests[spec.id] = LabGuest(spec: spec, vmid: id)
+        vcsa = scenario.guests.first { $0.isVCSA }?.id
+        dns = scenario.guests.first { $0.isDNS }?.id
+        for feed in scenario.feeds { units[feed] = LabUPS() }
+        for spec in scenario.hosts {
+            hosts[spec.name] = LabHost(spec: spec)
+            guestsOn[spec.name] = []
         }
-        vcenterUpAt = time.elapsed
+        for spec in scenario.guests {
+            let number = guestsOn[spec.host, default: []].count + 1
+            guests[spec.id] = LabGuest(spec: spec, vmid: number)
+            guestsOn[spec.host, default: []].insert(spec.id)
+            guestAt[spec.vmxPath] = spec.id
+            hosts[spec.host]?.highestVMID = number
+        }
+        vcenterUpAt = began
+        // What a site is rather than what happens to it.
+        if vcsa != nil { faults.took[.vcenterIsGuest] = 1 }
+        if scenario.secondFeed != nil { faults.took[.hostsDualFed] = 1 }
+        if let moment = scenario.mainsFailAt {
+            for feed in scenario.feeds { due.add(.mains(feed, on: false), at: began + moment) }
+        }
+        if let moment = scenario.healsAt { due.add(.heal, at: began + moment) }
+        for (index, fault) in scenario.faults.enumerated() {
+            due.add(.faultBegins(index), at: began + fault.at)
+        }
     }
 
     // MARK: Time
 
+    /// The wall clock at the moment that is being played.
+    var wall: Timestamp { time.wall + (now - time.elapsed) }
+
     /// Seconds since the lab began.
-    public var seconds: Double { (time.elapsed - began).inSeconds }
+    public var seconds: Double { (now - began).inSeconds }
 
     /// Does everything that is due.
     public func advance() {
-        while let next = due.indices.min(by: {
-            (due[$0].at, due[$0].order) < (due[$1].at, due[$1].order)
-        }),
-            due[next].at <= time.elapsed
-        {
-            let what = due.remove(at: next).what
-            perform(what)
+        // What is done for something that is due looks at the world too.
+        guard !isAdvancing else { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        let present = time.elapsed
+        while let next = due.first, next.at <= present {
+            _ = due.removeFirst()
+            now = max(now, next.at)
+            perform(next.what)
         }
+        now = present
     }
 
     /// When the next thing is due; nil when nothing is.
-    public var nextDue: Duration? { due.map(\.at).min() }
+    public var nextDue: Duration? { due.first?.at }
 
     func schedule(_ what: Due, in delay: Duration) {
-        dueCount += 1
-        due.append((time.elapsed + delay, dueCount, what))
+        due.add(what, at: now + delay)
+        virtual?.ring()
+    }
+
+    /// Makes the world newer: whoever waits for a change looks again.
+    func touch() {
+        version += 1
+        virtual?.ring()
     }
 
     func note(_ kind: LabEvent.Kind, _ object: String = "", _ detail: String = "") {
@@ -95,7 +142,13 @@ public actor LabWorld {
             LabEvent(
                 number: log.count + 1, atSeconds: seconds, kind: kind, object: object,
                 detail: detail))
-        version += 1
+        touch()
+    }
+
+    /// A record is on disk.
+    public func sawRecord(_ record: Record) {
+        advance()
+        records.append(LabRecord(afterEvent: log.count, atSeconds: seconds, record: record))
     }
 
     func tell(_ transition: LabTransition) { transitionsUnread.append(transition) }
@@ -113,11 +166,18 @@ public actor LabWorld {
         while true {
             advance()
             if version > seen || time.elapsed >= deadline { return version }
-            let next = min(deadline, time.elapsed + LabWorld.lookEvery)
-            do { try await time.sleep(for: max(next - time.elapsed, LabWorld.tick)) } catch {
-                return version
-            }
+            do { try await pause(until: deadline) } catch { return version }
         }
+    }
+
+    /// Waits until something may have changed, or the moment has come.
+    private func pause(until moment: Duration) async throws(CancellationError) {
+        let now = time.elapsed
+        if let virtual {
+            let next = min(moment, nextDue ?? moment)
+            return try await virtual.sleepUntilRung(for: max(next - now, LabWorld.tick))
+        }
+        try await time.sleep(for: max(min(moment - now, LabWorld.lookEvery), LabWorld.tick))
     }
 
     /// The shortest wait there is: never none, so that time goes on.
@@ -128,24 +188,26 @@ public actor LabWorld {
     private func perform(_ what: Due) {
         switch what {
         case .guestStops(let id): guestStops(id, detail: "clean")
-        case .toolsUp(let id):
-            if guests[id]?.power == .on { guests[id]?.toolsRunning = true }
+        case .toolsUp(let id): toolsUp(id)
         case .hostStops(let name): hostStops(name)
+        case .hostReturns(let name): powerOnHost(name)
         case .hostUp(let name): hostUp(name)
         case .hostdUp(let name): hostdUp(name)
         case .vcenterUp: vcenterUp()
         case .haFollows: haFollows()
         case .vclsFollows: vclsFollows()
         case .haRestarts(let ids): haRestarts(ids)
-        case .outputCuts: cutOutputNow()
-        case .outputMayReturn: outputMayReturn()
-        case .batteryDies: batteryDies()
+        case .mains(let feed, let on): if on || !faults.areOver { setMains(feed, on: on) }
+        case .outputCuts(let feed): cutOutputNow(feed)
+        case .outputMayReturn(let feed): outputMayReturn(feed)
+        case .batteryDies(let feed): batteryDies(feed)
         case .bootScript(let host, let orders): runBootScript(host, orders)
         case .bootStart(let host, let id, let generation):
-            if hosts[host]?.generation == generation { start(id, on: host, by: "boot script") }
-        case .bootScriptDone(let host, let run):
-            hosts[host]?.bootReport = (run, .done(failed: []))
-            note(.bootScriptDone, host.rawValue)
+            if hosts[host]?.generation == generation { bootStart(id, on: host) }
+        case .bootScriptDone(let host, let run): bootScriptDone(host, run)
+        case .heal: heal()
+        case .faultBegins(let index): faultBegins(index)
+        case .faultEnds(let index): faultEnds(index)
         }
     }
 }
@@ -177,13 +239,18 @@ struct LabHost {
     let spec: LabHostSpec
     var power: Power = .on
     var hostdReady = true
+    var hostdUpAt: Duration = .zero
+    var highestVMID = 0
+    var stoppedCleanly = false
+    /// Guests its boot script could not start.
+    var bootFailed: [String] = []
     var inMaintenance = false
     /// Grows with each boot, so that what an earlier boot had planned is void.
     var generation = 0
     /// The boot script in memory mode: what is saved survives a boot.
     var orders: BootOrders?
     var bootReport: (run: RunID, report: BootReport)?
-    /// How often it was powered off by an orderly shutdown.
+
     init(spec: LabHostSpec) { self.spec = spec }
 }
 

@@ -52,6 +52,7 @@ struct GuestGroup: Sendable {
         for member in members {
             for id in member.after { before[id, default: []].append(member.guest.id) }
         }
+        if before.isEmpty { return members.map { ($0, []) } }
         let byID = Dictionary(
             members.map { ($0.guest.id, $0) }, uniquingKeysWith: { first, _ in first })
         return Levels(of: members.map(\.guest.id).sorted(), needs: before).sorted
@@ -61,64 +62,70 @@ struct GuestGroup: Sendable {
 
 /// A site's rules for single guests, made ready to be asked of many.
 struct GuestRules: Sendable {
-    private struct Ready: Sendable {
-        var rule: GuestRule
-        var fits: GuestMatcher
-        var after: GuestMatcher?
-    }
-
     /// More dependencies than this inside one tier are refused: each is looked at in the run.
     static let dependenciesMax = 100_000
     /// So many guests of a circle are named.
     private static let namesMax = 10
 
     private let cluster: ClusterName
-    private let rules: [Ready]
+    private let rules: [GuestRule]
+    private let fits: GuestChoices
+    private let after: GuestChoices
 
     init(of site: ClusterSite) {
         cluster = site.name
-        rules = site.guestRules.map { rule in
-            Ready(
-                rule: rule, fits: GuestMatcher(rule.choice),
-                after: rule.after.map(GuestMatcher.init))
+        rules = site.guestRules
+        fits = GuestChoices(rules.map(\.choice))
+        after = GuestChoices(rules.map { $0.after ?? [] })
+    }
+
+    /// Guests that go down later than others, by the rules whose `after` they fit: one for each.
+    struct Later {
+        fileprivate var guests: [Int: Guest] = [:]
+    }
+
+    /// Notes that these guests go down after all that are grouped from now on.
+    func note(_ guests: [Guest], in later: inout Later) {
+        if rules.isEmpty { return }
+        for guest in guests {
+            for place in after.fitting(guest) { later.guests[place] = guest }
         }
     }
 
     /// The guests of a tier with what holds for each.
-    /// - Parameter later: the guests that go down after this tier.
     func group(
-        _ guests: [Guest], terms: GuestTerms, later: [Guest]
+        _ guests: [Guest], terms: GuestTerms, later: Later
     ) throws(PlanError) -> GuestGroup {
-        if rules.isEmpty {
-            let members = guests.map { GuestGroup.Member(guest: $0, terms: terms, after: []) }
-            return GuestGroup(members: members, unmet: [])
-        }
-        var members: [GuestID: GuestGroup.Member] = [:]
-        var unmet: [(guest: Guest, after: Guest)] = []
-        // What a rule's `after` comes to, by the rule's place.
-        var targets: [Int: (here: [GuestID], later: Guest?)] = [:]
-        var count = 0
+        var members = guests.map { GuestGroup.Member(guest: $0, terms: terms, after: []) }
+        if rules.isEmpty { return GuestGroup(members: members, unmet: []) }
+        var targets: [Int: [GuestID]] = [:]
         for guest in guests {
-            var member = GuestGroup.Member(guest: guest, terms: terms, after: [])
-            let fitting = rules.indices.filter { rules[$0].fits.matches(guest) }
-            for place in fitting.reversed() { member.terms.follow(rules[place].rule) }
-            if let place = fitting.first(where: { rules[$0].after != nil }),
-                let after = rules[place].after
-            {
-                let target =
-                    targets[place]
-                    ?? (guests.filter(after.matches).map(\.id), later.first(where: after.matches))
-                targets[place] = target
-                member.after = target.here.filter { $0 != guest.id }
-                if let other = target.later { unmet.append((guest, other)) }
-                count += member.after.count
-                try check(count)
-            }
-            members[guest.id] = member
+            for place in after.fitting(guest) { targets[place, default: []].append(guest.id) }
         }
-        let levels = Levels(of: guests.map(\.id), needs: members.mapValues(\.after))
-        if !levels.circle.isEmpty { throw circle(levels.circle, members) }
-        return GuestGroup(members: levels.sorted.compactMap { members[$0] }, unmet: unmet)
+        var unmet: [(guest: Guest, after: Guest)] = []
+        var count = 0
+        for index in members.indices {
+            let guest = guests[index]
+            let fitting = fits.fitting(guest)
+            for place in fitting.reversed() { members[index].terms.follow(rules[place]) }
+            guard let place = fitting.first(where: { rules[$0].after != nil }) else { continue }
+            members[index].after = (targets[place] ?? []).filter { $0 != guest.id }
+            if let other = later.guests[place] { unmet.append((guest, other)) }
+            count += members[index].after.count
+            try check(count)
+        }
+        return GuestGroup(
+            members: count > 0 ? try ordered(members) : members, unmet: unmet)
+    }
+
+    private func ordered(
+        _ members: [GuestGroup.Member]
+    ) throws(PlanError) -> [GuestGroup.Member] {
+        let byID = Dictionary(
+            members.map { ($0.guest.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let levels = Levels(of: members.map(\.guest.id), needs: byID.mapValues(\.after))
+        if !levels.circle.isEmpty { throw circle(levels.circle, byID) }
+        return levels.sorted.compactMap { byID[$0] }
     }
 
     private func check(_ dependencies: Int) throws(PlanError) {

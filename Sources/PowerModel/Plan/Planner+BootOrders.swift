@@ -7,17 +7,22 @@ extension Planner {
     ) throws(PlanError) -> [BootOrders] {
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = hosts.filter { site.maintenanceMode && maintains($0, goal) }
-        return try orders(
-            for: hosts, maintained: Set(maintained),
+        return orders(
+            of: try groups(of: goal.inventory), for: hosts, maintained: Set(maintained),
             Moment(now: now, goal: goal, run: run, wall: wall))
+    }
+
+    /// The groups of the outage's first snapshot; those of now where that is the first.
+    func goalGroups(_ moment: Moment, now groups: Groups) throws(PlanError) -> Groups {
+        let goal = moment.goal.inventory
+        return goal == moment.now.inventory ? groups : try self.groups(of: goal)
     }
 
     /// The orders of some hosts that go down together. They wait for vCSA only where it goes down
     /// with them.
     func orders(
-        for hosts: [HostName], maintained: Set<HostName>, _ moment: Moment
-    ) throws(PlanError) -> [BootOrders] {
-        let groups = try groups(of: moment.goal.inventory)
+        of groups: Groups, for hosts: [HostName], maintained: Set<HostName>, _ moment: Moment
+    ) -> [BootOrders] {
         func place(_ guest: Guest) -> HostName? {
             moment.now.inventory.guest(guest.id)?.host ?? guest.host
         }

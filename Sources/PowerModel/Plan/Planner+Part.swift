@@ -34,7 +34,10 @@ extension Planner {
         let (tiers, last) = tierPhases(
             groups.tiers, after: [], withHooks: false, where: isHere)
         var phases = [
-            arm(try orders(for: hosts, maintained: maintained, moment), needs: [])
+            arm(
+                orders(
+                    of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained,
+                    moment), needs: [])
         ]
         phases += tiers
         phases.append(phase(.vcsa, needs: last, stopsThroughHost(vcsa)))

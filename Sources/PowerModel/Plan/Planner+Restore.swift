@@ -13,7 +13,7 @@ extension Planner {
             phase(.machinesBack, needs: [], machineSteps(ledger)),
             phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
             phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
-            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, ledger, extent)),
+            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, extent)),
         ]
         // While vCSA and all hosts stayed on, there is nothing to wait for.
         let wasAway =
@@ -28,7 +28,7 @@ extension Planner {
                 extent.isWhole ? thawSteps(goal.automation) : []))
         var before: PhaseName = .thaw
         for (tier, group) in groups.tiers.reversed() {
-            let starts = starts(group, ledger, extent, mayAdopt: false) { guest, host, terms in
+            let starts = starts(group, extent, mayAdopt: false) { guest, host, terms in
                 .startGuest(guest.id, name: guest.name, host, terms)
             }
             phases.append(phase(.guests(tier.name), needs: [before], starts))
@@ -48,11 +48,14 @@ extension Planner {
         private var guests: Set<GuestID>
         /// The hosts that went down, where it is not.
         var hosts: Set<HostName>
+        /// The guests that may still obey a request to shut down.
+        var stopping: Set<GuestID>
 
         init(of ledger: Ledger) {
             isWhole = !ledger.onlyPartsWentDown
             guests = isWhole ? [] : ledger.guestsMeant
             hosts = isWhole ? [] : ledger.hostsTouched
+            stopping = ledger.guestsThatMayStillStop
         }
 
         /// Whether a guest went down, by itself or with its host.
@@ -80,26 +83,29 @@ extension Planner {
     }
 
     private func scriptSteps(_ ledger: Ledger) -> [Step] {
-        ledger.bootsAwaited.sorted { $0.key < $1.key }.map { host, run in
+        let awaited = ledger.bootsAwaited
+        let pauses = Dictionary(
+            uniqueKeysWithValues: Set(awaited.values).map { ($0, ledger.bootPauses(of: $0)) })
+        return awaited.sorted { $0.key < $1.key }.map { host, run in
             step(
                 .awaitBootScript(host, run),
-                limit: site.limits.bootScript + ledger.bootPauses(on: host, of: run))
+                limit: site.limits.bootScript + (pauses[run]?[host] ?? .zero))
         }
     }
 
     /// Infrastructure guests and then vCSA, through their hosts.
-    private func throughHosts(_ groups: Groups, _ ledger: Ledger, _ extent: Extent) -> [Step] {
+    private func throughHosts(_ groups: Groups, _ extent: Extent) -> [Step] {
         func action(_ guest: Guest, _ host: HostName, _ terms: StartTerms) -> Action {
             .startGuestOnHost(guest.id, name: guest.name, host, terms)
         }
         let first = starts(
-            groups.infrastructure, ledger, extent, mayAdopt: site.adoptGuests, action)
+            groups.infrastructure, extent, mayAdopt: site.adoptGuests, action)
         guard let vcsa = groups.vcsa else { return first }
         let alone = GuestGroup.Member(
             guest: vcsa, terms: GuestTerms(throughHostWithin: site.limits.vcsa), after: [])
         return first
             + starts(
-                GuestGroup(members: [alone], unmet: []), ledger, extent,
+                GuestGroup(members: [alone], unmet: []), extent,
                 mayAdopt: site.adoptGuests, action
             ).map { start in
                 var start = start
@@ -111,17 +117,16 @@ extension Planner {
     /// The guests of a group that were on and are not kept off, in the order in which they come
     /// up.
     private func starts(
-        _ group: GuestGroup, _ ledger: Ledger, _ extent: Extent, mayAdopt: Bool,
+        _ group: GuestGroup, _ extent: Extent, mayAdopt: Bool,
         _ action: (Guest, HostName, StartTerms) -> Action
     ) -> [Step] {
-        let stopping = ledger.guestsThatMayStillStop
-        return steps(
+        steps(
             group.upwards.compactMap { member, before in
                 let (guest, terms) = (member.guest, member.terms)
                 guard guest.power == .on, !terms.keepOff, extent.has(guest), let host = guest.host
                 else { return nil }
                 let start = StartTerms(
-                    mayStopFor: stopping.contains(guest.id) ? terms.limit : .zero,
+                    mayStopFor: extent.stopping.contains(guest.id) ? terms.limit : .zero,
                     toolsWithin: terms.waitForTools ? site.limits.tools : nil,
                     delay: terms.startDelay, mayAdopt: mayAdopt)
                 let limit =

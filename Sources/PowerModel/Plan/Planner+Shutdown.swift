@@ -10,7 +10,9 @@ extension Planner {
         try checkPlaces(groups)
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = hosts.filter { site.maintenanceMode && maintains($0, moment.goal) }
-        let orders = try orders(for: hosts, maintained: Set(maintained), moment)
+        let orders = orders(
+            of: try goalGroups(moment, now: groups), for: hosts, maintained: Set(maintained), moment
+        )
         var phases = [
             phase(.freeze, needs: [], [step(.freeze, limit: site.limits.freeze)]),
             // Beside the tiers from the beginning: the others go down at the same time.

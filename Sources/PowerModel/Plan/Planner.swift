@@ -90,16 +90,16 @@ extension Planner {
     func groups(of inventory: Inventory) throws(PlanError) -> Groups {
         let roles = try Roles(of: inventory, in: site)
         let rules = GuestRules(of: site)
-        let vcsa = roles.vcsa.map { [$0] } ?? []
-        var later = roles.infrastructure + vcsa
+        var later = GuestRules.Later()
+        let infrastructure = try rules.group(
+            roles.infrastructure,
+            terms: GuestTerms(throughHostWithin: site.limits.infrastructure), later: later)
+        rules.note(roles.infrastructure + (roles.vcsa.map { [$0] } ?? []), in: &later)
         var tiers: [(tier: TierSite, group: GuestGroup)] = []
         for (tier, guests) in roles.tiers.reversed() {
             tiers.append((tier, try rules.group(guests, terms: GuestTerms(tier), later: later)))
-            later += guests
+            rules.note(guests, in: &later)
         }
-        let infrastructure = try rules.group(
-            roles.infrastructure,
-            terms: GuestTerms(throughHostWithin: site.limits.infrastructure), later: [])
         return Groups(
             vcsa: roles.vcsa, infrastructure: infrastructure, tiers: tiers.reversed(),
             unnamed: roles.unnamed.compactMap(inventory.guest))

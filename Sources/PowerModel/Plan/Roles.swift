@@ -40,15 +40,16 @@ public struct Roles: Hashable, Sendable {
         infrastructure = []
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
-        let isInfrastructure = GuestMatcher(site.infrastructure)
-        let isInTier = site.tiers.map { GuestMatcher($0.choice) }
+        // Infrastructure is asked first, then the tiers in their order: the first that fits has it.
+        let choices = GuestChoices([site.infrastructure] + site.tiers.map(\.choice))
         let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
         for guest in candidates where guest.id != vcsa?.id {
-            if isInfrastructure.matches(guest) {
+            let place = choices.fitting(guest).first
+            if place == 0 {
                 infrastructure.append(guest)
                 continue
             }
-            let named = isInTier.firstIndex { $0.matches(guest) }
+            let named = place.map { $0 - 1 }
             if named == nil { unnamed.append(guest.id) }
             guard let index = named ?? fallback else {
                 throw PlanError(

@@ -81,14 +81,15 @@ extension Ledger {
             })
     }
 
-    /// How long a run's boot script on a host waits between its guests.
-    func bootPauses(on host: HostName, of run: RunID) -> Duration {
+    /// How long a run's boot scripts wait between their guests, by host.
+    func bootPauses(of run: RunID) -> [HostName: Duration] {
+        var pauses: [HostName: Duration] = [:]
         for step in runs.last(where: { $0.id == run })?.plan.steps ?? [] {
-            if case .arm(host, let orders) = step.action {
-                return orders.guests.reduce(.zero) { $0 + $1.thenWait }
+            if case .arm(let host, let orders) = step.action {
+                pauses[host] = orders.guests.reduce(.zero) { $0 + $1.thenWait }
             }
         }
-        return .zero
+        return pauses
     }
 
     /// The steps that asked for something, of all runs.

@@ -8,6 +8,8 @@ public struct Ledger: Hashable, Sendable {
     public private(set) var snapshot: ClusterSnapshot?
     /// Its runs, in the order in which they began.
     public private(set) var runs: [RunLedger] = []
+    /// What an operator should know that belongs to no run, in order.
+    public private(set) var notes: [String] = []
     /// Whether the outage is over.
     public private(set) var isClosed = false
 
@@ -72,10 +74,13 @@ public struct Ledger: Hashable, Sendable {
             // An outage has one snapshot: a value vpower changed is never taken for the previous.
             if snapshot == nil { snapshot = taken }
         case .runStarted(let plan, let cause):
-            guard let run = record.run else { return }
+            // A record that two journals held may come twice.
+            guard let run = record.run, !runs.contains(where: { $0.id == run }) else { return }
             runs.append(RunLedger(record, id: run, plan: plan, cause: cause))
         case .outageClosed:
             isClosed = true
+        case .noted(let text) where record.run == nil:
+            notes.append(text)
         default:
             guard let run = record.run,
                 let index = runs.lastIndex(where: { $0.id == run })

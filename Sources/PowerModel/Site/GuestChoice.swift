@@ -35,8 +35,8 @@ public struct GuestChoice: Hashable, Codable, Sendable, ExpressibleByArrayLitera
             && attributes.isEmpty
     }
 
-    /// Whether a guest fits. To ask of many guests, make a matcher once.
-    public func matches(_ guest: Guest) -> Bool { GuestMatcher(self).matches(guest) }
+    /// Whether a guest fits.
+    public func matches(_ guest: Guest) -> Bool { !GuestChoices([self]).fitting(guest).isEmpty }
 }
 
 /// A guest's name, or a pattern of names in which `*` stands for any characters.
@@ -65,51 +65,70 @@ public struct GuestPattern: Hashable, Codable, Sendable, ExpressibleByStringLite
     public func matchesPath(_ path: String) -> Bool { Glob(text).matchesPath(Array(path.utf8)) }
 }
 
-/// A choice made ready to be asked of many guests: tens of thousands of them meet every tier.
-struct GuestMatcher: Sendable {
-    private let plainNames: Set<[UInt8]>
-    private let identities: Set<String>
-    private let names: [Glob]
-    private let folders: [Glob]
-    private let resourcePools: [Glob]
-    private let tags: [Glob]
-    private let attributes: [(name: String, value: Glob)]
+/// Choices made ready to be asked together, of tens of thousands of guests.
+struct GuestChoices: Sendable {
+    /// A pattern, and the place of the choice that has it.
+    private typealias Part = (glob: Glob, place: Int)
 
-    init(_ choice: GuestChoice) {
-        let globs = choice.names.map { Glob($0.text) }
-        plainNames = Set(globs.filter { !$0.hasStar }.map(\.text))
-        names = globs.filter(\.hasStar)
-        identities = Set(choice.names.map { $0.text.lowercased() })
-        folders = choice.folders.map { Glob($0.text) }
-        resourcePools = choice.resourcePools.map { Glob($0.text) }
-        tags = choice.tags.map { Glob($0.text) }
-        attributes = choice.attributes.sorted { $0.key < $1.key }
-            .map { ($0.key, Glob($0.value.text)) }
+    private var plainNames: [[UInt8]: [Int]] = [:]
+    private var identities: [String: [Int]] = [:]
+    /// Patterns of names by their first byte: most fit no guest, and are not even looked at.
+    private var names: [[Part]] = Array(repeating: [], count: 256)
+    private var folders: [Part] = []
+    private var resourcePools: [Part] = []
+    private var tags: [Part] = []
+    private var attributes: [(name: String, value: Part)] = []
+
+    init(_ choices: [GuestChoice]) {
+        for (place, choice) in choices.enumerated() {
+            for name in choice.names { add(name, place) }
+            folders += choice.folders.map { (Glob($0.text), place) }
+            resourcePools += choice.resourcePools.map { (Glob($0.text), place) }
+            tags += choice.tags.map { (Glob($0.text), place) }
+            attributes += choice.attributes.map { ($0.key, (Glob($0.value.text), place)) }
+        }
     }
 
-    /// Whether a guest fits.
-    func matches(_ guest: Guest) -> Bool {
+    private mutating func add(_ name: GuestPattern, _ place: Int) {
+        let glob = Glob(name.text)
+        identities[name.text.lowercased(), default: []].append(place)
+        if glob.hasStar, let first = glob.text.first {
+            names[Int(first)].append((glob, place))
+        } else {
+            plainNames[glob.text, default: []].append(place)
+        }
+    }
+
+    /// The places of the choices that a guest fits, in order.
+    func fitting(_ guest: Guest) -> [Int] {
         let name = Array(guest.name.utf8)
-        return plainNames.contains(name) || identities.contains(guest.id.rawValue)
-            || names.contains { $0.matches(name) } || matches(guest.labels)
-    }
-
-    private func matches(_ labels: GuestLabels) -> Bool {
-        fits(labels.folder, folders) || fits(labels.resourcePool, resourcePools)
-            || !tags.isEmpty
-                && labels.tags.contains { tag in
-                    let tag = Array(tag.utf8)
-                    return tags.contains { $0.matches(tag) }
-                }
-            || attributes.contains { name, value in
-                labels.attributes[name].map { value.matches(Array($0.utf8)) } ?? false
+        var places = plainNames[name] ?? []
+        places += identities[guest.id.rawValue] ?? []
+        if let first = name.first { add(names[Int(first)], to: &places) { $0.matches(name) } }
+        add(names[Int(Glob.star)], to: &places) { $0.matches(name) }
+        add(folders, at: guest.labels.folder, to: &places)
+        add(resourcePools, at: guest.labels.resourcePool, to: &places)
+        if !tags.isEmpty {
+            for tag in guest.labels.tags {
+                let tag = Array(tag.utf8)
+                add(tags, to: &places) { $0.matches(tag) }
             }
+        }
+        for (name, part) in attributes {
+            guard let value = guest.labels.attributes[name] else { continue }
+            add([part], to: &places) { $0.matches(Array(value.utf8)) }
+        }
+        return places.count < 2 ? places : Set(places).sorted()
     }
 
-    private func fits(_ path: String?, _ globs: [Glob]) -> Bool {
-        guard let path, !globs.isEmpty else { return false }
+    private func add(_ parts: [Part], at path: String?, to places: inout [Int]) {
+        guard let path, !parts.isEmpty else { return }
         let bytes = Array(path.utf8)
-        return globs.contains { $0.matchesPath(bytes) }
+        add(parts, to: &places) { $0.matchesPath(bytes) }
+    }
+
+    private func add(_ parts: [Part], to places: inout [Int], where fits: (Glob) -> Bool) {
+        for part in parts where fits(part.glob) { places.append(part.place) }
     }
 }
 
@@ -119,7 +138,7 @@ private struct Glob: Sendable {
     let text: [UInt8]
     let hasStar: Bool
 
-    private static let star = UInt8(ascii: "*")
+    static let star = UInt8(ascii: "*")
     private static let slash = UInt8(ascii: "/")
 
     init(_ pattern: String) {

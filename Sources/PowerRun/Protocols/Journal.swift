@@ -23,6 +23,49 @@ public protocol Journal: Sendable {
     func newest(_ limit: Int) async throws(JournalError) -> [Record]
 }
 
+/// Past runs, as far as a journal has them. Apart from `Journal`, so that the engine cannot come to
+/// need it: a shutdown never fails because history is unreadable.
+public protocol History: Sendable {
+    /// The newest outages of a cluster (of all clusters without one), newest first.
+    func outages(of cluster: ClusterName?, newest limit: Int)
+        async throws(JournalError) -> [OutageID]
+
+    /// All records of one outage, in order; none when there is no such outage.
+    func records(of outage: OutageID) async throws(JournalError) -> [Record]
+
+    /// The outage a run belongs to; nil when there is no such run.
+    func outage(of run: RunID) async throws(JournalError) -> OutageID?
+}
+
+extension History {
+    /// The newest runs of a cluster that went to their ends, newest first, at most `limit`: what
+    /// estimates are made from. No more than `limit` outages are looked at.
+    public func finishedRuns(
+        of cluster: ClusterName, newest limit: Int
+    ) async throws(JournalError) -> [RunLedger] {
+        var runs: [RunLedger] = []
+        for outage in try await outages(of: cluster, newest: limit) {
+            let finished = Ledger(try await records(of: outage)).runs.filter {
+                $0.result == .finished || $0.result == .finishedWithGaps
+            }
+            runs += finished.reversed()
+            if runs.count >= limit { break }
+        }
+        return Array(runs.prefix(limit))
+    }
+}
+
+/// A journal that also takes in records which another one has numbered and stamped: so one can
+/// stand in for the other, and give back what it was given meanwhile.
+public protocol RecordStore: Journal, History {
+    /// Writes records down as they are, all or none, and skips those it has. When one of the
+    /// numbers is another record's, all of them get new numbers, in the same order.
+    func take(_ records: [Record]) async throws(JournalError)
+
+    /// Lets go of every record up to this number.
+    func forget(through number: Int64) async throws(JournalError)
+}
+
 /// Why the journal could not be used.
 public struct JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What kind of failure it is.

@@ -34,7 +34,7 @@ struct AbortCommand: AsyncParsableCommand {
 
     /// How long the run may take to answer: the longest of its acts that is not called off.
     private static let answerLimit: Duration = .seconds(180)
-    private static let look: Duration = .milliseconds(200)
+    private static let look: Duration = .milliseconds(500)
     /// As many records as a run may write between two looks.
     private static let newestRecords = 2000
 
@@ -42,31 +42,30 @@ struct AbortCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            let journal = try context.readJournal()
-            let run = try await runningRun(context, site, journal)
-            let book = AbortBook(directory: context.stateDirectory, cluster: site.name)
+            let run = try await runningRun(context, site)
+            let book = AbortBook(directory: context.lockDirectory, cluster: site.name)
             do {
                 try book.ask(AbortRequest(run: run.id, at: context.time.wall, reason: reason))
                 defer { do { try book.withdraw() } catch { Terminal.error("\(error)") } }
-                return try await awaitEnd(of: run.id, site, context, journal)
+                return try await awaitEnd(of: run.id, site, context)
             } catch let error as JournalError { throw Problem(.journal(error)) }
         }
     }
 
     /// The run that a process carries out now.
     private func runningRun(
-        _ context: SiteContext, _ site: ClusterSite, _ journal: any Journal
+        _ context: SiteContext, _ site: ClusterSite
     ) async throws -> RunLedger {
         let name = site.name
         let holder: String?
         let records: [Record]
         do {
-            let isThere = FileManager.default.fileExists(atPath: context.stateDirectory)
+            let isThere = FileManager.default.fileExists(atPath: context.lockDirectory)
             holder =
                 isThere
-                ? try RunLock.whoHolds(directory: context.stateDirectory, cluster: name) : nil
-            records = try await journal.openOutage(of: name)
-        } catch { throw Problem(.journal(error)) }
+                ? try RunLock.whoHolds(directory: context.lockDirectory, cluster: name) : nil
+            records = try await context.state.openToRead().openOutage(of: name)
+        } catch let error as JournalError { throw Problem(.journal(error)) }
         let run = Ledger(records).interruptedRun
         guard let holder else {
             throw Problem(
@@ -106,11 +105,13 @@ struct AbortCommand: AsyncParsableCommand {
 
     /// What the run's own records say came of it.
     private func awaitEnd(
-        of run: RunID, _ site: ClusterSite, _ context: SiteContext, _ journal: any Journal
+        of run: RunID, _ site: ClusterSite, _ context: SiteContext
     ) async throws -> ExitCodes {
         let deadline = context.time.elapsed + Self.answerLimit
         while context.time.elapsed < deadline {
-            let records = try await journal.newest(Self.newestRecords).filter { $0.run == run }
+            // Opened anew: when the disk fails the records go elsewhere.
+            let records = try await context.state.openToRead().newest(Self.newestRecords)
+                .filter { $0.run == run }
             for record in records {
                 switch record.event {
                 case .runEnded(.reversed):

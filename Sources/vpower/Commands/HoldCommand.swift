@@ -46,7 +46,7 @@ struct HoldCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let name = try cluster.map { try context.cluster($0).name }
-            let book = HoldBook(directory: context.stateDirectory)
+            let book = HoldBook(directory: context.state.directory)
             do {
                 if clear {
                     try refuse(

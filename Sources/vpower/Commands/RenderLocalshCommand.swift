@@ -49,7 +49,7 @@ struct RenderLocalshCommand: AsyncParsableCommand {
                     tryThis: "--host with one of: \(hosts.joined(separator: ", "))", code: .usage)
             }
             let around = try context.surroundings(
-                cluster, journal: try context.readJournal(),
+                cluster, journal: try await context.state.openToRead(),
                 announcer: Silence())
             guard let control = around.hosts[name] else { return .failed }
             do {

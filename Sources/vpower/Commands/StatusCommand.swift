@@ -36,12 +36,16 @@ struct StatusCommand: AsyncParsableCommand {
             var gaps: [String]
             /// The abort that the daemon heeds.
             var aborted: String?
+            /// The newest run, of a closed outage too.
+            var lastRun: RunJSON?
         }
         var site: String
         /// The holds, and what counts as none.
         var holds: [String]
         var feeds: [FeedReport]
         var clusters: [ClusterReport]
+        /// Why the journal cannot be read: then nothing is known of the clusters.
+        var journalProblem: String?
     }
 
     func run() async throws {
@@ -52,7 +56,7 @@ struct StatusCommand: AsyncParsableCommand {
             case .json: try Terminal.json(report)
             case .text: text(report).forEach(Terminal.out)
             }
-            return .done
+            return report.journalProblem == nil ? .done : .failed
         }
     }
 
@@ -70,24 +74,41 @@ struct StatusCommand: AsyncParsableCommand {
                     runtimeSeconds: reading.runtime?.inSeconds,
                     chargePercent: reading.chargePercent, problem: reading.problem))
         }
-        let journal = try context.readJournal()
-        for cluster in context.site.clusters {
-            let records: [Record]
-            do { records = try await journal.openOutage(of: cluster.name) } catch {
-                throw Problem(.journal(error))
+        // The feeds are told all the same.
+        do {
+            let journal = try await context.state.openToRead()
+            for cluster in context.site.clusters {
+                report.clusters.append(try await self.report(cluster.name, context, journal))
             }
-            let ledger = Ledger(records)
-            report.clusters.append(
-                Report.ClusterReport(
-                    cluster: cluster.name.rawValue, outage: ledger.outage?.rawValue,
-                    run: ledger.lastRun?.plan.kind.rawValue,
-                    result: ledger.lastRun?.result?.rawValue,
-                    interrupted: ledger.interruptedRun != nil,
-                    openPhases: ledger.interruptedRun?.openPhases ?? [],
-                    gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? [],
-                    aborted: context.abortLine(cluster.name)))
+        } catch {
+            report.journalProblem = (error as? Problem)?.summary ?? "\(error)"
         }
         return report
+    }
+
+    private func report(
+        _ cluster: ClusterName, _ context: SiteContext, _ journal: any Journal & History
+    ) async throws -> Report.ClusterReport {
+        let ledger = Ledger(try await journal.openOutage(of: cluster))
+        return Report.ClusterReport(
+            cluster: cluster.rawValue, outage: ledger.outage?.rawValue,
+            run: ledger.lastRun?.plan.kind.rawValue,
+            result: ledger.lastRun?.result?.rawValue,
+            interrupted: ledger.interruptedRun != nil,
+            openPhases: ledger.interruptedRun?.openPhases ?? [],
+            gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? [],
+            aborted: context.abortLine(cluster), lastRun: try await lastRun(of: cluster, journal))
+    }
+
+    private func lastRun(
+        of cluster: ClusterName, _ history: any History
+    ) async throws -> RunJSON? {
+        guard let outage = try await history.outages(of: cluster, newest: 1).first else {
+            return nil
+        }
+        let records = try await history.records(of: outage)
+        return Ledger(records).lastRun.flatMap { AfterAction(of: $0.id, in: records) }
+            .map(RunJSON.init)
     }
 
     private func text(_ report: Report) -> [String] {
@@ -109,6 +130,7 @@ struct StatusCommand: AsyncParsableCommand {
             }
             guard cluster.outage != nil else {
                 lines.append("\(name) nothing open")
+                lines += cluster.lastRun.map(\.words) ?? []
                 continue
             }
             let run = cluster.run ?? "no run"
@@ -122,8 +144,23 @@ struct StatusCommand: AsyncParsableCommand {
                 lines.append("    Try: vpower restore --cluster \(cluster.cluster)")
             }
             lines += cluster.gaps.flatMap { "    gave up: \($0)".wrapped() }
+            lines += cluster.lastRun.map(\.words) ?? []
+        }
+        if let problem = report.journalProblem {
+            lines += problem.wrapped(after: "  no journal: ")
+            lines.append("    Try: Runbooks/journal-damaged.md")
         }
         return lines
+    }
+}
+
+extension RunJSON {
+    /// The run shortly, and where there is more of it.
+    fileprivate var words: [String] {
+        let moment = began.replacing("T", with: " ").replacing("Z", with: " UTC")
+        let ending = result ?? "going on, or killed"
+        return "last run: \(kind), \(moment), \(ending): vpower history \(run)"
+            .wrapped(after: "    ")
     }
 }
 

@@ -35,7 +35,7 @@ struct WatchCommand: AsyncParsableCommand {
             let logger = Logger(label: "vpower")
             let context = try SiteContext.load(options)
             let environment = ProcessInfo.processInfo.environment
-            let journal = context.daemonJournal()
+            let journal = await context.state.openForDaemon()
             let feeds = try context.site.feeds.map(context.makeFeed)
             let daemon = Daemon(context, feeds: feeds, logger: logger)
             let inbox = EventInbox()

@@ -52,7 +52,7 @@ enum DrillWire {
         let report: Result<DrillReport, any Error>
         do {
             let sitePath = try await lab.start()
-            let site = try site(sitePath, directory: directory, lab: lab, time: time)
+            let site = try await site(sitePath, directory: directory, lab: lab, time: time)
             let timeline = Timeline(time: time, print: print)
             let run = DrillRun(site: site, timeline: timeline, leavesHAOn: leavesHAOn)
             report = .success(try await run.carryOut())
@@ -67,7 +67,7 @@ enum DrillWire {
 
     private static func site(
         _ path: String, directory: String, lab: LabWire, time: SystemTime
-    ) throws -> DrillSite {
+    ) async throws -> DrillSite {
         var options = SiteOptions()
         options.site = path
         options.state = "\(directory)/state"
@@ -79,7 +79,7 @@ enum DrillWire {
         let feed = try context.makeFeed(feedSite)
         let vcenter = try context.makeCluster(cluster)
         let hosts = try context.makeHosts(cluster)
-        let journal = try context.openJournal()
+        let journal = try await context.state.openByHand()
         return DrillSite(
             world: lab.world, time: time, feed: feed, trigger: feedSite.trigger,
             around: { announcer in

@@ -78,8 +78,7 @@ extension Problem {
         case .cluster(let cluster): self.init(cluster)
         case .journal(let journal):
             self.init(
-                summary: "\(journal)",
-                tryThis: "check the disk, or name another state directory with --state",
+                summary: "\(journal)", tryThis: Self.next(after: journal),
                 code: journal.reason == .locked ? .refused : .failed)
         case .nothingToRestore(let name):
             self.init(
@@ -89,6 +88,17 @@ extension Problem {
             self.init(
                 summary: "cluster \(name) has no interrupted run", tryThis: "vpower status",
                 code: .failed)
+        }
+    }
+
+    private static func next(after error: JournalError) -> String {
+        switch error.reason {
+        case .full: "free some space on that disk; nothing was begun"
+        case .damaged:
+            "Runbooks/journal-damaged.md: the daemon sets it aside; nothing was begun"
+        case .newerVersion: "install the vpower that wrote it; nothing was begun"
+        case .locked: "vpower status; wait for it, or stop that process"
+        case .other: "check the disk, or name another state directory with --state"
         }
     }
 

@@ -43,7 +43,7 @@ final class ClusterKeeper: Service {
         self.context = context
         self.cluster = cluster
         self.journal = journal
-        aborts = AbortBook(directory: context.stateDirectory, cluster: cluster.name)
+        aborts = AbortBook(directory: context.lockDirectory, cluster: cluster.name)
         var logger = logger
         logger[metadataKey: "cluster"] = "\(cluster.name)"
         self.logger = logger
@@ -237,7 +237,7 @@ final class ClusterKeeper: Service {
     private func begin(
         _ around: Surroundings
     ) async -> (operation: Operation, control: RunControl) {
-        let estimates = await context.estimates(for: cluster)
+        let estimates = await context.estimates(for: cluster, from: journal)
         let control = RunControl()
         state.withLock { state in
             state.control = control
@@ -259,7 +259,7 @@ final class ClusterKeeper: Service {
         var isTold = false
         while true {
             do {
-                return try RunLock(directory: context.stateDirectory, cluster: cluster.name)
+                return try RunLock(directory: context.lockDirectory, cluster: cluster.name)
             } catch {
                 let mayWait = error.reason == .locked && context.time.elapsed < deadline
                 guard mayWait, !state.withLock({ $0.isStopping }) else { throw error }

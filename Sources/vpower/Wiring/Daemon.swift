@@ -31,7 +31,7 @@ actor Daemon: OutageHandler {
     init(_ context: SiteContext, feeds: [any FeedControl], logger: Logger) {
         self.context = context
         self.logger = logger
-        book = HoldBook(directory: context.stateDirectory)
+        book = HoldBook(directory: context.state.directory)
         let withUser = Set(context.site.feeds.filter { $0.user != nil }.map(\.name))
         self.feeds = Dictionary(
             feeds.filter { withUser.contains($0.feed) }.map { ($0.feed, $0) },

@@ -27,7 +27,7 @@ struct HandRun: Sendable {
     /// Runs the body with a turn for each cluster, in their order. One run per cluster at a time:
     /// all locks are held, or nothing begins.
     func withAll(_ body: ([HandTurn]) async throws -> ExitCodes) async throws -> ExitCodes {
-        let journal = context.fallbackJournal(try context.openJournal())
+        let journal = try await context.state.openByHand()
         let controls = RunControls()
         let signals = StopSignals(controls)
         let code = try await take(clusters[...], [], journal, controls, body)
@@ -42,7 +42,7 @@ struct HandRun: Sendable {
         guard let cluster = waiting.first else { return try await body(turns) }
         let lock: RunLock
         do {
-            lock = try RunLock(directory: context.stateDirectory, cluster: cluster.name)
+            lock = try RunLock(directory: context.lockDirectory, cluster: cluster.name)
         } catch { throw Problem(.journal(error)) }
         let timeline = Timeline(
             time: context.time, cluster: clusters.count > 1 ? cluster.name : nil
@@ -50,7 +50,7 @@ struct HandRun: Sendable {
         let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
         let turn = HandTurn(
             context: context, cluster: cluster, timeline: timeline, around: around,
-            estimates: await context.estimates(for: cluster), controls: controls)
+            estimates: await context.estimates(for: cluster, from: journal), controls: controls)
         // On battery, a run that a person began must fit it too.
         async let _ = BatteryWatch(context, cluster: cluster, control: turn.control).run()
         let code: Result<ExitCodes, any Error>
@@ -97,7 +97,7 @@ struct HandTurn: Sendable {
     func goDown(
         _ body: (Operation) async throws -> RunResult
     ) async throws -> (result: RunResult, isAborted: Bool) {
-        let book = AbortBook(directory: context.stateDirectory, cluster: cluster.name)
+        let book = AbortBook(directory: context.lockDirectory, cluster: cluster.name)
         // Who takes the cluster down by hand wants it down.
         do { try book.clearMark() } catch { await timeline.say("\(error)") }
         let watch = AbortWatch(

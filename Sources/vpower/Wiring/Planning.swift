@@ -2,8 +2,13 @@ import PowerModel
 import PowerRun
 
 extension SiteContext {
-    /// What past runs of a cluster tell of how long things take.
-    func estimates(for cluster: ClusterSite) async -> Estimates { Estimates() }
+    /// What past runs tell, for a command that has no journal open; never fails.
+    func estimates(for cluster: ClusterSite) async -> Estimates {
+        do { return await estimates(for: cluster, from: try await state.openToRead()) } catch {
+            Terminal.error("vpower: \(error); nothing is estimated from past runs")
+            return Estimates()
+        }
+    }
 
     /// Plans one cluster's part of a shutdown of these by hand: what others of them need of it
     /// stays until they are down. With what else an operator should know.
@@ -27,11 +32,11 @@ extension SiteContext {
     func report(
         on cluster: ClusterSite, among clusters: [ClusterSite] = []
     ) async throws -> PlanReport {
-        let journal = try readJournal()
+        let journal = try await state.openToRead()
         let around = try surroundings(cluster, journal: journal, announcer: Silence())
         let operation = Operation(
             in: around, machines: machines(of: cluster),
-            estimates: await estimates(for: cluster), control: RunControl(),
+            estimates: await estimates(for: cluster, from: journal), control: RunControl(),
             makeID: { makeID() })
         do {
             let prepared = try await prepareShutdown(

@@ -23,7 +23,7 @@ struct SiteOptions: ParsableArguments {
 struct SiteContext: Sendable {
     let site: Site
     let sitePath: String
-    let stateDirectory: String
+    let state: StatePlaces
     let secrets: SecretStore
     let time = SystemTime()
 
@@ -34,8 +34,7 @@ struct SiteContext: Sendable {
         do {
             return SiteContext(
                 site: try SiteFile.load(path: path), sitePath: path,
-                stateDirectory: options.state ?? environment["VPOWER_STATE"]
-                    ?? "/var/lib/vpower",
+                state: StatePlaces(options.state, environment),
                 secrets: SecretStore(environment: environment))
         } catch {
             throw Problem(
@@ -71,7 +70,7 @@ struct SiteContext: Sendable {
 
     /// The holds of these clusters, one line each, and of what counts as none.
     func holdLines(_ clusters: [ClusterSite]) -> [String] {
-        let page = HoldBook(directory: stateDirectory).read(clusters.map(\.name), at: time.wall)
+        let page = HoldBook(directory: state.directory).read(clusters.map(\.name), at: time.wall)
         return page.holds.map(\.line) + page.problems
     }
 
@@ -168,51 +167,18 @@ struct SiteContext: Sendable {
         } catch { return "it could not be woken: \(error.detail)" }
     }
 
-    // MARK: State
+    /// The directory of the clusters' locks.
+    var lockDirectory: String { state.runtime }
 
-    /// The journal, or the reason there is none: a run started by hand refuses to begin without.
-    func openJournal() throws -> any Journal {
-        do { return try sqlite() } catch { throw Problem(.journal(error)) }
-    }
-
-    /// The journal of the daemon: an outage does not wait for a disk, so a journal that cannot be
-    /// opened is replaced by one in memory, loudly.
-    func daemonJournal() -> FallbackJournal {
-        let time = time
-        do { return fallbackJournal(try sqlite()) } catch {
-            return FallbackJournal(failure: error, wall: { time.wall }, report: Self.tellLost)
-        }
-    }
-
-    /// The journal for a command that only reads: where nothing was ever recorded, an empty one,
-    /// so that looking makes no files.
-    func readJournal() throws -> any Journal {
-        let time = time
-        guard FileManager.default.fileExists(atPath: stateDirectory) else {
-            return MemoryJournal(wall: { time.wall })
-        }
-        return try openJournal()
-    }
-
-    private func sqlite() throws(JournalError) -> SQLiteJournal {
-        let time = time
-        return try SQLiteJournal(directory: stateDirectory, wall: { time.wall })
-    }
-
-    private static let tellLost: @Sendable (JournalError) -> Void = { error in
-        Terminal.error("vpower: \(error); recorded in memory only: mend the disk")
-    }
-
-    /// The journal for a run that must not stop: falls back to memory, loudly.
-    func fallbackJournal(_ primary: any Journal) -> FallbackJournal {
-        let time = time
-        return FallbackJournal(primary: primary, wall: { time.wall }, report: Self.tellLost)
+    /// What past runs of a cluster tell of how long its steps take; never fails.
+    func estimates(for cluster: ClusterSite, from history: any History) async -> Estimates {
+        await state.estimates(for: cluster.name, from: history)
     }
 
     /// The abort that the daemon heeds for a cluster, or why that cannot be told.
     func abortLine(_ cluster: ClusterName) -> String? {
         do {
-            return try AbortBook(directory: stateDirectory, cluster: cluster).mark(at: time.wall)
+            return try AbortBook(directory: lockDirectory, cluster: cluster).mark(at: time.wall)
                 .map { "aborted at \(HoldTime.text($0.at)): \($0.reason.onOneLine)" }
         } catch { return "\(error)" }
     }

@@ -1,0 +1,219 @@
+public import PowerModel
+
+/// One of the things that must always be true (DESIGN 5), checked from what happened at the
+/// simulated site and from the records that were on disk by then.
+public protocol LabRule: Sendable {
+    /// Its number in DESIGN 5 and what it says, shortly.
+    var name: String { get }
+    /// What came of it so far.
+    var tally: LabTally { get }
+
+    /// Something happened; `site` is as it was just before.
+    mutating func see(_ event: LabEvent, _ site: LabSiteState)
+    /// A record is on disk; `site` is as it was just before.
+    mutating func see(_ record: LabRecord, _ site: LabSiteState)
+    /// Everything is said to be restored.
+    mutating func end(_ site: LabSiteState, _ automation: Automation)
+}
+
+extension LabRule {
+    /// Says nothing of records.
+    public mutating func see(_ record: LabRecord, _ site: LabSiteState) {}
+    /// Says nothing of the end.
+    public mutating func end(_ site: LabSiteState, _ automation: Automation) {}
+}
+
+/// How often a rule was evaluated, and what broke it.
+public struct LabTally: Sendable {
+    /// How often there was something to judge.
+    public private(set) var evaluated = 0
+    /// What broke it, in order.
+    public private(set) var violations: [String] = []
+
+    /// Judges once; `what` is what is wrong, nil where nothing is.
+    mutating func judge(at seconds: Double?, _ what: String?) {
+        evaluated += 1
+        guard let what else { return }
+        violations.append((seconds.map { "at \($0) s: " } ?? "at the end: ") + what)
+    }
+}
+
+/// The simulated site as its log shows it, and what the records say of the run: what rules judge
+/// by. Nothing in it comes from the engine but what was on disk.
+public struct LabSiteState: Sendable {
+    /// The site before anything happened.
+    public let scenario: LabScenario
+    let specs: [String: LabGuestSpec]
+    let roles: [String: LabScenario.Role]
+    let vcsa: LabGuestSpec?
+
+    var power: [String: GuestPower] = [:]
+    var place: [String: String] = [:]
+    var guestsOf: [String: Set<String>] = [:]
+    /// Ordinary guests that are on, by their place in the order of going down.
+    var onByPlace: [Int: Set<String>] = [:]
+    var hostsOn: Set<String>
+    var haAgents: Bool
+    var vcenterUp = true
+    var armed: Set<String> = []
+    var inMaintenance: Set<String> = []
+    var feedsWithoutMains: Set<String> = []
+    var outputsOff: Set<String> = []
+    var mainsLastMissing: Double?
+    /// Objects that a fault did something to, by kind.
+    var faulted: [LabFault: Set<String>] = [:]
+    /// Guests that were started since a host last went down.
+    var startedSinceDown: Set<String> = []
+    var hasGoneDown = false
+    /// Hosts that have booted since they were last shut down, or lost their power.
+    var booted: Set<String> = []
+
+    var hasRecords: Bool
+    var outageIsOpen = false
+    /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
+    /// again. A power cut that nobody handled has none.
+    private var goal: Set<String> = []
+    var plan: Plan?
+    var planned: Set<StepID> = []
+    var asked: Set<StepID> = []
+    var outcomes: [StepID: StepOutcome] = [:]
+    var notes: [String] = []
+
+    init(_ scenario: LabScenario, hasRecords: Bool) {
+        self.scenario = scenario
+        self.hasRecords = hasRecords
+        specs = Dictionary(
+            scenario.guests.map { ($0.id.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
+        roles = specs.compactMapValues { scenario.role(of: $0) }
+        vcsa = scenario.guests.first { $0.isVCSA }
+        hostsOn = Set(scenario.hosts.map(\.name.rawValue))
+        haAgents = scenario.automation.ha
+        for guest in scenario.guests {
+            let id = guest.id.rawValue
+            place[id] = guest.host.rawValue
+            guestsOf[guest.host.rawValue, default: []].insert(id)
+            set(id, guest.isOn ? .on : .off)
+        }
+    }
+
+    // MARK: What rules ask
+
+    func name(_ id: String) -> String { specs[id]?.name.onOneLine ?? id }
+
+    func isOrdinary(_ id: String) -> Bool { specs[id]?.nature == .ordinary }
+
+    /// The ordinary guests that are on on a host.
+    func ordinaryOn(_ host: String) -> [String] {
+        guestsOf[host, default: []].filter { power[$0] == .on && isOrdinary($0) }.sorted()
+    }
+
+    /// The ordinary guests that are on and go down before a place in the order.
+    func on(before place: Int) -> [String] {
+        onByPlace.filter { $0.key < place }.flatMap(\.value).sorted()
+    }
+
+    /// How the step that stops a guest ended, if it did.
+    func stopOutcome(_ id: String) -> StepOutcome? { outcomes[StepID("stop/\(id)")] }
+
+    /// Whether the run is to stop this guest, as far as the records tell.
+    func isToStop(_ id: String) -> Bool { !hasRecords || planned.contains(StepID("stop/\(id)")) }
+
+    /// Whether a record says of this object, by name, that it could not be waited for.
+    func isNoted(_ name: String) -> Bool { notes.contains { $0.contains(name) } }
+
+    /// Whether a guest is to be on at the end. Without records, what was on at first is.
+    func isGoal(_ guest: LabGuestSpec) -> Bool {
+        hasRecords ? goal.contains(guest.id.rawValue) : guest.isOn
+    }
+
+    /// Whether any fault of these kinds has done something to one of these objects.
+    func isFaulted(_ kinds: [LabFault], _ objects: [String]) -> Bool {
+        kinds.contains { kind in
+            guard let these = faulted[kind] else { return false }
+            return objects.contains(where: these.contains)
+        }
+    }
+
+    /// Whether the UPS gives no power any more.
+    var isOutOfPower: Bool { outputsOff.count == scenario.feeds.count }
+
+    // MARK: Going on
+
+    private mutating func set(_ id: String, _ now: GuestPower) {
+        power[id] = now
+        guard let role = roles[id] else { return }
+        if now == .on {
+            onByPlace[role.place, default: []].insert(id)
+        } else {
+            onByPlace[role.place]?.remove(id)
+        }
+    }
+
+    private mutating func move(_ id: String, to host: String) {
+        if let from = place[id] { guestsOf[from]?.remove(id) }
+        place[id] = host
+        guestsOf[host, default: []].insert(id)
+    }
+
+    mutating func apply(_ event: LabEvent) {
+        switch event.kind {
+        case .guestOff, .guestLost: set(event.object, .off)
+        case .guestSuspended: set(event.object, .suspended)
+        case .guestOn:
+            set(event.object, .on)
+            startedSinceDown.insert(event.object)
+        case .guestRegistered, .guestMoved: move(event.object, to: event.detail)
+        case .haAgentsGone: haAgents = false
+        case .haAgentsBack: haAgents = true
+        case .vcenterDown: vcenterUp = false
+        case .vcenterUp: vcenterUp = true
+        case .hostOff, .hostLost:
+            hostsOn.remove(event.object)
+            booted.remove(event.object)
+            startedSinceDown = []
+            hasGoneDown = true
+        case .hostUp:
+            hostsOn.insert(event.object)
+            booted.insert(event.object)
+        case .armed: armed.insert(event.object)
+        case .disarmed: armed.remove(event.object)
+        case .maintenanceOn: inMaintenance.insert(event.object)
+        case .maintenanceOff: inMaintenance.remove(event.object)
+        default: applyPower(event)
+        }
+    }
+
+    private mutating func applyPower(_ event: LabEvent) {
+        switch event.kind {
+        case .mainsOff: feedsWithoutMains.insert(event.object)
+        case .mainsOn:
+            feedsWithoutMains.remove(event.object)
+            mainsLastMissing = event.atSeconds
+        case .outputOff: outputsOff.insert(event.object)
+        case .outputOn: outputsOff.remove(event.object)
+        case .fault:
+            if let kind = LabFault(rawValue: event.detail) {
+                faulted[kind, default: []].insert(event.object)
+            }
+        default: break
+        }
+    }
+
+    mutating func apply(_ record: LabRecord) {
+        switch record.record.event {
+        case .outageOpened: outageIsOpen = true
+        case .snapshotTaken: goal = Set(onByPlace.values.flatMap(\.self))
+        case .outageClosed: outageIsOpen = false
+        case .runStarted(let plan, _):
+            self.plan = plan
+            planned = Set(plan.steps.map(\.id))
+            asked = []
+            outcomes = [:]
+            notes = []
+        case .asked(let step, _): asked.insert(step)
+        case .stepEnded(let step, let outcome): outcomes[step] = outcome
+        case .noted(let text): notes.append(text)
+        default: break
+        }
+    }
+}

@@ -1,0 +1,232 @@
+import PowerModel
+
+/// DESIGN 5.3, up: vCSA before the guests that are not infrastructure, HA last.
+struct OrderUp: LabRule {
+    let name = "3: up in reverse order"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        switch event.kind {
+        case .guestOn: guestOn(event, site)
+        case .haOn:
+            let missing = site.scenario.guests.filter { isMissing($0, site) }
+            let names = missing.map(\.name.onOneLine).joined(separator: ", ")
+            tally.judge(
+                at: event.atSeconds, missing.isEmpty ? nil : "HA came back before \(names)")
+        default: break
+        }
+    }
+
+    private mutating func guestOn(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.detail != "HA", case .tier = site.roles[event.object], site.hasGoneDown,
+            let vcsa = site.vcsa, vcsa.isOn, let place = site.place[vcsa.id.rawValue]
+        else { return }
+        let id = vcsa.id.rawValue
+        // Other hosts' boot scripts wait a time for vCSA, not for what a fault makes of it, nor
+        // for a host that never went down and so has no boot script to start it.
+        let isHeldUp =
+            !site.booted.contains(place) || site.outcomes[StepID("start/\(id)")] != nil
+            || !site.hostsOn.contains(place)
+            || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
+            || site.isFaulted([.hostComesBack], site.place[event.object].map { [$0] } ?? [])
+            || site.isFaulted([.vcenterDiesEarly, .vcenterDeadBefore, .guestSuspended], [id])
+        let isFirst = site.power[id] == .on || site.startedSinceDown.contains(id)
+        tally.judge(
+            at: event.atSeconds,
+            isFirst || isHeldUp
+                ? nil : "guest \(site.name(event.object)) was started before vCSA")
+    }
+
+    /// Was on, is not, and nothing recorded ends the wait for it.
+    private func isMissing(_ guest: LabGuestSpec, _ site: LabSiteState) -> Bool {
+        let id = guest.id.rawValue
+        guard guest.nature == .ordinary, site.isGoal(guest), site.power[id] != .on else {
+            return false
+        }
+        return !site.isFaulted([.guestSuspended], [id])
+            && site.outcomes[StepID("start/\(id)")] == nil
+    }
+}
+
+/// DESIGN 5.5: everything changed is put back to what it was; what was off stays off.
+struct EverythingPutBack: LabRule {
+    let name = "5: everything is put back"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.kind == .guestOn, let guest = site.specs[event.object],
+            guest.nature == .ordinary
+        else { return }
+        tally.judge(
+            at: event.atSeconds,
+            guest.isOn ? nil : "guest \(site.name(event.object)) was off before the outage")
+    }
+
+    mutating func end(_ site: LabSiteState, _ automation: Automation) {
+        let before = site.scenario.automation
+        func check(_ isSo: Bool, _ what: String) { tally.judge(at: nil, isSo ? nil : what) }
+        check(automation.ha == before.ha, "HA is not as it was")
+        check(
+            automation.drsLevel == before.drsLevel && automation.drsEnabled == before.drsEnabled,
+            "DRS is not as it was")
+        check(automation.dpm == before.dpm, "DPM is not as it was")
+        check(
+            automation.vcls.keepsGuests == before.vcls.keepsGuests, "vCLS is not as it was")
+        for guest in site.scenario.guests where guest.nature == .ordinary {
+            let id = guest.id.rawValue
+            let isOn = site.power[id] == .on
+            // Somebody suspended it: it is not vpower's to wake.
+            let isExplained = !isOn && site.isFaulted([.guestSuspended], [id])
+            let isWrong = isOn ? !guest.isOn : site.isGoal(guest)
+            check(
+                !isWrong || isExplained,
+                "guest \(guest.name.onOneLine) is \(isOn ? "on" : "off")")
+        }
+        for host in site.scenario.hosts {
+            let isMaintained = site.inMaintenance.contains(host.name.rawValue)
+            check(!isMaintained, "\(host.name) is in maintenance mode")
+        }
+    }
+}
+
+/// DESIGN 5.8: a false alarm changes nothing: no act without an outage, no outage with the mains.
+struct FalseAlarmsChangeNothing: LabRule {
+    let name = "8: a false alarm changes nothing"
+    var tally = LabTally()
+    /// How long a plan may take to be made after the trigger was confirmed.
+    private static let planning = 120.0
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard site.hasRecords else { return }
+        switch event.kind {
+        case .guestAsked, .hostTold, .haOff, .drsChanged, .vclsRetreat, .armed, .maintenanceOn:
+            tally.judge(
+                at: event.atSeconds,
+                site.outageIsOpen ? nil : "\(event.kind.rawValue) without an outage")
+        default: break
+        }
+    }
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        guard case .runStarted(let plan, let cause) = record.record.event,
+            plan.kind == .cluster, cause.origin == .outage
+        else { return }
+        let isRecent =
+            site.mainsLastMissing.map { record.atSeconds - $0 < Self.planning } ?? false
+        tally.judge(
+            at: record.atSeconds,
+            !site.feedsWithoutMains.isEmpty || isRecent
+                ? nil : "a run began though the mains were there")
+    }
+}
+
+/// DESIGN 5.9: no secret in a record.
+struct NoSecretInRecords: LabRule {
+    let name = "9: no secret is recorded"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {}
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        for text in record.record.event.texts {
+            tally.judge(
+                at: record.atSeconds,
+                text.contains(LabScenario.secret) ? "a record tells a secret" : nil)
+        }
+    }
+}
+
+/// DESIGN 5.10: nothing from outside reaches people unquoted.
+struct NothingUnquoted: LabRule {
+    let name = "10: nothing from outside is shown unquoted"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {}
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        for text in record.record.event.texts {
+            let isRaw = text.utf8.contains { $0 < 0x20 || $0 == 0x7f }
+            tally.judge(
+                at: record.atSeconds,
+                isRaw ? "a record has control characters: \(text.onOneLine)" : nil)
+        }
+    }
+}
+
+/// DESIGN 5.11: every wait has a limit: a phase ends within its budget and what its last calls
+/// may take.
+struct EveryWaitEnds: LabRule {
+    let name = "11: every wait has a limit"
+    var tally = LabTally()
+    private var began: [PhaseName: Double] = [:]
+    /// What calls under way, forced guests and a queue of hosts may take beyond the budget.
+    private static let grace = 120.0
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {}
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        switch record.record.event {
+        case .phaseStarted(let phase): began[phase] = record.atSeconds
+        case .phaseEnded(let name):
+            guard let start = began[name], let phase = site.plan?.phase(name) else { return }
+            let took = record.atSeconds - start
+            tally.judge(
+                at: record.atSeconds,
+                took <= phase.budget.inSeconds + Self.grace
+                    ? nil
+                    : "phase \(name) took \(took) s of \(phase.budget.inSeconds) s")
+        default: break
+        }
+    }
+}
+
+/// DESIGN 5.12: an armed script expires; an outage that is over leaves none armed.
+struct ArmedScriptsExpire: LabRule {
+    let name = "12: armed scripts expire, none stays armed"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        switch event.kind {
+        case .armed where !event.detail.isEmpty:
+            let seconds = event.detail.split(separator: " ").compactMap { Double($0) }.first ?? 0
+            tally.judge(
+                at: event.atSeconds,
+                seconds > 0 ? nil : "\(event.object) was armed without an expiry")
+        case .bootScriptBegan where site.hasRecords:
+            tally.judge(
+                at: event.atSeconds,
+                site.armed.contains(event.object) ? nil : "\(event.object) was not armed")
+        default: break
+        }
+    }
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        guard record.record.event == .outageClosed else { return }
+        tally.judge(
+            at: record.atSeconds,
+            site.armed.isEmpty
+                ? nil : "the outage was closed with \(site.armed.sorted()) armed")
+    }
+
+    mutating func end(_ site: LabSiteState, _ automation: Automation) {
+        for host in site.scenario.hosts {
+            let isArmed = site.armed.contains(host.name.rawValue)
+            tally.judge(at: nil, isArmed ? "\(host.name) is still armed" : nil)
+        }
+    }
+}
+
+extension RunEvent {
+    /// What it says in words to people.
+    fileprivate var texts: [String] {
+        switch self {
+        case .outageOpened(_, let reason): [reason]
+        case .runStarted(let plan, let cause): plan.steps.map(\.action.summary) + [cause.reason]
+        case .asked(_, let what): [what]
+        case .stepEnded(_, .gaveUp(let why)), .stepEnded(_, .left(let why)): [why]
+        case .budgetChanged(_, _, _, let why): [why]
+        case .noted(let text), .pointOfNoReturn(let text): [text]
+        default: []
+        }
+    }
+}

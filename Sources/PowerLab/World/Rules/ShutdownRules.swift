@@ -1,0 +1,166 @@
+import PowerModel
+
+/// DESIGN 5.1: no host is powered off while a guest on it is on, unless policy leaves it on or a
+/// record names it.
+struct HostsAfterTheirGuests: LabRule {
+    let name = "1: no host is stopped under a guest"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        switch event.kind {
+        case .hostTold:
+            let on = site.ordinaryOn(event.object).filter { !isExcused($0, site) }
+            let names = on.map(site.name).joined(separator: ", ")
+            tally.judge(
+                at: event.atSeconds,
+                on.isEmpty ? nil : "\(event.object) was told to stop with \(names) on")
+        case .guestLost where site.isOrdinary(event.object) && event.detail != "fault":
+            let isLost = !site.isOutOfPower && !isExcused(event.object, site)
+            tally.judge(
+                at: event.atSeconds,
+                isLost ? "guest \(site.name(event.object)) was cut off \(event.detail)" : nil)
+        default: break
+        }
+    }
+
+    private func isExcused(_ guest: String, _ site: LabSiteState) -> Bool {
+        if case .left = site.stopOutcome(guest) { return true }
+        return site.isNoted(site.name(guest))
+    }
+}
+
+/// DESIGN 5.2: in a cluster plan no guest is shut down, and no host, while HA is on; unless the
+/// freeze's budget is spent and that is recorded.
+struct HAOffBeforeGuests: LabRule {
+    let name = "2: HA is off before guests go down"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.kind == .guestAsked || event.kind == .hostTold else { return }
+        if let plan = site.plan, plan.kind != .cluster { return }
+        let what =
+            event.kind == .hostTold
+            ? "\(event.object) was told to stop"
+            : "guest \(site.name(event.object)) was shut down"
+        var isExcused = false
+        if case .gaveUp = site.outcomes[StepID("freeze")] { isExcused = true }
+        tally.judge(
+            at: event.atSeconds, site.haAgents && !isExcused ? "\(what) while HA was on" : nil)
+    }
+}
+
+/// DESIGN 5.3, down: ordinary tiers, then vCSA, then infrastructure, then hosts, vCSA's last.
+struct OrderDown: LabRule {
+    let name = "3: down in order"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        switch event.kind {
+        case .guestAsked:
+            guard let role = site.roles[event.object] else { return }
+            let left = site.on(before: role.place).filter { isAwaited($0, site) }
+            let names = left.map(site.name).joined(separator: ", ")
+            tally.judge(
+                at: event.atSeconds,
+                left.isEmpty
+                    ? nil : "guest \(site.name(event.object)) was shut down before \(names)")
+        case .hostTold: hostTold(event, site)
+        default: break
+        }
+    }
+
+    /// On, to be stopped by this run, and nothing recorded that ends the wait for it.
+    private func isAwaited(_ guest: String, _ site: LabSiteState) -> Bool {
+        site.isToStop(guest) && site.stopOutcome(guest) == nil
+    }
+
+    private mutating func hostTold(_ event: LabEvent, _ site: LabSiteState) {
+        guard let vcsa = site.vcsa?.id.rawValue else { return }
+        var wrong: String?
+        if site.power[vcsa] == .on, isAwaited(vcsa, site) {
+            wrong = "\(event.object) was told to stop before vCSA was off"
+        } else if site.place[vcsa] == event.object, site.isToStop(vcsa) {
+            let others = site.hostsOn.filter {
+                $0 != event.object && site.outcomes[StepID("stop-host/\($0)")] == nil
+            }
+            if !others.isEmpty {
+                wrong = "vCSA's host was told to stop before \(others.sorted())"
+            }
+        }
+        tally.judge(at: event.atSeconds, wrong)
+    }
+}
+
+/// DESIGN 5.4: agent guests, templates and the like are never targets.
+struct AgentsLeftAlone: LabRule {
+    let name = "4: agent guests are never targets"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        let isAct =
+            switch event.kind {
+            case .guestAsked, .guestSuspended: true
+            case .guestOff: event.detail == "forced"
+            default: false
+            }
+        guard isAct, let spec = site.specs[event.object] else { return }
+        tally.judge(
+            at: event.atSeconds,
+            spec.nature == .ordinary
+                ? nil : "\(spec.name.onOneLine) belongs to the cluster and was stopped")
+    }
+}
+
+/// DESIGN 5.6: every record is on disk before the act it announces.
+struct RecordBeforeAct: LabRule {
+    let name = "6: the record is on disk before the act"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard site.hasRecords, let step = RecordBeforeAct.step(of: event) else { return }
+        tally.judge(
+            at: event.atSeconds,
+            site.asked.contains(step) ? nil : "\(event.kind.rawValue) without a record of \(step)")
+    }
+
+    /// The step that must have been announced; nil for what vpower did not do.
+    private static func step(of event: LabEvent) -> StepID? {
+        let object = event.object
+        switch event.kind {
+        case .guestAsked: return StepID("stop/\(object)")
+        case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
+        case .guestOn:
+            return ["HA", "boot script", "a person"].contains(event.detail)
+                ? nil : StepID("start/\(object)")
+        case .hostTold: return StepID("stop-host/\(object)")
+        case .maintenanceOn: return .maintenance(of: HostName(object))
+        case .armed: return StepID("arm/\(object)")
+        case .disarmed: return StepID("disarm/\(object)")
+        case .haOff: return StepID("freeze")
+        case .haOn: return StepID("thaw-ha")
+        case .vclsRetreat: return StepID("retreat")
+        default: return nil
+        }
+    }
+}
+
+/// DESIGN 5.7: a feed's output is cut only when everything on it is down, or by its battery.
+struct OutputAfterHosts: LabRule {
+    let name = "7: the output is cut after the hosts"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.kind == .outputCutAsked else { return }
+        tally.judge(
+            at: event.atSeconds,
+            site.hostsOn.isEmpty
+                ? nil : "the output was cut with \(site.hostsOn.sorted()) still on")
+    }
+
+    mutating func end(_ site: LabSiteState, _ automation: Automation) {
+        for host in site.scenario.hosts {
+            let isOn = site.hostsOn.contains(host.name.rawValue)
+            tally.judge(at: nil, isOn ? nil : "\(host.name) is off")
+        }
+    }
+}

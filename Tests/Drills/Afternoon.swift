@@ -1,0 +1,211 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Synchronization
+
+/// A drawn afternoon, lived through: safety with faults on, then liveness with everything healed.
+struct Afternoon {
+    let draw: LabDraw
+    /// Another site file, or test doubles between the engine and the site.
+    var site: @Sendable (inout ClusterSite) -> Void = { _ in }
+    var wrap: @Sendable (Surroundings) -> Surroundings = { $0 }
+
+    struct End {
+        var violations: [String]
+        var evaluated: [String: Int]
+        var faults: [LabFault: Int]
+        /// Whether the outage, if there was one, is closed.
+        var isClosed: Bool
+        var runs: Int
+        var log: [LabEvent]
+        var records: [LabRecord]
+
+        /// What happened and what was recorded, one line each.
+        var trace: [String] { Afternoon.trace(log, records) }
+    }
+
+    /// How long after everything is healed the daemon may take, if no run is under way then.
+    private static let calm: Duration = .seconds(20)
+    /// How often a person restores what the daemon's one try has left.
+    private static let tries = 3
+    static let limit: Duration = .seconds(20_000)
+
+    func live() throws -> End {
+        let scenario = draw.scenario
+        let memory = MemorySite(scenario)
+        let disk = FullDisk(memory.journal, after: draw.diskFullAfter, world: memory.world)
+        var kept: ClusterSnapshot?
+        var lives = draw.lives
+        if draw.diskFullAfter != nil {
+            // Whoever mends the disk starts vpower again.
+            lives.append(LabDraw.Life(end: nil, losesPowerAt: LabDraw.healedAt, pause: .seconds(5)))
+        }
+        lives.sort { ($0.losesPowerAt ?? .zero) < ($1.losesPowerAt ?? .zero) }
+        lives.append(LabDraw.Life(end: nil, losesPowerAt: nil, pause: .zero))
+        for (number, one) in lives.enumerated() {
+            let life = LabLife(until: one.end)
+            let journal = FallbackJournal(
+                primary: disk, wall: { memory.time.wall }, report: { _ in })
+            let controller = SimulatedController(
+                memory, name: "\(number + 1)", life: life, journal: journal, kept: kept,
+                site: settings, wrap: wrap)
+            let isOver = try SerialExecutor.simulate(
+                time: memory.time, limit: Self.limit, life: life
+            ) {
+                await controller.live(
+                    until: LabDraw.healedAt + Self.calm, losesPowerAt: one.losesPowerAt)
+                return true
+            }
+            kept = controller.keptSnapshot
+            if isOver != nil { break }
+            try idle(memory, after: one)
+        }
+        return try finish(memory, disk)
+    }
+
+    private var settings: @Sendable (inout ClusterSite) -> Void {
+        { [draw, site] cluster in
+            cluster.maintenanceMode = draw.maintenanceMode
+            cluster.witness = Endpoint(host: "witness", port: 22)
+            site(&cluster)
+        }
+    }
+
+    /// Nobody runs for a while; a machine that lost its power waits for the mains.
+    private func idle(_ memory: MemorySite, after life: LabDraw.Life) throws {
+        _ = try SerialExecutor.simulate(time: memory.time, limit: Self.limit) {
+            switch life.end {
+            case .beforeRecord: await memory.world.took(.killedBeforeRecord)
+            case .afterRecord: await memory.world.took(.killedAfterRecord)
+            case nil where life.losesPowerAt != LabDraw.healedAt:
+                await memory.world.took(.controllerLosesPower)
+            case nil: break
+            }
+            _ = await memory.world.change(after: .max, within: life.pause)
+            while life.end == nil, await !memory.world.hasMains {
+                _ = await memory.world.change(after: .max, within: .seconds(1))
+            }
+        }
+    }
+
+    /// Everything is healed: a person restores what is still missing, then all is judged.
+    private func finish(_ memory: MemorySite, _ disk: FullDisk) throws -> End {
+        let controller = SimulatedController(
+            memory, name: "person", life: LabLife(), journal: disk, kept: nil, site: settings,
+            wrap: wrap)
+        let end = try SerialExecutor.simulate(time: memory.time, limit: Self.limit) {
+            () async -> End in
+            for _ in 0..<Self.tries where await !Self.isClosed(memory) {
+                await Self.restore(controller.operation(RunControl()))
+            }
+            let log = await memory.world.log
+            let records = await memory.world.records
+            var checker = LabChecker(of: memory.world.scenario, hasRecords: true)
+            checker.take(log, records)
+            checker.end(await memory.world.currentAutomation())
+            return End(
+                violations: checker.violations, evaluated: checker.evaluated,
+                faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
+                runs: Ledger.runs(in: records), log: log, records: records)
+        }
+        guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
+        return end
+    }
+
+    private static func isClosed(_ memory: MemorySite) async -> Bool {
+        await memory.journal.records.reduce(true) { isClosed, record in
+            switch record.event {
+            case .outageOpened: false
+            case .outageClosed: true
+            default: isClosed
+            }
+        }
+    }
+
+    private static func restore(_ operation: Operation) async {
+        // What a person cannot begin is tried once more: the judge looks at where it leads.
+        do {
+            if try await operation.ledger().interruptedRun != nil {
+                _ = try await operation.resume(mainsAreBack: true)
+                return
+            }
+            let prepared = try await operation.prepareRestore()
+            _ = await operation.restore(prepared, because: RunCause(.hand, "by hand"))
+        } catch {}
+    }
+
+    static func trace(_ log: [LabEvent], _ records: [LabRecord]) -> [String] {
+        var lines: [String] = []
+        var records = records[...]
+        for event in log {
+            while let next = records.first, next.afterEvent < event.number {
+                lines.append(line(next))
+                records.removeFirst()
+            }
+            lines.append(
+                "\(event.atSeconds) \(event.kind.rawValue) \(event.object.onOneLine) "
+                    + event.detail.onOneLine)
+        }
+        return lines + records.map(line)
+    }
+
+    private static func line(_ seen: LabRecord) -> String {
+        let what =
+            switch seen.record.event {
+            case .snapshotTaken(let snapshot): "snapshot of \(snapshot.inventory.guests.count)"
+            case .runStarted(let plan, let cause):
+                "run \(plan.kind.rawValue) of \(plan.steps.count) steps: \(cause.reason)"
+            default: "\(seen.record.event)"
+            }
+        return "\(seen.atSeconds)   #\(seen.record.number) "
+            + "\(seen.record.run?.rawValue ?? "-") \(what)"
+    }
+}
+
+extension Ledger {
+    fileprivate static func runs(in records: [LabRecord]) -> Int {
+        records.count { if case .runStarted = $0.record.event { true } else { false } }
+    }
+}
+
+/// A disk that is full after so many records, until everything is healed.
+final class FullDisk: Journal {
+    private let inner: any Journal
+    private let left: Mutex<Int?>
+    private let world: LabWorld
+
+    init(_ inner: any Journal, after count: Int?, world: LabWorld) {
+        self.inner = inner
+        self.world = world
+        left = Mutex(count)
+    }
+
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
+        let isFull = left.withLock { left in
+            guard let count = left else { return false }
+            left = count - 1
+            return count <= 0
+        }
+        let seconds = await world.seconds
+        if isFull, .seconds(seconds) < LabDraw.healedAt {
+            await world.took(.diskFull)
+            throw JournalError(path: "lab", reason: .full, detail: "no space left on device")
+        }
+        return try await inner.append(event, run: run, outage: outage)
+    }
+
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster)
+    }
+
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
+}
+
+/// Tells nobody.
+struct Nobody: Announcer {
+    func announce(_ record: Record) async {}
+}

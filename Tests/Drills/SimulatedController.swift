@@ -1,0 +1,313 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Synchronization
+
+/// vpower's daemon in the simulation: it watches the feeds, carries out one run after the other,
+/// goes on with what was interrupted, and cuts the output when everything is down. What the real
+/// one does with services and sockets is left out; what it decides is not.
+final class SimulatedController: Sendable {
+    enum Wish: Hashable {
+        case down(String)
+        case up
+    }
+
+    private struct State {
+        var wish: Wish?
+        var control: RunControl?
+        var running: PlanKind?
+        var isBusy = false
+        var made = 0
+    }
+
+    static let trigger = TriggerPolicy(
+        onBatteryFor: .seconds(6), silentFor: .seconds(10), mainsStableFor: .seconds(6))
+    /// How often the feeds are read.
+    private static let look: Duration = .seconds(1)
+    private static let batteryLook: Duration = .seconds(2)
+
+    let site: MemorySite
+    private let life: LabLife
+    private let journal: any Journal
+    private let change: @Sendable (inout ClusterSite) -> Void
+    private let wrap: @Sendable (Surroundings) -> Surroundings
+    private let kept: Mutex<ClusterSnapshot?>
+    private let feeds: [MemoryFeed]
+    private let name: String
+    private let state = Mutex(State())
+
+    /// One life of the daemon.
+    /// - Parameters:
+    ///   - kept: the inventory that a life before this one kept.
+    ///   - wrap: puts test doubles between the engine and the site.
+    init(
+        _ site: MemorySite, name: String, life: LabLife, journal: any Journal,
+        kept: ClusterSnapshot?, site change: @escaping @Sendable (inout ClusterSite) -> Void,
+        wrap: @escaping @Sendable (Surroundings) -> Surroundings
+    ) {
+        self.site = site
+        self.name = name
+        self.life = life
+        self.journal = journal
+        self.change = change
+        self.wrap = wrap
+        self.kept = Mutex(kept)
+        feeds = site.world.scenario.feeds.map { MemoryFeed(site.world, feed: $0, life: life) }
+    }
+
+    var keptSnapshot: ClusterSnapshot? { kept.withLock { $0 } }
+
+    /// Watches and acts until the moment, and as long after it as a run goes on.
+    func live(until moment: Duration, losesPowerAt: Duration?) async {
+        await keepInventory()
+        await goOnWithWhatWasInterrupted()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.watch(until: moment, losesPowerAt: losesPowerAt) }
+            group.addTask { await self.keep(until: moment) }
+        }
+    }
+
+    // MARK: Watch
+
+    private func watch(until moment: Duration, losesPowerAt: Duration?) async {
+        var eye = FeedEye(site.world.scenario.memorySite, policy: Self.trigger)
+        while life.isAlive, site.time.elapsed < moment || state.withLock({ $0.isBusy }) {
+            for feed in feeds {
+                let seen = eye.take(await feed.read(), of: feed.feed, at: site.time.elapsed)
+                // A trigger is read again, and must still say so.
+                if seen == .trigger {
+                    post(eye.confirm(await feed.read(), of: feed.feed, at: site.time.elapsed))
+                }
+                post(eye.decide(at: site.time.elapsed))
+            }
+            if let losesPowerAt, site.time.elapsed >= losesPowerAt { life.kill() }
+            do { try await site.time.sleep(for: Self.look) } catch { return }
+        }
+    }
+
+    private func post(_ seen: FeedEye.Seen) {
+        state.withLock { state in
+            switch (seen, state.running) {
+            case (.relieved, .cluster): state.control?.ask(.reverse)
+            case (.atRisk, .restore): state.control?.ask(.stop)
+            case (.atRisk, .cluster): state.control?.ask(.goOn)
+            default: break
+            }
+            switch seen {
+            case .atRisk(let why): state.wish = .down(why)
+            case .supplied: state.wish = .up
+            case .nothing, .trigger, .relieved: break
+            }
+        }
+    }
+
+    // MARK: Runs
+
+    private func keep(until moment: Duration) async {
+        while life.isAlive {
+            let wish = state.withLock { state in
+                defer { state.wish = nil }
+                state.isBusy = state.wish != nil
+                return state.wish
+            }
+            switch wish {
+            case .down(let why): await withOperation(.cluster) { try await self.goDown($0, why) }
+            case .up: await withOperation(.restore) { try await self.comeBack($0) }
+            case nil:
+                if site.time.elapsed >= moment { return }
+                do { try await site.time.sleep(for: Self.look) } catch { return }
+            }
+        }
+    }
+
+    private func withOperation(
+        _ kind: PlanKind, _ body: (Operation) async throws -> Void
+    ) async {
+        let control = RunControl()
+        life.follow(control)
+        state.withLock { state in
+            state.control = control
+            state.running = kind
+        }
+        // What cannot be begun is told in the daemon's log, and tried again at the next occasion.
+        do { try await body(operation(control)) } catch {}
+        state.withLock { state in
+            state.control = nil
+            state.running = nil
+        }
+    }
+
+    func operation(_ control: RunControl) -> Operation {
+        var around = site.around(
+            life: life, journal: journal, announcer: Nobody(), site: change)
+        around.pace.look = Self.look
+        return Operation(
+            in: wrap(around), control: control, kept: keptSnapshot,
+            makeID: { [self] in
+                let number = state.withLock { state in
+                    state.made += 1
+                    return state.made
+                }
+                return "\(name)-\(number)"
+            })
+    }
+
+    private func goDown(_ operation: Operation, _ why: String) async throws {
+        let result = try await whileWatchingBattery {
+            let ledger = try await operation.ledger()
+            guard let run = ledger.interruptedRun, run.plan.kind == .cluster else {
+                let prepared = try await operation.prepareShutdown()
+                return await operation.shutDown(prepared, because: RunCause(.outage, why))
+            }
+            return switch try await operation.resume(mainsAreBack: false) {
+            case .continued(_, let result), .reversed(let result): result
+            }
+        }
+        if result == .finished { await cutOutputs() }
+    }
+
+    /// Cuts every feed's output, once more seen to feed nothing that answers.
+    private func cutOutputs() async {
+        for host in site.hosts where await !host.isSilent() { return }
+        // A UPS that does not take it is told by the daemon's log.
+        for feed in feeds { do { try await feed.cutOutput() } catch {} }
+    }
+
+    private func whileWatchingBattery(
+        _ body: @escaping @Sendable () async throws -> RunResult
+    ) async throws -> RunResult {
+        try await withThrowingTaskGroup(of: RunResult?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                while !Task.isCancelled {
+                    await self.lookAtBattery()
+                    do { try await self.site.time.sleep(for: Self.batteryLook) } catch { break }
+                }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let result { return result }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func lookAtBattery() async {
+        var deadlines: [Duration] = []
+        var areLow = true
+        for feed in feeds {
+            let reading = await feed.read()
+            guard let status = reading.status, status.onBattery else { return }
+            areLow = areLow && status.lowBattery
+            if let left = reading.runtime { deadlines.append(site.time.elapsed + left) }
+        }
+        state.withLock { state in
+            state.control?.expectDeadline(deadlines.max())
+            if areLow { state.control?.reachDeadline() }
+        }
+    }
+
+    private func comeBack(_ operation: Operation) async throws {
+        let ledger = try await operation.ledger()
+        guard ledger.outage != nil else { return }
+        if ledger.interruptedRun != nil {
+            switch try await operation.resume(mainsAreBack: true) {
+            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps): break
+            default: return
+            }
+        }
+        let prepared = try await operation.prepareRestore()
+        _ = await operation.restore(prepared, because: RunCause(.outage, "the mains are back"))
+    }
+
+    private func keepInventory() async {
+        // Nothing to keep yet is the same as vCenter's being gone.
+        guard let snapshot = try? await MemoryCluster(site.world, life: life).snapshot() else {
+            return
+        }
+        kept.withLock { if $0 == nil { $0 = snapshot } }
+    }
+
+    private func goOnWithWhatWasInterrupted() async {
+        // A journal that cannot be read has nothing to go on with.
+        guard let ledger = try? await operation(RunControl()).ledger(),
+            let run = ledger.interruptedRun, run.plan.kind == .cluster
+        else { return }
+        for feed in feeds where await feed.read().status?.onBattery == true {
+            state.withLock { $0.wish = .down("resumed") }
+            return
+        }
+    }
+}
+
+/// What the feeds amount to for one cluster: the rules of the daemon's `OutageDecider`.
+struct FeedEye {
+    enum Seen: Hashable {
+        case nothing, trigger, relieved, supplied
+        case atRisk(String)
+    }
+
+    private let cluster: ClusterSite
+    private let policy: TriggerPolicy
+    private var watches: [FeedName: FeedWatch] = [:]
+    private var onLineSince: [FeedName: Duration] = [:]
+    private var isTriggered = false
+    private var isSupplied = false
+
+    init(_ cluster: ClusterSite, policy: TriggerPolicy) {
+        self.cluster = cluster
+        self.policy = policy
+        for feed in Set(cluster.hosts.flatMap(\.feeds)) {
+            watches[feed] = FeedWatch(policy: policy)
+        }
+    }
+
+    /// Takes a reading; `.trigger` is to be read again.
+    mutating func take(_ reading: FeedReading, of feed: FeedName, at now: Duration) -> Seen {
+        if reading.status?.onLine == true {
+            onLineSince[feed] = onLineSince[feed] ?? now
+        } else {
+            onLineSince[feed] = nil
+        }
+        guard case .trigger = watches[feed]?.take(reading, at: now) else { return .nothing }
+        watches[feed]?.withdrawTrigger()
+        return .trigger
+    }
+
+    /// Takes the second reading: when it says so too, the feed counts as lost.
+    mutating func confirm(_ reading: FeedReading, of feed: FeedName, at now: Duration) -> Seen {
+        guard case .trigger(let reason) = watches[feed]?.take(reading, at: now) else {
+            return .nothing
+        }
+        if isTriggered || !isAtRisk(without: unhealthy) { return .nothing }
+        isTriggered = true
+        isSupplied = false
+        return .atRisk("\(feed): \(reason)")
+    }
+
+    /// What all feeds together say.
+    mutating func decide(at now: Duration) -> Seen {
+        let without = unhealthy
+        if isTriggered, !isAtRisk(without: without) {
+            isTriggered = false
+            return .relieved
+        }
+        if onLineSince.isEmpty { isSupplied = false }
+        let unstable = Set(
+            watches.keys.filter { feed in
+                onLineSince[feed].map { now - $0 < policy.mainsStableFor } ?? true
+            })
+        if isSupplied || isTriggered || isAtRisk(without: unstable) { return .nothing }
+        isSupplied = true
+        return .supplied
+    }
+
+    private var unhealthy: Set<FeedName> { Set(watches.filter { !$0.value.isHealthy }.keys) }
+
+    private func isAtRisk(without lost: Set<FeedName>) -> Bool {
+        cluster.hosts.contains { host in
+            host.feeds.count { !lost.contains($0) } < host.feedsNeeded
+        }
+    }
+}
