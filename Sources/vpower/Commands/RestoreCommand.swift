@@ -38,7 +38,7 @@ struct RestoreCommand: AsyncParsableCommand {
             return try await HandRun(context, cluster: site).with { operation in
                 let prepared = try await operation.prepareRestore()
                 if dryRun {
-                    PlanText(prepared: prepared).lines.forEach(Terminal.out)
+                    try PlanReport(prepared, battery: BatteryLook()).print(.text)
                     return .done
                 }
                 return ExitCodes(

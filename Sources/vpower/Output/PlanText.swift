@@ -37,6 +37,8 @@ struct PlanText {
     private var battery: [String] {
         let schedule = report.schedule
         let takes = "Takes \(schedule.total.short) as expected, \(schedule.worst.short) at worst."
+        // A way back waits for the mains: no battery limits it.
+        if report.plan.kind == .restore { return [takes] }
         guard let deadline = schedule.deadline, let start = schedule.startNoLaterThan else {
             return [takes] + "The deadline is not known: no UPS gives a runtime.".wrapped()
         }

@@ -32,7 +32,7 @@ struct HandRun {
         let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
         let operation = Operation(
             in: around, machines: context.machines(of: cluster),
-            estimates: await context.estimates(for: cluster), control: control,
+            estimates: await context.estimates(for: cluster, from: journal), control: control,
             makeID: { context.makeID() })
         // On battery, a run that a person began must fit it too.
         async let _ = BatteryWatch(context, cluster: cluster, control: control).run()
