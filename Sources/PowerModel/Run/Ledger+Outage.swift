@@ -24,11 +24,15 @@ extension Ledger {
     }
 
     /// Guests that were asked to shut down, were not seen off, and whose host was not told to stop:
-    /// they may still do so after the run was reversed.
+    /// they may still do so after the run was reversed, until a restore has waited that out.
     public var guestsThatMayStillStop: Set<GuestID> {
         var guests = Set<GuestID>()
         for run in runs where !run.isPastReturn {
-            for step in run.plan.steps where run.asked.contains(step.id) {
+            for step in run.plan.steps {
+                if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
+                    guests.remove(started)
+                }
+                guard run.asked.contains(step.id) else { continue }
                 guard let guest = step.action.stoppedGuest else { continue }
                 if case .done = run.outcomes[step.id] {
                     guests.remove(guest)
@@ -99,6 +103,14 @@ extension Action {
     fileprivate var stoppedGuest: GuestID? {
         switch self {
         case .stopGuest(let guest, _, _), .stopGuestOnHost(let guest, _, _): guest
+        default: nil
+        }
+    }
+
+    /// The guest this starts, if it starts one.
+    fileprivate var startedGuest: GuestID? {
+        switch self {
+        case .startGuest(let guest, _, _, _), .startGuestOnHost(let guest, _, _, _): guest
         default: nil
         }
     }
