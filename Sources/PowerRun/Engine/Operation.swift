@@ -69,13 +69,7 @@ public struct Operation: Sendable {
         do {
             let plan = try planner.shutdown(
                 scope, now: now, goal: goal, run: run, wall: around.time.wall)
-            let unnamed = try Roles(of: now.inventory, in: around.site).unnamed
-            let names = unnamed.compactMap { now.inventory.guest($0)?.name.onOneLine }.sorted()
-            if !names.isEmpty {
-                warnings.append(
-                    "in no tier, so in \(around.site.defaultTier): "
-                        + names.joined(separator: ", "))
-            }
+            warnings += try planner.warnings(now: now)
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
