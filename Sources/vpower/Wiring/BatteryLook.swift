@@ -1,5 +1,6 @@
 import PowerModel
 import PowerRun
+import PowerService
 
 /// What the feeds of a cluster say of their batteries, looked at once: for a plan or a check.
 struct BatteryLook: Sendable {
