@@ -1,6 +1,7 @@
 import ArgumentParser
 import PowerModel
 import PowerRun
+import PowerService
 
 /// `vpower check`: is everything there that an outage will need? Reads, changes nothing.
 struct CheckCommand: AsyncParsableCommand {
