@@ -54,11 +54,14 @@ public struct BootGuest: Hashable, Codable, Sendable {
     public var name: String
     /// Its configuration file, e.g. `[datastore1] web/web.vmx`.
     public var vmxPath: String
+    /// How long the next guests wait after this one was started.
+    public var thenWait: Duration
 
     /// A guest.
-    public init(name: String, vmxPath: String) {
+    public init(name: String, vmxPath: String, thenWait: Duration = .zero) {
         self.name = name
         self.vmxPath = vmxPath
+        self.thenWait = thenWait
     }
 }
 
