@@ -118,6 +118,12 @@ public struct LabGuestSpec: Sendable {
     public var isVCSA = false
     /// Whether it is on at first.
     public var isOn = true
+    /// Where an administrator has put it.
+    public var labels = GuestLabels(folder: "", resourcePool: "")
+    /// Its memory in MiB.
+    public var memoryMiB = 4096
+    /// Whether it waits for the answer to a question.
+    public var hasQuestion = false
 
     /// A guest.
     public init(

@@ -33,6 +33,8 @@ public struct LabGuestRow: Hashable, Sendable {
     public var isVCSA: Bool
     /// What kind it is.
     public var nature: GuestNature
+    /// Whether it waits for the answer to a question.
+    public var hasQuestion: Bool
 }
 
 /// The guests.
@@ -49,7 +51,8 @@ extension LabWorld {
                         ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x"
                         : "",
                     power: guest.power, toolsRunning: guest.toolsRunning,
-                    isVCSA: guest.spec.isVCSA, nature: guest.spec.nature)
+                    isVCSA: guest.spec.isVCSA, nature: guest.spec.nature,
+                    hasQuestion: guest.spec.hasQuestion)
             }
             .sorted { $0.vmid < $1.vmid }
     }
@@ -199,7 +202,9 @@ extension LabWorld {
                 id: guest.spec.id, name: guest.spec.name, reference: guest.spec.reference,
                 vmxPath: guest.spec.vmxPath, host: guest.host,
                 power: known ? guest.power : .unknown,
-                tools: guest.toolsRunning ? .running : .absent, nature: guest.spec.nature)
+                tools: guest.toolsRunning ? .running : .absent, nature: guest.spec.nature,
+                labels: guest.spec.labels, memoryMiB: guest.spec.memoryMiB,
+                hasQuestion: guest.spec.hasQuestion)
         }
         return Inventory(version: version, hosts: hosts, guests: guests)
     }
