@@ -57,7 +57,8 @@ struct LabPlaces: Sendable {
 
     /// `%`, `/` and `\` in names (facts/vsphere.md 2.3).
     private static func escaped(_ name: Substring) -> String {
-        name.replacing("%", with: "%25").replacing("/", with: "%2f").replacing("\\", with: "%5c")
+        String(name).replacing("%", with: "%25").replacing("/", with: "%2f")
+            .replacing("\\", with: "%5c")
     }
 
     var entities: [VimReference] { (folders + pools).map(\.place.reference) }

@@ -24,6 +24,7 @@ extension LabVCenterServer {
 
     /// Answers a request below `/api`.
     func answerREST(_ request: Request) async -> Response {
+        restCalls += 1
         do {
             if request.uri.path == "/api/session", request.method == .post {
                 return json(try restLogin(request), .created)

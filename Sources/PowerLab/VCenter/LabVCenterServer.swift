@@ -31,6 +31,8 @@ public actor LabVCenterServer {
 
     /// SOAP calls that were answered, refused ones as well.
     public private(set) var calls = 0
+    /// Requests to the REST interface, refused ones as well.
+    public internal(set) var restCalls = 0
     /// Bytes of requests' bodies.
     public private(set) var bytesIn = 0
     /// Bytes of answers' bodies.
