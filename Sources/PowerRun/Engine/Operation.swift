@@ -64,6 +64,7 @@ public struct Operation: Sendable {
             warnings.append("\(error); the last known inventory and the hosts are used instead")
             now = await refreshed(base)
         }
+        warnings += now.warnings
         let goal = ledger.snapshot ?? now
         let run = RunID(makeID())
         do {
