@@ -4,11 +4,18 @@ public struct BootScriptGuest: Hashable, Sendable {
     public var name: String
     /// Its configuration file as its host lists it, e.g. `[datastore1] web/web.vmx`.
     public var vmxPath: String
+    /// What the next guest waits after this one was started, if that is more than the gap between
+    /// any two: 0 to `thenWaitLimitSeconds`.
+    public var thenWaitSeconds: Int
+
+    /// The longest wait after one guest.
+    public static let thenWaitLimitSeconds = 3600
 
     /// A guest.
-    public init(name: String, vmxPath: String) {
+    public init(name: String, vmxPath: String, thenWaitSeconds: Int = 0) {
         self.name = name
         self.vmxPath = vmxPath
+        self.thenWaitSeconds = thenWaitSeconds
     }
 
     /// The datastore in front of the path; nil where there is none (`[] /var/run/crx/...`).
@@ -144,6 +151,7 @@ public enum BootScript {
             "name": .text(ShellText.visible(guest.name)),
             "vmx": .text(guest.vmxPath),
             "vmxVisible": .text(ShellText.visible(guest.vmxPath)),
+            "thenWait": .number(guest.thenWaitSeconds),
         ]
     }
 
@@ -166,7 +174,9 @@ public enum BootScript {
             ("hostdLimitSeconds", values.hostdLimitSeconds, 1...7200),
             ("datastoreLimitSeconds", values.datastoreLimitSeconds, 0...7200),
             ("guestStartLimitSeconds", values.guestStartLimitSeconds, 1...7200),
-        ]
+        ] + values.guests.map {
+            ("thenWaitSeconds", $0.thenWaitSeconds, 0...BootScriptGuest.thenWaitLimitSeconds)
+        }
         for (name, value, range) in bounds where !range.contains(value) {
             throw TemplateError(
                 template: templateName, reason: .outOfBounds,

@@ -211,10 +211,15 @@ extension ESXiHost {
 }
 
 extension BootScriptValues {
-    /// Orders in the words of the template; fractions of seconds are dropped.
+    /// Orders in the words of the template; fractions of seconds are dropped. A wait after one
+    /// guest that is too long is cut: it is no reason to leave a host without its script.
     init(_ orders: BootOrders) {
         func guest(_ guest: BootGuest) -> BootScriptGuest {
-            BootScriptGuest(name: guest.name, vmxPath: guest.vmxPath)
+            BootScriptGuest(
+                name: guest.name, vmxPath: guest.vmxPath,
+                thenWaitSeconds: min(
+                    max(0, Int(guest.thenWait.components.seconds)),
+                    BootScriptGuest.thenWaitLimitSeconds))
         }
         self.init(
             host: orders.host.rawValue, runID: orders.run.rawValue,

@@ -50,7 +50,7 @@ extension ESXiHost {
 
     /// Asks a guest's Tools to shut it down. Returns at once; success also when it is off.
     public func shutDown(_ guest: BootGuest) async throws(HostError) {
-        let attempting = "shut down guest \(guest.name)"
+        let attempting = "shut down guest \(guest.name.onOneLine)"
         let id = try await id(of: guest, attempting)
         let nonce = Sections.Nonce()
         let sections = try await run(
@@ -70,33 +70,31 @@ extension ESXiHost {
     /// Cuts a guest's power and looks that it is off.
     public func powerOff(_ guest: BootGuest) async throws(HostError) {
         try await switchPower(
-            guest, "power.off", until: .off, "power off guest \(guest.name)")
+            guest, "power.off", until: .off, within: limits.power,
+            "power off guest \(guest.name.onOneLine)")
     }
 
-    /// Writes a guest's memory to disk and looks that it is suspended.
+    /// Writes a guest's memory to disk and looks that it is suspended. Suspended already: success.
     public func suspend(_ guest: BootGuest) async throws(HostError) {
         try await switchPower(
-            guest, "power.suspend", until: .suspended, "suspend guest \(guest.name)")
+            guest, "power.suspend", until: .suspended, within: limits.suspend,
+            "suspend guest \(guest.name.onOneLine)")
     }
 
-    /// Registers a guest whose own host is gone.
-    public func register(_ guest: BootGuest) async throws(HostError) {
-        throw HostError(
-            host: host, attempting: "register guest \(guest.name)", reason: .refused,
-            detail: "not there yet")
-    }
-
-    /// Starts a guest and looks that it is on. A pending question is not answered: it is part of
+    /// Starts or resumes a guest and looks that it is on. A pending question is not answered: it is part of
     /// the error.
     public func powerOn(_ guest: BootGuest) async throws(HostError) {
-        try await switchPower(guest, "power.on", until: .on, "power on guest \(guest.name)")
+        try await switchPower(
+            guest, "power.on", until: .on, within: limits.power,
+            "power on guest \(guest.name.onOneLine)")
     }
 
     /// What the verb says is only read to explain a state that is not as wanted: `power.on`
     /// reports failure for a guest that is on (facts/esxi.md 0.3). It runs in the background,
     /// since a question blocks it.
     private func switchPower(
-        _ guest: BootGuest, _ verb: String, until wanted: GuestPower, _ attempting: String
+        _ guest: BootGuest, _ verb: String, until wanted: GuestPower, within limit: Duration,
+        _ attempting: String
     ) async throws(HostError) {
         let id = try await id(of: guest, attempting)
         let nonce = Sections.Nonce()
@@ -113,13 +111,23 @@ extension ESXiHost {
             ( vim-cmd vmsvc/\(verb) \(id) >\(said) 2>&1; echo >\(said).done ) \
             </dev/null >/dev/null 2>&1 &
             turn=0
+            question=''
             while :; do
                 state=$(vim-cmd vmsvc/power.getstate \(id) 2>&1)
                 case $state in *'\(words)'*) break ;; esac
                 turn=$((turn + 1))
-                [ "$turn" -lt \(limits.power.components.seconds) ] || break
+                [ "$turn" -lt \(limit.components.seconds) ] || break
                 [ ! -e \(said).done ] || [ "$turn" -lt \(Self.settleTurns) ] || break
-                [ "$turn" -lt 4 ] && usleep 250000 2>/dev/null || sleep 1
+                if [ "$((turn % 10))" -eq 5 ]; then
+                    question=$(vim-cmd vmsvc/message \(id) 2>&1)
+                    case $question in '\(VimText.questionStart)'*) break ;; esac
+                fi
+                if [ "$turn" -lt \(Self.slowAfterTurns) ]; then
+                    [ "$turn" -lt 4 ] && usleep 250000 2>/dev/null || sleep 1
+                else
+                    sleep 5
+                    turn=$((turn + 4))
+                fi
             done
             \(nonce.begin("state"))
             printf '%s\\n' "$state"
@@ -128,10 +136,10 @@ extension ESXiHost {
             \(nonce.begin("question"))
             [ -e \(said).done ] || vim-cmd vmsvc/message \(id) 2>&1
             rm -f \(said) \(said).done
-            """, nonce, attempting: attempting, limit: limits.power + limits.command)
+            """, nonce, attempting: attempting, limit: limit + limits.command)
         if VimText.power(sections.text("state") ?? "") == wanted { return }
         let question = sections.text("question") ?? ""
-        if VimText.lines(of: question).first?.hasPrefix("Virtual machine message") == true {
+        if VimText.lines(of: question).first?.hasPrefix(VimText.questionStart) == true {
             throw error(
                 .refused, attempting,
                 "the guest asks a question; answer it on the host with "
@@ -141,7 +149,7 @@ extension ESXiHost {
         if VimFault(answer) == nil, !VimText.saysNotReady(answer) {
             throw error(
                 .timedOut, attempting,
-                "it is not \(words.lowercased()) after \(limits.power); "
+                "it is not \(words.lowercased()) after \(limit); "
                     + "the host says: \(Self.shortened(answer))")
         }
         throw failure(answer, attempting)
@@ -149,6 +157,63 @@ extension ESXiHost {
 
     /// The state follows a verb that has returned within a few seconds.
     static let settleTurns = 5
+    /// What takes longer than a minute (a large memory) is looked at every five seconds.
+    static let slowAfterTurns = 60
+}
+
+extension ESXiHost {
+    /// Registers a guest whose own host is gone; success also when it is registered here already.
+    /// What the verb says is read only to explain why the guest is not listed then: old releases
+    /// say nothing at all (facts/esxi.md 1.5).
+    public func register(_ guest: BootGuest) async throws(HostError) {
+        let attempting = "register guest \(guest.name.onOneLine)"
+        if try await isRegistered(guest, attempting) { return }
+        guard let file = VolumePath.absolute(guest.vmxPath) else {
+            throw error(.refused, attempting, "\(guest.vmxPath.onOneLine) is in no datastore")
+        }
+        let nonce = Sections.Nonce()
+        let sections = try await run(
+            """
+            \(nonce.begin("said"))
+            vim-cmd solo/registervm \(ShellWord.quoted(file)) </dev/null 2>&1
+            """, nonce, attempting: attempting, limit: limits.power)
+        if try await isRegistered(guest, attempting) { return }
+        let said = sections.text("said") ?? ""
+        if VimFault(said)?.type == "AlreadyExists" {
+            let id = VimText.property("name", in: said) ?? "?"
+            throw error(
+                .refused, attempting,
+                "the host holds it as invalid guest \(id.onOneLine): its datastore was late. Try "
+                    + "`vim-cmd vmsvc/reload \(id.onOneLine)` there")
+        }
+        throw failure(said, attempting)
+    }
+
+    private func isRegistered(
+        _ guest: BootGuest, _ attempting: String
+    ) async throws(HostError) -> Bool {
+        do throws(HostError) {
+            _ = try await id(of: guest, attempting)
+            return true
+        } catch {
+            guard error.reason == .notFound else { throw error }
+            return false
+        }
+    }
+}
+
+/// Where a datastore's files are for the host's own commands.
+enum VolumePath {
+    /// `/vmfs/volumes/ds/a/a.vmx` for `[ds] a/a.vmx`; nil for what is in no datastore.
+    static func absolute(_ path: String) -> String? {
+        guard path.hasPrefix("["), let end = path.firstRange(of: "] ") else { return nil }
+        let datastore = path[path.index(after: path.startIndex)..<end.lowerBound]
+        let file = path[end.upperBound...]
+        guard !datastore.isEmpty, !datastore.contains("/"), !file.isEmpty, !file.hasPrefix("/"),
+            !file.split(separator: "/").contains("..")
+        else { return nil }
+        return "/vmfs/volumes/\(datastore)/\(file)"
+    }
 }
 
 extension ESXiHost {
@@ -169,7 +234,7 @@ extension ESXiHost {
         }
         throw error(
             .notFound, attempting,
-            "\(guest.vmxPath) is not registered on this host, or its "
+            "\(guest.vmxPath.onOneLine) is not registered on this host, or its "
                 + "datastore is not there yet")
     }
 

@@ -12,6 +12,8 @@ public struct ESXiLimits: Hashable, Sendable {
     public var list: Duration = .seconds(180)
     /// Until a guest that was told to is on or off. A pending question blocks for ever.
     public var power: Duration = .seconds(60)
+    /// Until a guest that was told to is suspended: 64 GiB at 100 MB/s take eleven minutes.
+    public var suspend: Duration = .seconds(900)
     /// `auto-backup.sh`: seconds, minutes with a worn boot device.
     public var save: Duration = .seconds(120)
     /// Until a port that does not answer counts as silent.

@@ -2,6 +2,9 @@ import PowerModel
 
 /// What `vim-cmd` prints besides lists (facts/esxi.md 1.2, 1.3 and 1.6).
 enum VimText {
+    /// How a pending question begins, in `vmsvc/message`; with none it says something else.
+    static let questionStart = "Virtual machine message"
+
     /// A guest's power, from `vmsvc/power.getstate`; nil for anything else.
     static func power(_ text: String) -> GuestPower? {
         let lines = lines(of: text)

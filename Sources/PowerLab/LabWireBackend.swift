@@ -29,7 +29,7 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
                 guestOS: row.isVCSA ? "vmwarePhoton64Guest" : "other3xLinux64Guest",
                 hardwareVersion: "vmx-19", annotation: row.annotation,
                 power: row.power == .on ? .on : row.power == .suspended ? .suspended : .off,
-                toolsRunning: row.toolsRunning, invalid: false)
+                toolsRunning: row.toolsRunning, invalid: false, hasQuestion: row.hasQuestion)
         }
     }
 
@@ -41,6 +41,7 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
             case .shutdown: try await world.shutDownGuest(id, by: host)
             case .off: try await world.powerOffGuest(id)
             case .on: try await world.powerOnGuest(id, on: name, by: host)
+            case .suspend: try await world.suspendGuest(id)
             }
             return .done
         } catch {
@@ -52,6 +53,17 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
             case .failed(let why): .failed(why)
             }
         }
+    }
+
+    package func register(_ vmxPath: String, on host: String) async -> LabRegisterAnswer {
+        let name = HostName(host)
+        let row = { await world.rows(on: name).first { $0.vmxPath == vmxPath } }
+        if let there = await row() { return .alreadyExists(vmid: there.vmid) }
+        do { try await world.registerGuest(at: vmxPath, on: name) } catch {
+            if case .failed(let why) = error { return .failed(why) }
+            return .notFound
+        }
+        return await row().map { .done(vmid: $0.vmid) } ?? .notFound
     }
 
     package func hostdReady(_ host: String) async -> Bool { await world.hostdReady(HostName(host)) }

@@ -3,13 +3,14 @@ import PowerModel
 /// Makes a cluster's inventory and automation of what a property collector said.
 struct ClusterReading {
     /// Properties of all VMs that can change or that say what kind of guest it is.
-    static let guestPaths = [
+    private static let guestPaths = [
         "name", "config.template", "config.instanceUuid", "config.guestId", "config.managedBy",
-        "config.ftInfo", "summary.config.vmPathName", "runtime.powerState",
-        "runtime.connectionState", "runtime.host", "guest.toolsRunningStatus",
+        "config.ftInfo", "summary.config.vmPathName", "summary.config.memorySizeMB",
+        "runtime.powerState", "runtime.connectionState", "runtime.host", "runtime.question",
+        "guest.toolsRunningStatus",
     ]
     /// Properties of all hosts.
-    static let hostPaths = [
+    private static let hostPaths = [
         "name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
         "runtime.dasHostState",
     ]
@@ -19,20 +20,31 @@ struct ClusterReading {
     static let configuration = "configurationEx"
 
     /// What a snapshot reads in one go.
-    static let snapshotChoices = [
-        PropertyChoice(kind: "VirtualMachine", paths: guestPaths + [extraConfig]),
-        PropertyChoice(kind: "HostSystem", paths: hostPaths),
-        PropertyChoice(kind: "ClusterComputeResource", paths: ["name", configuration]),
-    ]
+    static func snapshotChoices(_ labels: LabelKinds) -> [PropertyChoice] {
+        choices(labels, ofGuests: [extraConfig], ofClusters: [configuration])
+    }
+
     /// What is watched.
-    static let watchChoices = [
-        PropertyChoice(kind: "VirtualMachine", paths: guestPaths),
-        PropertyChoice(kind: "HostSystem", paths: hostPaths),
-        PropertyChoice(kind: "ClusterComputeResource", paths: ["name"]),
-    ]
+    static func watchChoices(_ labels: LabelKinds) -> [PropertyChoice] {
+        choices(labels, ofGuests: [], ofClusters: [])
+    }
+
+    private static func choices(
+        _ labels: LabelKinds, ofGuests: [String], ofClusters: [String]
+    ) -> [PropertyChoice] {
+        [
+            PropertyChoice(
+                kind: "VirtualMachine",
+                paths: guestPaths + LabelReading.guestPaths(for: labels) + ofGuests),
+            PropertyChoice(kind: "HostSystem", paths: hostPaths),
+            PropertyChoice(kind: "ClusterComputeResource", paths: ["name"] + ofClusters),
+        ] + LabelReading.choices(for: labels)
+    }
 
     /// All objects that were read.
     let objects: [ObjectProperties]
+    /// The labels that were asked for.
+    let labels: LabelKinds
 
     // MARK: The cluster
 
@@ -92,6 +104,11 @@ struct ClusterReading {
         return guests
     }
 
+    /// What of the wanted labels could not be read; of tags nothing is said here.
+    func gaps(of cluster: Reference) throws(CallFailure) -> [String] {
+        LabelReading(objects, kinds: labels, tags: [:]).gaps(of: try guests(of: cluster))
+    }
+
     private func hosts(of cluster: Reference) throws(CallFailure) -> [ObjectProperties] {
         var hosts: [ObjectProperties] = []
         for host in objects where host.reference.kind == "HostSystem" {
@@ -115,8 +132,13 @@ struct ClusterReading {
     }
 
     /// The cluster's inventory, its hosts' and guests' references beside it.
+    ///
+    /// - Parameters:
+    ///   - marks: what extraConfig said of guests.
+    ///   - tags: what is known of guests' tags.
     func inventory(
-        of cluster: Reference, version: UInt64, marks: [Reference: Bool]
+        of cluster: Reference, version: UInt64, marks: [Reference: Bool],
+        tags: [Reference: [String]]
     ) throws(CallFailure) -> (inventory: Inventory, references: KnownReferences) {
         var references = KnownReferences()
         var views: [HostView] = []
@@ -136,6 +158,7 @@ struct ClusterReading {
         }
         let vms = try guests(of: cluster)
         let identities = Self.identities(of: vms)
+        let places = LabelReading(objects, kinds: labels, tags: tags)
         var guests: [Guest] = []
         for vm in vms {
             let host = vm["runtime.host"]?.reference.flatMap { connected[$0] }
@@ -148,7 +171,10 @@ struct ClusterReading {
                     vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
                     power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
                     tools: Classification.tools(of: vm),
-                    nature: Classification.nature(of: vm, extraConfigMark: marks[vm.reference])))
+                    nature: Classification.nature(of: vm, extraConfigMark: marks[vm.reference]),
+                    labels: places.labels(of: vm),
+                    memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
+                    hasQuestion: vm["runtime.question"] != nil))
         }
         let inventory = Inventory(version: version, hosts: views, guests: guests)
         return (inventory, references)

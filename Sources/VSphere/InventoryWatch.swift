@@ -28,6 +28,7 @@ actor InventoryWatch {
     private let soap: SOAPClient
     private let name: ClusterName
     private let limits: VCenterLimits
+    private let labels: LabelKinds
 
     private var known: Inventory?
     private var confirmed: ContinuousClock.Instant?
@@ -37,16 +38,19 @@ actor InventoryWatch {
     /// What extraConfig said of guests, and which were asked.
     private var marks: [Reference: Bool] = [:]
     private var asked: Set<Reference> = []
+    /// The guests' tags as the last snapshot read them: a collector does not tell of them.
+    private var tags: [Reference: [String]] = [:]
 
     private var setup: Setup?
     private var waiters: [UInt64: Waiter] = [:]
     private var lastWaiter: UInt64 = 0
     private var pump: Task<Void, Never>?
 
-    init(soap: SOAPClient, name: ClusterName, limits: VCenterLimits) {
+    init(soap: SOAPClient, name: ClusterName, limits: VCenterLimits, labels: LabelKinds) {
         self.soap = soap
         self.name = name
         self.limits = limits
+        self.labels = labels
     }
 
     /// An inventory that vCenter confirmed no longer ago than this is current.
@@ -112,12 +116,16 @@ actor InventoryWatch {
     }
 
     /// Takes in what a snapshot read, and makes an inventory of it. Its version is the last that
-    /// was published: whatever the watch brings next is newer.
-    func adopt(_ reading: ClusterReading) throws(CallFailure) -> (ObjectProperties, Inventory) {
+    /// was published: whatever the watch brings next is newer. With nil for the guests' tags
+    /// those that were read earlier stay.
+    func adopt(
+        _ reading: ClusterReading, tags newTags: [Reference: [String]]?
+    ) throws(CallFailure) -> (ObjectProperties, Inventory) {
         let cluster = try reading.cluster(name)
         for vm in try reading.guests(of: cluster.reference) { note(vm) }
+        if let newTags { tags = newTags }
         let (inventory, references) = try reading.inventory(
-            of: cluster.reference, version: version, marks: marks)
+            of: cluster.reference, version: version, marks: marks, tags: tags)
         self.references = references
         self.cluster = cluster.reference
         return (cluster, inventory)
@@ -206,7 +214,8 @@ actor InventoryWatch {
             await discardSetup(in: session)
             try await update(in: session, seconds: 0)
         }
-        let reading = ClusterReading(objects: setup.map { Array($0.objects.values) } ?? [])
+        let reading = ClusterReading(
+            objects: setup.map { Array($0.objects.values) } ?? [], labels: labels)
         let cluster = try reading.cluster(name).reference
         try await readMarks(of: try reading.guests(of: cluster), in: session)
         return try publish(reading, cluster: cluster)
@@ -219,7 +228,7 @@ actor InventoryWatch {
         _ reading: ClusterReading, cluster: Reference
     ) throws(CallFailure) -> Inventory {
         var (inventory, references) = try reading.inventory(
-            of: cluster, version: version, marks: marks)
+            of: cluster, version: version, marks: marks, tags: tags)
         if inventory != known {
             version += 1
             inventory.version = version
@@ -313,8 +322,8 @@ actor InventoryWatch {
     // MARK: The watch on the server
 
     private func build(in session: Session) async throws(CallFailure) -> Setup {
-        let view = try await soap.createView(
-            of: ClusterReading.watchChoices.map(\.kind), in: session, within: limits.read)
+        let choices = ClusterReading.watchChoices(labels)
+        let view = try await soap.createView(of: choices, in: session, within: limits.read)
         // One of our own: the shared collector mixes the filters of everybody in the session.
         let collector = try SOAPClient.returned(
             try await soap.call(
@@ -322,8 +331,7 @@ actor InventoryWatch {
                 within: limits.call))
         _ = try SOAPClient.returned(
             try await soap.call("CreateFilter", on: collector, in: session, within: limits.call) {
-                SOAPClient.addFilter(
-                    ClusterReading.watchChoices, view: view, name: "spec", to: &$0)
+                SOAPClient.addFilter(choices, view: view, in: session, name: "spec", to: &$0)
                 $0.add("partialUpdates", false)
             })
         return Setup(generation: session.generation, view: view, collector: collector)

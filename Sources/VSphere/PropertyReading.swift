@@ -20,15 +20,17 @@ struct PropertyChoice: Hashable, Sendable {
 }
 
 extension SOAPClient {
-    /// A view of all objects of these kinds below the root. Dies with the session; destroy it.
+    /// A view of all objects of these choices below the root. Dies with the session; destroy it.
     func createView(
-        of kinds: [String], in session: Session, within limit: Duration
+        of choices: [PropertyChoice], in session: Session, within limit: Duration
     ) async throws(CallFailure) -> Reference {
         let reply = try await call(
             "CreateContainerView", on: session.content.viewManager, in: session, within: limit
         ) {
             $0.add("container", session.content.rootFolder)
-            for kind in kinds { $0.add("type", kind) }
+            for choice in choices where choice.kind != LabelReading.fieldManager {
+                $0.add("type", choice.kind)
+            }
             $0.add("recursive", true)
         }
         return try Self.returned(reply)
@@ -60,7 +62,7 @@ extension SOAPClient {
         _ choices: [PropertyChoice], view: Reference, in session: Session, limits: VCenterLimits
     ) async throws(CallFailure) -> [ObjectProperties] {
         try await readPages(in: session, limits: limits) {
-            Self.addFilter(choices, view: view, name: "specSet", to: &$0)
+            Self.addFilter(choices, view: view, in: session, name: "specSet", to: &$0)
         }
     }
 
@@ -109,9 +111,10 @@ extension SOAPClient {
     /// A server that pages by 100 shows 100 000 objects in these.
     private static let pagesLimit = 1000
 
-    /// `PropertyFilterSpec` over a view.
+    /// `PropertyFilterSpec` over a view, and over the manager of custom attributes if it is chosen.
     static func addFilter(
-        _ choices: [PropertyChoice], view: Reference, name: String, to xml: inout XMLText
+        _ choices: [PropertyChoice], view: Reference, in session: Session, name: String,
+        to xml: inout XMLText
     ) {
         xml.add(name) {
             addChoices(choices, to: &$0)
@@ -124,6 +127,11 @@ extension SOAPClient {
                     $0.add("path", "view")
                     $0.add("skip", false)
                 }
+            }
+            if let manager = session.content.customFieldsManager,
+                choices.contains(where: { $0.kind == manager.kind })
+            {
+                $0.add("objectSet") { $0.add("obj", manager) }
             }
         }
     }

@@ -13,6 +13,8 @@ struct ServiceContent: Hashable, Sendable {
     var sessionManager: Reference
     /// vCenter's advanced settings.
     var setting: Reference
+    /// Knows the names of custom attributes; nil where there are none.
+    var customFieldsManager: Reference?
 
     init(reply: Element) throws(CallFailure) {
         guard let content = reply["returnval"], let about = content["about"] else {
@@ -33,6 +35,7 @@ struct ServiceContent: Hashable, Sendable {
         viewManager = try manager("viewManager")
         sessionManager = try manager("sessionManager")
         setting = try manager("setting")
+        customFieldsManager = content["customFieldsManager"]?.reference
     }
 }
 

@@ -1,11 +1,20 @@
+/// How far a task must be.
+enum TaskProgress {
+    /// vCenter is at it, or has done it.
+    case accepted
+    /// Done.
+    case done
+}
+
 extension SOAPClient {
-    /// Starts a task and returns when it has succeeded.
+    /// Starts a task and returns when it is as far as wanted.
     ///
     /// - Throws: `.fault` both for a call that is refused and for a task that fails: servers
     ///   differ in which of the two they choose (facts/vsphere.md 2.13).
     func runTask(
-        _ method: String, on object: Reference, in session: Session, within limit: Duration,
-        limits: VCenterLimits, _ arguments: (inout XMLText) -> Void = { _ in }
+        _ method: String, on object: Reference, until wanted: TaskProgress = .done,
+        in session: Session, within limit: Duration, limits: VCenterLimits,
+        _ arguments: (inout XMLText) -> Void = { _ in }
     ) async throws(CallFailure) {
         let deadline = ContinuousClock.now + limit
         let reply = try await call(
@@ -16,6 +25,7 @@ extension SOAPClient {
             let info = try await taskInfo(task, in: session, limits: limits)
             switch info["state"]?.text {
             case "success": return
+            case "running" where wanted == .accepted: return
             case "error":
                 guard let error = info["error"] else {
                     throw .unreadable("about \(task.id) gives no error for a task that failed")
@@ -40,7 +50,8 @@ extension SOAPClient {
     /// A hundred guests at once then cost vCenter a hundred small reads a second.
     private static let longestPause: Duration = .seconds(1)
 
-    private func taskInfo(
+    /// `TaskInfo`.
+    func taskInfo(
         _ task: Reference, in session: Session, limits: VCenterLimits
     ) async throws(CallFailure) -> Element {
         let choice = PropertyChoice(kind: "Task", paths: ["info"])

@@ -11,20 +11,24 @@ public final class VCenterCluster: ClusterControl {
     private let name: ClusterName
     private let site: VCenterSite
     private let limits: VCenterLimits
+    private let labels: LabelKinds
     private let soap: SOAPClient
+    private let tagReader: TagReader
     private let watch: InventoryWatch
 
     /// A cluster behind this vCenter; connects and logs in with the first call.
     ///
     /// - Parameters:
     ///   - cluster: its name, or its reference (`domain-c8`) where the name is not unique.
+    ///   - labels: the labels to read of guests; those of other kinds are left out.
     ///   - addresses: what vCenter's name resolved to earlier, for when DNS is down; empty asks.
     public init(
-        cluster: ClusterName, site: VCenterSite, password: Secret,
+        cluster: ClusterName, site: VCenterSite, password: Secret, labels: LabelKinds = [],
         limits: VCenterLimits = VCenterLimits(), addresses: [String] = []
     ) {
         name = cluster
         self.site = site
+        self.labels = labels
         self.limits = limits
         let trust: HTTPSTrust =
             switch site.trust {
@@ -37,7 +41,9 @@ public final class VCenterCluster: ClusterControl {
             trust: trust, options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
         soap = SOAPClient(
             https: https, user: site.user, password: password.value, limits: limits)
-        watch = InventoryWatch(soap: soap, name: cluster, limits: limits)
+        tagReader = TagReader(
+            https: https, user: site.user, password: password.value, limits: limits)
+        watch = InventoryWatch(soap: soap, name: cluster, limits: limits, labels: labels)
     }
 
     /// Requests and bytes so far, logins included.
@@ -73,17 +79,36 @@ public final class VCenterCluster: ClusterControl {
     }
 
     private func snapshot(in session: Session) async throws(CallFailure) -> ClusterSnapshot {
-        let view = try await soap.createView(
-            of: ClusterReading.snapshotChoices.map(\.kind), in: session, within: limits.read)
-        let objects = try await soap.read(
-            ClusterReading.snapshotChoices, view: view, in: session, limits: limits)
+        let choices = ClusterReading.snapshotChoices(labels)
+        let view = try await soap.createView(of: choices, in: session, within: limits.read)
+        let objects = try await soap.read(choices, view: view, in: session, limits: limits)
         await soap.discard(view, with: "DestroyView", in: session)
-        let (cluster, inventory) = try await watch.adopt(ClusterReading(objects: objects))
+        let reading = ClusterReading(objects: objects, labels: labels)
+        let found = try reading.cluster(name).reference
+        var warnings = try reading.gaps(of: found)
+        let tags = await readTags(of: try reading.guests(of: found), in: session, &warnings)
+        let (cluster, inventory) = try await watch.adopt(reading, tags: tags)
         let option = try await vclsOption(of: cluster.reference, in: session)
         return ClusterSnapshot(
             cluster: name, reference: cluster.reference.id, inventory: inventory,
             automation: try ClusterReading.automation(cluster, vclsOption: option.setting),
-            hasVSAN: ClusterReading.hasVSAN(cluster))
+            hasVSAN: ClusterReading.hasVSAN(cluster), warnings: warnings)
+    }
+
+    /// The guests' tags; nil when they are not wanted, or cannot be read: no outage waits for them.
+    private func readTags(
+        of vms: [ObjectProperties], in session: Session, _ warnings: inout [String]
+    ) async -> [Reference: [String]]? {
+        guard labels.contains(.tags) else { return nil }
+        do throws(CallFailure) {
+            return try await tagReader.tags(
+                of: vms.map(\.reference), apiVersion: session.version)
+        } catch {
+            warnings.append(
+                "the guests' tags cannot be read (\(error.forEngine.detail)); those of the last "
+                    + "reading are used, and guests without one are in no tier by tag")
+            return nil
+        }
     }
 
     /// The inventory as soon as it is newer than `version`, or the last known one after `limit`.
@@ -254,15 +279,28 @@ public final class VCenterCluster: ClusterControl {
             try await self.soap.withSession { session throws(CallFailure) in
                 try await self.accepting("suspended", of: vm, in: session) {
                     () async throws(CallFailure) in
-                    try await self.soap.runTask(
-                        "SuspendVM_Task", on: vm, in: session, within: self.limits.powerOff,
-                        limits: self.limits)
+                    try await self.startSuspending(vm, in: session)
                 }
             }
         }
     }
 
-    /// Starts a guest on a host of its own; returns when vCenter has done it. With a host named,
+    /// Asked again while it is at it, vCenter refuses; that it is at it is what is wanted.
+    private func startSuspending(_ vm: Reference, in session: Session) async throws(CallFailure) {
+        do throws(CallFailure) {
+            try await soap.runTask(
+                "SuspendVM_Task", on: vm, until: .accepted, in: session, within: limits.call,
+                limits: limits)
+        } catch {
+            guard case .fault(let fault) = error, fault.type == "TaskInProgress",
+                let task = fault.fields?["task"]?.reference,
+                try await soap.taskInfo(task, in: session, limits: limits)["descriptionId"]?.text
+                    == "VirtualMachine.suspend"
+            else { throw error }
+        }
+    }
+
+    /// Starts or resumes a guest on a host of its own; returns when vCenter has done it. With a host named,
     /// the guest starts in manual DRS too (facts/vsphere.md 2.7).
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await attempt("start guest \(Self.printable(guest.name)) on \(host)") {

@@ -14,6 +14,9 @@ public struct VCenterLimits: Hashable, Sendable {
     public static let changeDefault: Duration = .seconds(60)
     /// How long one WaitForUpdatesEx may hang: a dead vCenter is noticed this much later.
     public static let longPollDefault: Duration = .seconds(20)
+    /// Tags are a request per 500 guests and one per tag; without them a snapshot is complete too,
+    /// so an outage waits no longer for them.
+    public static let tagsDefault: Duration = .seconds(20)
     /// What the answer to a long poll may be late.
     public static let longPollGrace: Duration = .seconds(10)
 
@@ -31,6 +34,8 @@ public struct VCenterLimits: Hashable, Sendable {
     public var change = VCenterLimits.changeDefault
     /// The longest one WaitForUpdatesEx; whole seconds, 1 or more.
     public var longPoll = VCenterLimits.longPollDefault
+    /// Until all tags are read.
+    public var tags = VCenterLimits.tagsDefault
     /// Until TCP and TLS are up.
     public var connect: Duration = .seconds(10)
     /// Objects in one page.

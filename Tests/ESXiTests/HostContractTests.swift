@@ -172,6 +172,58 @@ import Testing
     }
 
     @Test(arguments: Kind.allCases)
+    func `a guest is suspended and resumed and asking twice is asking once`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { bench in
+            let host = bench.host
+            let web = try bench.guest("app-web01")
+            for _ in 1...2 { try await host.suspend(web) }
+            #expect(try await bench.power("app-web01") == .suspended)
+            for _ in 1...2 { try await host.powerOn(web) }
+            #expect(try await bench.power("app-web01") == .on)
+            try await host.powerOff(web)
+            #expect(
+                await reason { () async throws(HostError) in try await host.suspend(web) }
+                    == .refused)
+            #expect(try await bench.power("app-web01") == .off)
+            #expect(
+                await bench.world.log.map(\.kind) == [.guestSuspended, .guestOn, .guestOff])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `the guest of a host that is gone is registered here once and can be started`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { bench in
+            let host = bench.host
+            // Its files are on esx2; the name and the path are any text.
+            let lost = try bench.guest("app-two\nlines")
+            let before = try await host.guests().count
+            #expect(
+                await reason { () async throws(HostError) in try await host.register(lost) }
+                    == .refused)
+            let spec = try #require(bench.world.scenario.guests.first { $0.name == lost.name })
+            try await bench.world.powerOffGuest(spec.id)
+            for _ in 1...2 { try await host.register(lost) }
+            #expect(try await host.guests().count == before + 1)
+            #expect(try await bench.power(lost.name) == .off)
+            try await host.powerOn(lost)
+            #expect(try await bench.power(lost.name) == .on)
+            // Registered here already and on: as wanted.
+            try await host.register(lost)
+            var nobody = lost
+            nobody.vmxPath = "[datastore 1] no/such.vmx"
+            #expect(
+                await reason { () async throws(HostError) in try await host.register(nobody) }
+                    == .notFound)
+            let kinds = await bench.world.log.map(\.kind)
+            #expect(kinds.filter { $0 == .guestRegistered }.count == 1)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
     func `a host is armed and disarmed again and again and has nothing to report`(
         kind: Kind
     ) async throws {

@@ -132,6 +132,89 @@ import Transport
         }
     }
 
+    @Test(arguments: [
+        (LabHostOptions.FailureText.dump, Int32(0)), (.bare, 1), (.sameLine, 0),
+    ])
+    func `a guest is suspended in every generation of failure texts`(
+        text: LabHostOptions.FailureText, status: Int32
+    ) async throws {
+        try await withHost(LabHostOptions(failureText: text, failureStatus: status)) { bench in
+            try await bench.host.suspend(guest(Self.nasty))
+            try await bench.host.suspend(guest(Self.nasty))
+            try await bench.host.suspend(guest("asleep"))
+            #expect(try await bench.names(.suspended) == [Self.nasty, "asleep"])
+            let off = try guest("forger")
+            #expect(
+                await reason { () async throws(HostError) in try await bench.host.suspend(off) }
+                    == .refused)
+            try await bench.host.powerOn(guest(Self.nasty))
+            #expect(try await bench.names(.suspended) == ["asleep"])
+        }
+    }
+
+    @Test func `a question ends a long wait early and is part of the error`() async throws {
+        var limits = ESXiLimits()
+        limits.suspend = .seconds(40)
+        try await withHost(limits: limits) { bench in
+            await bench.site.setAnswer("esx1", vmid: 2, .question)
+            let start = ContinuousClock.now
+            do throws(HostError) {
+                try await bench.host.suspend(BootGuest(name: "web", vmxPath: "[ds1] web/web.vmx"))
+                Issue.record("it was suspended")
+            } catch {
+                #expect(error.reason == .refused)
+                #expect(error.detail.contains("msg.uuid.altered"))
+            }
+            #expect(ContinuousClock.now - start < .seconds(20))
+        }
+    }
+
+    @Test func `guests with any name are registered, and what stands in the way is said`()
+        async throws
+    {
+        try await withHost { bench in
+            let other = [
+                LabHostGuest(vmid: 1, name: Self.nasty, vmxPath: "[ds1] moved '$(x)/m.vmx"),
+                LabHostGuest(vmid: 2, name: "far", vmxPath: "[ds 9] far/far.vmx"),
+            ]
+            await bench.site.add("esx2", guests: other)
+            let moved = BootGuest(name: Self.nasty, vmxPath: "[ds1] moved '$(x)/m.vmx")
+            for _ in 1...2 { try await bench.host.register(moved) }
+            try await bench.host.powerOn(moved)
+            #expect(
+                await bench.site.events.map(\.what) == [
+                    "registered \(Self.nasty)", "on \(Self.nasty)",
+                ])
+            for path in ["[ds 9] far/far.vmx", "[ds1] none/none.vmx"] {
+                #expect(
+                    await reason { () async throws(HostError) in
+                        try await bench.host.register(BootGuest(name: "x", vmxPath: path))
+                    } == .notFound)
+            }
+            for path in ["[] /var/run/crx/a.vmx", "web/web.vmx", "[ds1] ../etc/x.vmx"] {
+                #expect(
+                    await reason { () async throws(HostError) in
+                        try await bench.host.register(BootGuest(name: "x", vmxPath: path))
+                    } == .refused)
+            }
+            // Registered, but invalid: its datastore was late.
+            do throws(HostError) {
+                await bench.site.add(
+                    "esx1",
+                    guests: [
+                        LabHostGuest(
+                            vmid: 15, name: "late", vmxPath: "[ds1] late/late.vmx", invalid: true)
+                    ])
+                try await bench.host.register(
+                    BootGuest(name: "late", vmxPath: "[ds1] late/late.vmx"))
+                Issue.record("it was registered")
+            } catch {
+                #expect(error.reason == .refused)
+                #expect(error.detail.contains("vim-cmd vmsvc/reload 15"))
+            }
+        }
+    }
+
     @Test func `a start that fails says why and one that asks ends at its limit`() async throws {
         var limits = ESXiLimits()
         limits.power = .seconds(2)

@@ -118,6 +118,39 @@ import Testing
         }
     }
 
+    @Test func `a suspended guest is resumed, and guests wait as long as the one before wants`()
+        async throws
+    {
+        var guests = Self.guests
+        guests[0].power = .suspended
+        try await LabESXiBench.with(guests: guests) { bench in
+            await bench.site.setAnswer(LabESXiBench.name, vmid: 13, .failed("no memory"))
+            var tier = [2, 13, 12, 77].map(Self.guest)
+            tier[0].thenWaitSeconds = 3
+            // It is not started, so nobody waits for it; after the last one nobody waits.
+            tier[1].thenWaitSeconds = 600
+            tier[3].thenWaitSeconds = 600
+            var values = Self.values([tier])
+            values.guestStartLimitSeconds = 1
+            try await Self.install(values, on: bench)
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            let report = try await Self.finished(bench)
+            #expect(report.started == 3)
+            #expect(report.failed == ["[ds1] dns/dns.vmx"])
+            #expect(await bench.site.guests(on: LabESXiBench.name).first?.power == .on)
+            let log = try #require(bench.host.fileContents(BootScript.logPath))
+            let seconds = log.split(separator: "\n").compactMap { line -> Int? in
+                guard line.contains(" on: ") || line.contains(" not started: ") else { return nil }
+                let clock = line.dropFirst(11).prefix(8).split(separator: ":").compactMap { Int($0) }
+                return clock.count == 3 ? clock[0] * 3600 + clock[1] * 60 + clock[2] : nil
+            }
+            #expect(seconds.count == 4)
+            // Within a day.
+            let waited = (seconds[1] - seconds[0] + 86400) % 86400
+            #expect(waited >= 3, "\(log)")
+        }
+    }
+
     @Test func `a guest whose datastore is late is started when it is there`() async throws {
         try await LabESXiBench.with(guests: Self.guests) { bench in
             await bench.site.setMounted(LabESXiBench.name, datastore: "ds1", false)

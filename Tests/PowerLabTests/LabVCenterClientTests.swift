@@ -7,7 +7,7 @@ import Testing
 /// The lab's vCenter, as pyvmomi sees it.
 struct LabVCenterClientTests {
     @Test func `pyvmomi reads and steers the whole site`() async throws {
-        try await LabVCenterRig.with(pageSize: 5) { rig in
+        try await LabVCenterRig.with(pageSize: 5, prepare: Self.dress) { rig in
             let output = try await LabVCenterRig.python(
                 "vcenter_client.py",
                 [
@@ -17,6 +17,8 @@ struct LabVCenterClientTests {
             let seen = try JSONDecoder().decode(Seen.self, from: output)
             expectSession(seen)
             try expectRows(seen)
+            expectLabels(seen)
+            expectREST(seen)
             expectOptions(seen)
             expectCluster(seen)
             expectGuests(seen)
@@ -43,6 +45,7 @@ struct LabVCenterClientTests {
     }
 
     private func expectRows(_ seen: Seen) throws {
+        #expect(seen.rows["app-web01"]?["summary.config.memorySizeMB"] == .number(65536))
         // 14 guests, 3 hosts and a cluster, by 4 as asked, then by 5 as the server will have it.
         #expect(seen.pages == 5)
         #expect(seen.serverPages == 4)
@@ -57,7 +60,7 @@ struct LabVCenterClientTests {
             #expect(row["runtime.powerState"] == .text("poweredOn"))
             #expect(row["config.template"] == .flag(false))
             #expect(row["config.ftInfo"] == nil)
-            #expect(row["runtime.question"] == nil)
+            #expect((row["runtime.question"] != nil) == (guest.name == "mid-noisy"))
             let isVCLS = guest.nature == .vcls
             #expect(
                 row["config.managedBy"]
@@ -75,6 +78,58 @@ struct LabVCenterClientTests {
         #expect(host["runtime.dasHostState"] == .text("master"))
         #expect(host["parent"] == .text("domain-c8"))
         #expect(seen.rows["Lab"]?["id"] == .text("domain-c8"))
+    }
+
+    private static func dress(_ scenario: inout LabScenario) {
+        for index in scenario.guests.indices {
+            if scenario.guests[index].name == "mid-noisy" {
+                scenario.guests[index].hasQuestion = true
+            }
+            guard scenario.guests[index].name == "app-web01" else { continue }
+            scenario.guests[index].memoryMiB = 65536
+            scenario.guests[index].labels = GuestLabels(
+                folder: "Prod/50% Web", resourcePool: "High/Databases",
+                tags: ["Tier/first", "Tier/<&> 日本語/x"], attributes: ["power": "late & <x>"])
+        }
+    }
+
+    private func expectLabels(_ seen: Seen) {
+        #expect(
+            seen.labels
+                == Seen.Labels(
+                    folder: ["50%25 Web", "Prod", "vm", "LabDC", "Datacenters"],
+                    pool: [
+                        "Databases", "High", "Resources", "Lab", "host", "LabDC", "Datacenters",
+                    ], inFolder: ["app-web01"], inPool: ["app-web01"],
+                    attributes: ["power": "late & <x>"], memory: 65536,
+                    question: [
+                        "7", "msg.uuid.altered:This virtual machine may have been moved or copied.",
+                        "Cancel", "I _moved it", "I _copied it",
+                    ]))
+        #expect(seen.suspend.suspend.error == nil)
+        #expect(seen.suspend.suspend.states == ["running", "success"])
+        #expect(seen.suspend.then == "suspended")
+        #expect(seen.suspend.again.existing == "suspended")
+        #expect(seen.suspend.description == "VirtualMachine.suspend")
+        #expect(seen.suspend.resume.error == nil)
+        #expect(seen.suspend.atLast == "poweredOn")
+    }
+
+    private func expectREST(_ seen: Seen) {
+        let rest = seen.rest
+        #expect(rest.wrongPassword == 401)
+        #expect(rest.noLogin == 401)
+        #expect(rest.login == [.number(201), .text("str")])
+        #expect(rest.object == [.number(200), .text("vm-101")])
+        #expect(Set(rest.tags) == ["Tier | first", "Tier | <&> 日本語/x"])
+        #expect(
+            rest.refusals == [
+                "unknown member": "400 INVALID_ARGUMENT", "no type": "400 INVALID_ARGUMENT",
+                "not JSON": "400 INVALID_ARGUMENT", "wrong kind": "400 INVALID_ARGUMENT",
+                "wrong action": "404 NOT_FOUND", "no such tag": "404 NOT_FOUND",
+            ])
+        #expect(rest.logout == 204)
+        #expect(rest.after == 401)
     }
 
     private func expectOptions(_ seen: Seen) {
@@ -176,6 +231,39 @@ private struct Seen: Decodable {
         }
     }
 
+    struct Labels: Decodable, Equatable {
+        var folder, pool, inFolder, inPool: [String]
+        var attributes: [String: String]
+        var memory: Int
+        var question: [String]
+        enum CodingKeys: String, CodingKey {
+            case folder, pool, attributes, memory, question
+            case inFolder = "in folder"
+            case inPool = "in pool"
+        }
+    }
+
+    struct Suspend: Decodable {
+        var suspend, again, resume: TaskSeen
+        var then, description, atLast: String
+        enum CodingKeys: String, CodingKey {
+            case suspend, again, resume, then, description
+            case atLast = "at last"
+        }
+    }
+
+    struct REST: Decodable {
+        var wrongPassword, noLogin, logout, after: Int
+        var login, object: [Value]
+        var tags: [String]
+        var refusals: [String: String]
+        enum CodingKeys: String, CodingKey {
+            case login, object, tags, refusals, logout, after
+            case wrongPassword = "wrong password"
+            case noLogin = "no login"
+        }
+    }
+
     struct Collector: Decodable {
         var truncated: [Value]
         var replayed: [Bool]
@@ -197,11 +285,15 @@ private struct Seen: Decodable {
     var options: Options
     var cluster: Cluster
     var guests: Guests
+    var labels: Labels
+    var suspend: Suspend
+    var rest: REST
     var collector: Collector
     var hosts: [String: String?]
 
     enum CodingKeys: String, CodingKey {
         case session, api, walk, pages, quiet, rows, options, cluster, guests, hosts, collector
+        case labels, suspend, rest
         case wrongPassword = "wrong password"
         case liveCookie = "live cookie"
         case afterLogout = "after logout"

@@ -35,13 +35,16 @@ struct LabVCenterRig: Sendable {
     /// Runs a test against a vCenter of the standard site, and cleans up.
     static func with(
         pace: LabPace = quick, pageSize: Int = 5,
+        prepare: (inout LabScenario) -> Void = { _ in },
         _ body: (LabVCenterRig) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("lab-vcenter-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true)
-        let world = LabWorld(LabScenario.standard(pace: pace), time: WallTime())
+        var scenario = LabScenario.standard(pace: pace)
+        prepare(&scenario)
+        let world = LabWorld(scenario, time: WallTime())
         let server = LabVCenterServer(
             world: world, user: user, password: password, directory: directory,
             pageSize: pageSize)

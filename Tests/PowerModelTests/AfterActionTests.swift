@@ -109,9 +109,8 @@ import Testing
         #expect(report.left.map(\.step.id.rawValue) == ["stop/c"])
         #expect(report.left.map(\.why) == ["policy"])
         #expect(report.gaveUp.map(\.why) == ["it answers"])
-        #expect(
-            report.pointOfNoReturn
-                == AfterAction.Remark(at: at(67), text: "esx1 was told to stop"))
+        #expect(report.pointOfNoReturn?.text == "esx1 was told to stop")
+        #expect(report.pointOfNoReturn?.at == at(67))
     }
 
     @Test func `budgets and notes are told with their moments, those of the outage too`() throws {
@@ -120,11 +119,10 @@ import Testing
                 (5, .budgetChanged(Self.apps, from: .seconds(90), to: .seconds(30), why: "late")),
                 (6, .noted("vCenter is gone")),
             ])
-        #expect(
-            report.budgetChanges == [
-                AfterAction.BudgetChange(
-                    at: at(5), phase: Self.apps, from: .seconds(90), to: .seconds(30), why: "late")
-            ])
+        let change = try #require(report.budgetChanges.first)
+        #expect(report.budgetChanges.count == 1)
+        #expect(change.at == at(5) && change.phase == Self.apps && change.why == "late")
+        #expect(change.from == .seconds(90) && change.to == .seconds(30))
         #expect(report.notes.map(\.text) == ["before it began", "vCenter is gone"])
         #expect(report.notes.map(\.at) == [at(0), at(6)])
     }
@@ -164,12 +162,8 @@ import Testing
             (4, .stepEnded(StepID("stop/c"), .done(.asked))), (4, .phaseEnded(Self.apps)),
         ]
         let report = try report(early + freeze)
-        #expect(
-            report.inversions == [
-                AfterAction.Inversion(early: "guests: apps", late: "freeze"),
-                AfterAction.Inversion(
-                    early: "shut down guest c", late: "shut down guest b"),
-            ])
+        #expect(report.inversions.map(\.early) == ["guests: apps", "shut down guest c"])
+        #expect(report.inversions.map(\.late) == ["freeze", "shut down guest b"])
         #expect(report.phases.map(\.phase.name) == [Self.apps, .freeze, .hosts])
     }
 

@@ -36,7 +36,9 @@ enum Samples {
             ],
         ],
         vcsa: BootScriptGuest(name: "vcsa", vmxPath: "[ds 1] vcsa/vcsa.vmx"),
-        infrastructure: [BootScriptGuest(name: "dns", vmxPath: "[ds 1] dns/dns.vmx")])
+        infrastructure: [
+            BootScriptGuest(name: "dns", vmxPath: "[ds 1] dns/dns.vmx", thenWaitSeconds: 30)
+        ])
 
     /// Every nasty text as name and as path.
     static let allNasty = values([nasty.map { BootScriptGuest(name: $0, vmxPath: "[\($0)] \($0)") }]

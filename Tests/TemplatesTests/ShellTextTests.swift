@@ -108,6 +108,9 @@ import Testing
         values = Samples.ordinary
         values.guestStartLimitSeconds = 0
         #expect(throws: TemplateError.self) { try BootScript.block(values) }
+        values = Samples.ordinary
+        values.tiers[1][0].thenWaitSeconds = BootScriptGuest.thenWaitLimitSeconds + 1
+        #expect(throws: TemplateError.self) { try BootScript.block(values) }
     }
 
     @Test func `no value stands in a comment or in a here-document`() {

@@ -26,7 +26,8 @@ import VSphere
 
         /// Another client of the same vCenter.
         func client(
-            password: String = Bench.password, sha256: String? = nil, pageObjects: Int = 500
+            password: String = Bench.password, sha256: String? = nil, pageObjects: Int = 500,
+            labels: LabelKinds = .all
         ) throws -> VCenterCluster {
             let address = try #require(address)
             var limits = VCenterLimits()
@@ -37,7 +38,7 @@ import VSphere
                     endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
                     password: .file(path: "/secret"),
                     trust: .pinned(sha256: sha256 ?? address.certificateSHA256)),
-                password: Secret(password), limits: limits)
+                password: Secret(password), labels: labels, limits: limits)
         }
 
         /// The guest of this name, as the world has it.
@@ -83,10 +84,13 @@ import VSphere
         return pace
     }
 
-    private func with(
-        _ kind: Kind, pageSize: Int = 100, _ body: (Bench) async throws -> Void
+    func with(
+        _ kind: Kind, pageSize: Int = 100, prepare: (inout LabScenario) -> Void = { _ in },
+        _ body: (Bench) async throws -> Void
     ) async throws {
-        let world = LabWorld(LabScenario.standard(pace: Self.pace), time: RealTime())
+        var scenario = LabScenario.standard(pace: Self.pace)
+        prepare(&scenario)
+        let world = LabWorld(scenario, time: RealTime())
         if kind == .memory {
             return try await body(
                 Bench(world: world, cluster: MemoryCluster(world), server: nil, address: nil))
@@ -438,7 +442,7 @@ import VSphere
 }
 
 /// The reason a call fails for; nil when it does not.
-private func failure(
+func failure(
     _ body: () async throws(ClusterError) -> Void
 ) async -> ClusterError.Reason? {
     do throws(ClusterError) {

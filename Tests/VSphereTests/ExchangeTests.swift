@@ -400,6 +400,35 @@ import Testing
         #expect(reasons == [nil, .wrongState, .wrongState, .refused])
     }
 
+    @Test func `a suspend is over when vCenter is at it, and its refusals are typed`() async throws {
+        func state(_ state: String, of description: String = "VirtualMachine.suspend") -> String {
+            info(state, "<descriptionId>\(description)</descriptionId>")
+        }
+        let busy = Recorded.fault("TaskInProgress", "<task type=\"Task\">task-8</task>")
+        let failed = info(
+            "error",
+            """
+            <error><fault xsi:type="InvalidPowerState"><existingState>poweredOff</existingState>\
+            </fault><localizedMessage>no</localizedMessage></error>
+            """)
+        let exchange = try Exchange([
+            "SuspendVM_Task.1": task("SuspendVM_Task"), "SuspendVM_Task.2": task("SuspendVM_Task"),
+            "SuspendVM_Task.3": busy, "SuspendVM_Task.4": busy,
+            "RetrievePropertiesEx.2": state("queued"), "RetrievePropertiesEx.3": state("running"),
+            "RetrievePropertiesEx.4": failed,
+            "RetrievePropertiesEx.5": state("running").replacing("task-7", with: "task-8"),
+            "RetrievePropertiesEx.6": state("running", of: "VirtualMachine.powerOff")
+                .replacing("task-7", with: "task-8"),
+        ])
+        let snapshot = try await exchange.cluster.snapshot()
+        let guest = try #require(snapshot.inventory.guests.first { $0.reference == "vm-11" })
+        var reasons: [ClusterError.Reason?] = []
+        for _ in 0..<4 {
+            reasons.append(await error { try await exchange.cluster.suspend(guest) }?.reason)
+        }
+        #expect(reasons == [nil, .wrongState, nil, .wrongState])
+    }
+
     @Test func `a task that vCenter has forgotten is judged by the guest's state`() async throws {
         let gone = Recorded.fault("ManagedObjectNotFound", "<obj type=\"Task\">task-7</obj>")
         func state(_ power: String) -> String {

@@ -12,14 +12,15 @@ import VSphere
 
     private func cluster(
         _ server: LocalServer, _ certificate: Certificate, name: String = "DC0_C0",
-        password: String = SimulatorTests.password, limits: VCenterLimits = VCenterLimits()
+        password: String = SimulatorTests.password, labels: LabelKinds = [],
+        limits: VCenterLimits = VCenterLimits()
     ) -> VCenterCluster {
         VCenterCluster(
             cluster: ClusterName(name),
             site: VCenterSite(
                 endpoint: Endpoint(host: "127.0.0.1", port: server.port), user: Self.user,
                 password: .environment(name: "TEST"), trust: .pinned(sha256: certificate.sha256)),
-            password: Secret(password), limits: limits)
+            password: Secret(password), labels: labels, limits: limits)
     }
 
     private func failure(
@@ -161,6 +162,48 @@ import VSphere
         }
         let newcomer = try #require(inventory.guests.first { $0.name == "newcomer" })
         #expect(newcomer.nature == .ordinary)
+        await cluster.close()
+    }
+
+    @Test func `guests' places, attributes and tags are read, and followed but for tags`()
+        async throws
+    {
+        let certificate = try Certificate()
+        let server = try LocalServer.vcsim(certificate)
+        let cluster = cluster(server, certificate, labels: .all)
+        func labels(_ inventory: Inventory, _ number: Int) -> GuestLabels? {
+            inventory.guests.first { $0.name == "DC0_C0_RP0_VM\(number)" }?.labels
+        }
+        let before = try await cluster.inventory(newerThan: nil, within: .seconds(10))
+        #expect(labels(before, 4) == GuestLabels(folder: "", resourcePool: ""))
+        try server.tell("places")
+        #expect(try await server.says { $0 == "ok" })
+        let snapshot = try await cluster.snapshot()
+        #expect(snapshot.warnings == [])
+        #expect(
+            labels(snapshot.inventory, 4)
+                == GuestLabels(
+                    folder: "Prod/EU/Web", resourcePool: "High/Databases", tags: ["Tier/first"],
+                    attributes: ["power": "late & <x>"]))
+        #expect(
+            labels(snapshot.inventory, 5) == GuestLabels(folder: "", resourcePool: "High/shop"))
+        #expect(snapshot.inventory.guests.allSatisfy { $0.memoryMiB == 32 && !$0.hasQuestion })
+        let after = try await cluster.inventory(newerThan: nil, within: .seconds(10))
+        #expect(labels(after, 4) == labels(snapshot.inventory, 4))
+        await cluster.close()
+    }
+
+    @Test func `a guest is suspended and resumed through tasks`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.vcsim(certificate)
+        let cluster = cluster(server, certificate)
+        let snapshot = try await cluster.snapshot()
+        let guest = try #require(snapshot.inventory.guests.first { $0.name.hasSuffix("VM5") })
+        let host = try #require(guest.host)
+        for _ in 0..<2 { try await cluster.suspend(guest) }
+        #expect(try await cluster.snapshot().inventory.guest(guest.id)?.power == .suspended)
+        for _ in 0..<2 { try await cluster.powerOn(guest, on: host) }
+        #expect(try await cluster.snapshot().inventory.guest(guest.id)?.power == .on)
         await cluster.close()
     }
 

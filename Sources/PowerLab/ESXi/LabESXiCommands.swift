@@ -41,6 +41,7 @@ struct LabESXiCommands: Sendable {
             return Reply(output: LabESXiOutput.runtimeInformation(inMaintenance: maintenance))
         case "hostsvc/maintenance_mode_enter": return await changeMaintenance(true)
         case "hostsvc/maintenance_mode_exit": return await changeMaintenance(false)
+        case "solo/registervm" where words.count == 2: return await register(words[1])
         case .some(let verb) where verb.hasPrefix("vmsvc/") && words.count >= 2:
             return await guestVerb(String(verb.dropFirst("vmsvc/".count)), words[1])
         default:
@@ -58,11 +59,35 @@ struct LabESXiCommands: Sendable {
         case "power.shutdown": return await power(.shutdown, guest)
         case "power.off": return await power(.off, guest)
         case "power.on": return await power(.on, guest)
+        case "power.suspend": return await power(.suspend, guest)
         case "get.guest": return Reply(output: LabESXiOutput.guestInformation(guest))
         case "get.summary": return Reply(output: LabESXiOutput.summary(guest))
-        case "message": return Reply(output: "No message.\n")
+        case "message": return Reply(output: LabESXiOutput.message(guest))
         default: return Reply(output: "Invalid command 'vmsvc/\(verb)'.\n", status: 1)
         }
+    }
+
+    /// Takes the path that vim-cmd's own usage names, and a datastore's.
+    private func register(_ path: String) async -> Reply {
+        let root = "/vmfs/volumes/"
+        var vmxPath = path
+        if path.hasPrefix(root) {
+            let parts = path.dropFirst(root.count).split(separator: "/", maxSplits: 1)
+            let volumes = await backend.datastores(on: host)
+            guard parts.count == 2,
+                let volume = volumes.first(where: {
+                    $0.mounted && ($0.name == parts[0] || $0.uuid == parts[0])
+                })
+            else {
+                return Reply(
+                    output: LabESXiOutput.registerFailure(.notFound), status: options.failureStatus)
+            }
+            vmxPath = "[\(volume.name)] \(parts[1])"
+        }
+        let answer = await backend.register(vmxPath, on: host)
+        if case .done(let vmid) = answer { return Reply(output: "\(vmid)\n") }
+        return Reply(
+            output: LabESXiOutput.registerFailure(answer), status: options.failureStatus)
     }
 
     private func power(_ verb: LabPowerVerb, _ guest: LabHostGuest) async -> Reply {
@@ -73,8 +98,7 @@ struct LabESXiCommands: Sendable {
         let answer = await backend.power(verb, vmid: guest.vmid, on: host)
         switch answer {
         case .done:
-            let words = [LabPowerVerb.on: "Powering on VM:\n", .off: "Powering off VM:\n"]
-            return Reply(output: words[verb] ?? "")
+            return Reply(output: LabESXiOutput.powerStart(verb))
         case .notFound:
             return Reply(
                 output: LabESXiOutput.notFound(String(guest.vmid)), status: options.failureStatus)

@@ -106,7 +106,7 @@ enum LabESXiOutput {
            vm = 'vim.VirtualMachine:\(guest.vmid)', 
            runtime = (vim.vm.RuntimeInfo) {
               powerState = "\(apiState(guest.power))", 
-              question = (vim.vm.QuestionInfo) null
+              question = (vim.vm.QuestionInfo) \(guest.hasQuestion ? "{ id = \"0\" }" : "null")
            }, 
            guest = (vim.vm.Summary.GuestSummary) {
               toolsRunningStatus = "\(guest.toolsRunning && guest.power == .on
@@ -167,6 +167,69 @@ enum LabESXiOutput {
         """
     }
 
+    /// How a power verb begins (facts/esxi.md 1.3); a shutdown says nothing.
+    static func powerStart(_ verb: LabPowerVerb) -> String {
+        switch verb {
+        case .on: "Powering on VM:\n"
+        case .off: "Powering off VM:\n"
+        case .suspend: "Suspending VM:\n"
+        case .shutdown: ""
+        }
+    }
+
+    /// `vim-cmd vmsvc/message`, the question as it was recorded (facts/esxi.md 1.4).
+    static func message(_ guest: LabHostGuest) -> String {
+        guard guest.hasQuestion else { return "No message.\n" }
+        return """
+            Virtual machine message 0:
+            msg.uuid.altered:This virtual machine may have been moved or copied.
+
+            In order to configure certain management and networking features VMware ESX needs to \
+            know which.
+
+            Did you move this virtual machine, or did you copy it?
+            If you don't know, answer "I copied it".
+            0. Cancel (Cancel)
+            1. I _moved it (I _moved it)
+            2. I _copied it (I _copied it) [default]
+
+            """
+    }
+
+    /// What `solo/registervm` says when it did not (facts/esxi.md 1.5).
+    static func registerFailure(_ answer: LabRegisterAnswer) -> String {
+        switch answer {
+        case .alreadyExists(let vmid):
+            """
+            (vim.fault.AlreadyExists) {
+               faultCause = (vmodl.MethodFault) null, 
+               faultMessage = <unset>, 
+               name = "\(vmid)"
+               msg = "The specified key, name, or identifier '\(vmid)' already exists."
+            }
+
+            """
+        case .failed(let why):
+            """
+            (vim.fault.VmConfigFault) {
+               faultCause = (vmodl.MethodFault) null, 
+               faultMessage = <unset>
+               msg = "\(why)"
+            }
+
+            """
+        case .notFound, .done:
+            """
+            (vim.fault.NotFound) {
+               faultCause = (vmodl.MethodFault) null, 
+               faultMessage = <unset>
+               msg = "The object or item referred to could not be found."
+            }
+
+            """
+        }
+    }
+
     /// A failed power verb in the words of a generation.
     static func powerFailure(
         _ verb: LabPowerVerb, _ answer: LabPowerAnswer, as text: LabHostOptions.FailureText
@@ -174,8 +237,13 @@ enum LabESXiOutput {
         let dump = faultDump(verb, answer, as: text)
         // A shutdown prints nothing of its own: only the dump (facts/esxi.md 1.3).
         guard verb != .shutdown else { return dump }
-        let began = verb == .on ? "Powering on VM:\n" : "Powering off VM:\n"
-        let failed = verb == .on ? "Power on failed" : "Power off failed"
+        let began = powerStart(verb)
+        let failed =
+            switch verb {
+            case .on: "Power on failed"
+            case .suspend: "Suspend failed"
+            case .off, .shutdown: "Power off failed"
+            }
         return switch text {
         case .dump: began + dump
         case .bare: began + failed + "\n"
@@ -193,7 +261,7 @@ enum LabESXiOutput {
         case .wrongState(let existing):
             type = "InvalidPowerState"
             properties = [
-                "requestedState = \"\(verb == .on ? "poweredOn" : "poweredOff")\"",
+                "requestedState = \"\(requestedState(verb))\"",
                 "existingState = \"\(apiState(existing))\"",
             ]
             message =
@@ -219,6 +287,14 @@ enum LabESXiOutput {
         let separator = text == .dump ? "," : ", "
         let lines = (head + properties).map { "   " + $0 + separator } + ["   msg = \"\(message)\""]
         return "(vim.fault.\(type)) {\n" + lines.joined(separator: "\n") + "\n}\n"
+    }
+
+    private static func requestedState(_ verb: LabPowerVerb) -> String {
+        switch verb {
+        case .on: "poweredOn"
+        case .suspend: "suspended"
+        case .off, .shutdown: "poweredOff"
+        }
     }
 
     private static func apiState(_ power: LabGuestPower) -> String {

@@ -5,6 +5,8 @@ public protocol LabHostBackend: Sendable {
     /// Acts on one guest. Returns when the host's shell would: after a start or a stop, and at
     /// once for a shutdown that the guest then takes its time for.
     func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer
+    /// Registers the guest of this configuration file (`[datastore] folder/file.vmx`) on a host.
+    func register(_ vmxPath: String, on host: String) async -> LabRegisterAnswer
     /// Whether hostd answers by now.
     func hostdReady(_ host: String) async -> Bool
     /// Whether the host is in maintenance mode.
@@ -30,8 +32,22 @@ public enum LabPowerVerb: String, Hashable, Sendable {
     case shutdown
     /// The power is cut.
     case off
-    /// It is started.
+    /// It is started, or resumed.
     case on
+    /// Its memory is written to disk.
+    case suspend
+}
+
+/// What came of registering a guest.
+public enum LabRegisterAnswer: Hashable, Sendable {
+    /// Done: its id on that host.
+    case done(vmid: Int)
+    /// There is no such file.
+    case notFound
+    /// A guest of this id has the file already.
+    case alreadyExists(vmid: Int)
+    /// The host could not, for this reason.
+    case failed(String)
 }
 
 /// What came of a power verb.
@@ -80,12 +96,14 @@ public struct LabHostGuest: Hashable, Sendable {
     public var toolsRunning: Bool
     /// Its configuration file cannot be read (its datastore is late): it is not listed.
     public var invalid: Bool
+    /// Whether it waits for the answer to a question.
+    public var hasQuestion: Bool
 
     /// A guest.
     public init(
         vmid: Int, name: String, vmxPath: String, guestOS: String = "ubuntu64Guest",
         hardwareVersion: String = "vmx-19", annotation: String = "", power: LabGuestPower = .off,
-        toolsRunning: Bool = true, invalid: Bool = false
+        toolsRunning: Bool = true, invalid: Bool = false, hasQuestion: Bool = false
     ) {
         self.vmid = vmid
         self.name = name
@@ -96,6 +114,7 @@ public struct LabHostGuest: Hashable, Sendable {
         self.power = power
         self.toolsRunning = toolsRunning
         self.invalid = invalid
+        self.hasQuestion = hasQuestion
     }
 }
 

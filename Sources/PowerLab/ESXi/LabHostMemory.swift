@@ -81,7 +81,13 @@ public actor LabHostMemory: LabHostBackend {
     }
 
     /// The guests registered on a host.
-    public func guests(on host: String) -> [LabHostGuest] { hosts[host]?.guests ?? [] }
+    public func guests(on host: String) -> [LabHostGuest] {
+        (hosts[host]?.guests ?? []).map { guest in
+            var guest = guest
+            if answers[host]?[guest.vmid] == .question { guest.hasQuestion = true }
+            return guest
+        }
+    }
 
     /// Acts on one guest.
     public func power(_ verb: LabPowerVerb, vmid: Int, on host: String) -> LabPowerAnswer {
@@ -93,14 +99,33 @@ public actor LabHostMemory: LabHostBackend {
             return answer
         }
         switch (verb, guest.power) {
-        case (.on, .on), (.off, .off), (.shutdown, .off), (.shutdown, .suspended):
+        case (.on, .on), (.off, .off), (.shutdown, .off), (.shutdown, .suspended),
+            (.suspend, .suspended), (.suspend, .off):
             return .wrongState(existing: guest.power)
         case (.shutdown, .on) where !guest.toolsRunning: return .toolsUnavailable
         default: break
         }
-        hosts[host]?.guests[index].power = verb == .on ? .on : .off
+        hosts[host]?.guests[index].power =
+            switch verb {
+            case .on: .on
+            case .suspend: .suspended
+            case .off, .shutdown: .off
+            }
         note(host, "\(verb.rawValue) \(guest.name)")
         return .done
+    }
+
+    /// Moves the guest of this file from the host that has it.
+    public func register(_ vmxPath: String, on host: String) -> LabRegisterAnswer {
+        guard let owner = hosts.first(where: { $0.value.guests.contains { $0.vmxPath == vmxPath } }),
+            var guest = owner.value.guests.first(where: { $0.vmxPath == vmxPath })
+        else { return .notFound }
+        if owner.key == host { return .alreadyExists(vmid: guest.vmid) }
+        hosts[owner.key]?.guests.removeAll { $0.vmxPath == vmxPath }
+        guest.vmid = (hosts[host]?.guests.map(\.vmid).max() ?? 0) + 1
+        hosts[host]?.guests.append(guest)
+        note(host, "registered \(guest.name)")
+        return .done(vmid: guest.vmid)
     }
 
     /// Whether hostd answers.

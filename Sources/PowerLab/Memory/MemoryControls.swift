@@ -267,7 +267,7 @@ public struct MemoryHost: HostControl {
         let what = "register guest \(guest.name.onOneLine)"
         let world = try await reach(what, acting: true)
         do { try await world.registerGuest(at: guest.vmxPath, on: host) } catch {
-            throw self.error(what, .refused, "\(error)")
+            throw self.error(what, error == .notFound ? .notFound : .refused, "\(error)")
         }
     }
 

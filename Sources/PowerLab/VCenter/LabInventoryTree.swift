@@ -24,7 +24,7 @@ struct LabInventoryTree: Sendable {
         [
             LabInventoryTree.root, LabInventoryTree.datacenter, LabInventoryTree.vmFolder,
             LabInventoryTree.hostFolder, snapshot.clusterReference, LabInventoryTree.pool,
-        ] + snapshot.hosts.map(\.reference) + snapshot.guests.map(\.reference)
+        ] + snapshot.places.entities + snapshot.hosts.map(\.reference) + snapshot.guests.map(\.reference)
     }
 
     /// The properties of an entity; nil when there is no such object.
@@ -43,21 +43,22 @@ struct LabInventoryTree: Sendable {
                 ])
         case LabInventoryTree.vmFolder:
             return entity(
-                "vm", parent: LabInventoryTree.datacenter,
-                ["childEntity": .references(snapshot.guests.map(\.reference))])
+                "vm", parent: LabInventoryTree.datacenter, inside(folder: reference))
         case LabInventoryTree.hostFolder:
             return entity(
                 "host", parent: LabInventoryTree.datacenter,
                 ["childEntity": .references([snapshot.clusterReference])])
         case LabInventoryTree.pool:
             return entity(
-                "Resources", parent: snapshot.clusterReference,
-                [
-                    "owner": .reference(snapshot.clusterReference),
-                    "vm": .references(snapshot.guests.map(\.reference)),
-                ])
+                "Resources", parent: snapshot.clusterReference, inside(pool: reference))
         case snapshot.clusterReference: return cluster
         default:
+            if let place = snapshot.places.place(reference) {
+                return entity(
+                    place.name, parent: place.parent,
+                    reference.type == "Folder" ? inside(folder: reference) : inside(pool: reference)
+                )
+            }
             return snapshot.host(reference).map(host) ?? snapshot.guest(reference).map(guest)
         }
     }
@@ -69,10 +70,10 @@ struct LabInventoryTree: Sendable {
             if now == container { return true }
             next = parent(of: now)
         }
-        // A guest's parent is its folder; it is below the pool and the cluster as well.
-        return reference.type == "VirtualMachine"
-            && [snapshot.clusterReference, LabInventoryTree.pool, LabInventoryTree.hostFolder]
-                .contains(container)
+        // A guest's parent is its folder; it is below its pool and the cluster as well.
+        return snapshot.guest(reference).map {
+            contains(snapshot.places.pool(of: $0.spec), in: container)
+        } ?? false
     }
 
     /// What an entity is below; nil for the root, and for what is no entity.
@@ -86,10 +87,28 @@ struct LabInventoryTree: Sendable {
         default:
             switch reference.type {
             case "HostSystem": snapshot.clusterReference
-            case "VirtualMachine": LabInventoryTree.vmFolder
-            default: nil
+            case "VirtualMachine":
+                snapshot.guest(reference).map { snapshot.places.folder(of: $0.spec) }
+            default: snapshot.places.place(reference)?.parent
             }
         }
+    }
+
+    private func inside(folder: VimReference) -> [String: VimValue?] {
+        let guests = snapshot.guests.filter { snapshot.places.folder(of: $0.spec) == folder }
+        return [
+            "childEntity": .references(
+                snapshot.places.children(of: folder) + guests.map(\.reference))
+        ]
+    }
+
+    private func inside(pool: VimReference) -> [String: VimValue?] {
+        let guests = snapshot.guests.filter { snapshot.places.pool(of: $0.spec) == pool }
+        return [
+            "owner": .reference(snapshot.clusterReference),
+            "resourcePool": .references(snapshot.places.children(of: pool)),
+            "vm": .references(guests.map(\.reference)),
+        ]
     }
 
     private func entity(
@@ -225,21 +244,24 @@ struct LabInventoryTree: Sendable {
                 "powerState": .simple(seen.power.vim, type: "VirtualMachinePowerState"),
                 "toolsInstallerMounted": .bool(false), "numMksConnections": .int(0),
                 "onlineStandby": .bool(false), "consolidationNeeded": .bool(false),
+                "question": guest.spec.hasQuestion ? .object(LabInventoryTree.question) : nil,
             ])
         let summary = VimObject(
             "VirtualMachineConfigSummary",
             [
                 "name": .string(guest.spec.name),
                 "template": .bool(guest.spec.nature == .template),
-                "vmPathName": .string(guest.spec.vmxPath), "uuid": config["uuid"],
+                "vmPathName": .string(guest.spec.vmxPath),
+                "memorySizeMB": .int(guest.spec.memoryMiB), "uuid": config["uuid"],
                 "instanceUuid": config["instanceUuid"], "guestId": config["guestId"],
                 "managedBy": config["managedBy"],
             ])
         return entity(
-            guest.spec.name, parent: LabInventoryTree.vmFolder,
+            guest.spec.name, parent: snapshot.places.folder(of: guest.spec),
             [
                 "resourcePool": guest.spec.nature == .template
-                    ? nil : .reference(LabInventoryTree.pool),
+                    ? nil : .reference(snapshot.places.pool(of: guest.spec)),
+                "customValue": snapshot.places.attributes(of: guest.spec),
                 "config": .object(config), "runtime": .object(runtime),
                 "guest": .object(tools(of: guest, seen)),
                 "summary": .object(

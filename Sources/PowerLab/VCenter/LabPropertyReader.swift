@@ -19,6 +19,8 @@ struct LabPropertyReader: Sendable {
             return session.map { ["currentSession": $0.value] } ?? [:]
         case VimReference("OptionManager", "VpxSettings"):
             return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
+        case LabPlaces.fieldManager:
+            return ["field": tree.snapshot.places.fields]
         case VimReference("ViewManager", "ViewManager"):
             let views = session?.views.keys.sorted() ?? []
             return ["viewList": .references(views.map { VimReference("ContainerView", $0) })]

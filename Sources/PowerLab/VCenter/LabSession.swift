@@ -66,6 +66,7 @@ struct LabTask: Sendable {
     enum Work: Sendable {
         case powerOff(GuestID)
         case powerOn(GuestID, HostName?)
+        case suspend(GuestID)
         case reconfigure(VimObject, modify: Bool)
         case enterMaintenance(HostName, limit: Duration?)
         case exitMaintenance(HostName)
@@ -76,6 +77,7 @@ struct LabTask: Sendable {
             switch self {
             case .powerOff: "VirtualMachine.powerOff"
             case .powerOn: "VirtualMachine.powerOn"
+            case .suspend: "VirtualMachine.suspend"
             case .reconfigure: "ComputeResource.reconfigureEx"
             case .enterMaintenance: "HostSystem.enterMaintenanceMode"
             case .exitMaintenance: "HostSystem.exitMaintenanceMode"

@@ -29,6 +29,8 @@ struct LabSnapshot: Sendable {
     let haAgents: Bool
     let vcenter: LabWorld.VCenterState
     let wall: Timestamp
+    /// Where guests are put; the same all the time.
+    let places: LabPlaces
 
     func host(_ name: HostName) -> Host? { hosts.first { $0.name == name } }
     func host(_ reference: VimReference) -> Host? { hosts.first { $0.reference == reference } }
@@ -58,7 +60,8 @@ extension LabWorld {
                     power: guest.power, toolsRunning: guest.toolsRunning,
                     isStopping: guest.stopping)
             }.sorted { $0.number < $1.number },
-            automation: automation, haAgents: haAgents, vcenter: state, wall: time.wall)
+            automation: automation, haAgents: haAgents, vcenter: state, wall: time.wall,
+            places: LabPlaces(scenario.guests.map(\.labels)))
     }
 
     /// Starts a guest as vCenter does: on a host of the caller's choice, where it is then

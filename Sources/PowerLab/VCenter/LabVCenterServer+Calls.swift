@@ -288,5 +288,6 @@ extension LabVCenterServer {
                     instance: "1ab00000-0000-4000-8000-000000000001")),
             "setting": .reference(VimReference("OptionManager", "VpxSettings")),
             "sessionManager": .reference(sessionManager),
+            "customFieldsManager": .reference(LabPlaces.fieldManager),
         ])
 }

@@ -47,6 +47,7 @@ extension LabVCenterServer {
         }
         switch call.method {
         case "PowerOffVM_Task": return .powerOff(try guest())
+        case "SuspendVM_Task": return .suspend(try guest())
         case "PowerOnVM_Task":
             guard let wanted = call["host"]?.reference else { return .powerOn(try guest(), nil) }
             return .powerOn(try guest(), try host(wanted))
@@ -98,6 +99,11 @@ extension LabVCenterServer {
             _ = try guest(task.entity, snapshot)
             do { try await world.powerOffGuest(id) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .off)
+            }
+        case .suspend(let id):
+            _ = try guest(task.entity, snapshot)
+            do { try await world.suspendGuest(id) } catch {
+                throw LabVCenterServer.fault(error, task.entity, wanted: .suspended)
             }
         case .powerOn(let id, let host):
             let guest = try guest(task.entity, snapshot)

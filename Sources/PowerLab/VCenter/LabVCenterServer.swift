@@ -31,6 +31,8 @@ public actor LabVCenterServer {
 
     /// SOAP calls that were answered, refused ones as well.
     public private(set) var calls = 0
+    /// Requests to the REST interface, refused ones as well.
+    public internal(set) var restCalls = 0
     /// Bytes of requests' bodies.
     public private(set) var bytesIn = 0
     /// Bytes of answers' bodies.
@@ -40,6 +42,9 @@ public actor LabVCenterServer {
     private var watch: Task<Void, Never>?
 
     var sessions: [String: LabSession] = [:]
+    var restSessions: Set<String> = []
+    /// Whether the REST interface's tagging service answers.
+    var isTaggingUp = true
     var tasks: [String: LabTask] = [:]
     var taskRuns: [String: Task<Void, Never>] = [:]
     var options: [String: String] = LabVCenterServer.firstOptions
@@ -67,6 +72,11 @@ public actor LabVCenterServer {
 
     /// How many logins are live.
     public var sessionCount: Int { sessions.count }
+    /// How many logins to the REST interface are live: they are not those of SOAP.
+    public var restSessionCount: Int { restSessions.count }
+
+    /// Says whether the tagging service answers.
+    public func setTaggingUp(_ isUp: Bool) { isTaggingUp = isUp }
 
     // MARK: Life
 
@@ -136,6 +146,7 @@ public actor LabVCenterServer {
     /// What a restart of vCenter loses.
     func forgetEverything() {
         sessions = [:]
+        restSessions = []
         tasks = [:]
         for run in taskRuns.values { run.cancel() }
         taskRuns = [:]
@@ -166,6 +177,7 @@ public actor LabVCenterServer {
         if path == "/sdk/vimServiceVersions.xml", request.method == .get {
             return text(LabVCenterServer.serviceVersions, .ok, "text/xml")
         }
+        if path.hasPrefix("/api/") { return await answerREST(request) }
         guard path == "/sdk" || path == "/sdk/" else { return text("", .notFound, "text/plain") }
         guard request.method == .post else { return text("", .methodNotAllowed, "text/plain") }
         do {
@@ -224,7 +236,7 @@ public actor LabVCenterServer {
         return nil
     }
 
-    private func text(
+    func text(
         _ body: String, _ status: HTTPResponse.Status, _ type: String, cookie: String? = nil
     ) -> Response {
         bytesOut += body.utf8.count

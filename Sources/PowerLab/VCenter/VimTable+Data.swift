@@ -303,6 +303,21 @@ extension VimTable {
             "VirtualMachineQuestionInfo", base: "DynamicData",
             ["id string", "text string", "choice ChoiceOption", "message VirtualMachineMessage*"]),
         .init(
+            "ChoiceOption", base: "OptionType",
+            ["choiceInfo ElementDescription+", "defaultIndex int?"]),
+        .init("OptionType", base: "DynamicData", ["valueIsReadonly boolean?"]),
+        .init("ElementDescription", base: "Description", ["key string"]),
+        .init("Description", base: "DynamicData", ["label string", "summary string"]),
+        .init("CustomFieldValue", base: "DynamicData", ["key int"]),
+        .init("CustomFieldStringValue", base: "CustomFieldValue", ["value string"]),
+        .init(
+            "CustomFieldDef", base: "DynamicData",
+            [
+                "key int", "name string", "type string", "managedObjectType string?",
+                "fieldDefPrivileges PrivilegePolicyDef?",
+                "fieldInstancePrivileges PrivilegePolicyDef?",
+            ]),
+        .init(
             "GuestInfo", base: "DynamicData",
             [
                 "toolsStatus VirtualMachineToolsStatus?", "toolsVersionStatus string?",
@@ -525,6 +540,7 @@ extension VimTable {
         .init("ShutdownGuest", on: "VirtualMachine", []),
         .init("PowerOffVM_Task", on: "VirtualMachine", []),
         .init("PowerOnVM_Task", on: "VirtualMachine", ["host &HostSystem?"]),
+        .init("SuspendVM_Task", on: "VirtualMachine", []),
         .init(
             "EnterMaintenanceMode_Task", on: "HostSystem",
             [
@@ -637,6 +653,14 @@ extension VimTable {
                 "config ResourceConfigSpec", "namespace string? 7.0.0.0",
                 "childConfiguration ResourceConfigSpec*",
             ]),
+        .init(
+            "VirtualApp", base: "ResourcePool",
+            [
+                "parentFolder &Folder?", "datastore &Datastore*", "network &Network*",
+                "vAppConfig VAppConfigInfo?", "parentVApp &ManagedEntity?",
+                "childLink VirtualAppLinkInfo*",
+            ]),
+        .init("CustomFieldsManager", base: nil, ["field CustomFieldDef*"]),
         .init("Task", base: "ExtensibleManagedObject", ["info TaskInfo"]),
     ]
 }

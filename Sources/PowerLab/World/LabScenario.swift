@@ -138,6 +138,12 @@ public struct LabGuestSpec: Sendable {
     public var stopsIn: Duration?
     /// Whether it resolves names for the others.
     public var isDNS = false
+    /// Where an administrator has put it.
+    public var labels = GuestLabels(folder: "", resourcePool: "")
+    /// Its memory in MiB.
+    public var memoryMiB = 4096
+    /// Whether it waits for the answer to a question.
+    public var hasQuestion = false
 
     /// A guest.
     public init(

@@ -33,6 +33,8 @@ public struct LabGuestRow: Hashable, Sendable {
     public var isVCSA: Bool
     /// What kind it is.
     public var nature: GuestNature
+    /// Whether it waits for the answer to a question.
+    public var hasQuestion: Bool
 }
 
 /// The guests.
@@ -49,7 +51,8 @@ extension LabWorld {
                         ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x"
                         : "",
                     power: guest.power, toolsRunning: guest.toolsRunning,
-                    isVCSA: guest.spec.isVCSA, nature: guest.spec.nature)
+                    isVCSA: guest.spec.isVCSA, nature: guest.spec.nature,
+                    hasQuestion: hasQuestion(guest))
             }
             .sorted { $0.vmid < $1.vmid }
     }

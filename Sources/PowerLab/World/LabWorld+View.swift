@@ -68,6 +68,11 @@ extension LabWorld {
             haAgentConfigured: haAgents || sticks)
     }
 
+    /// Whether a guest waits for the answer to a question.
+    func hasQuestion(_ guest: LabGuest) -> Bool {
+        guest.spec.hasQuestion || isActive(.guestHasQuestion, guest.spec.id.rawValue)
+    }
+
     private func shown(_ guest: LabGuest) -> Guest {
         let host = hosts[guest.host]
         let known = host?.power == .on && host?.hostdReady == true
@@ -77,7 +82,8 @@ extension LabWorld {
             id: id, name: guest.spec.name, reference: guest.spec.reference,
             vmxPath: guest.spec.vmxPath, host: guest.host, power: known ? guest.power : .unknown,
             tools: guest.toolsRunning && !isMute ? .running : .absent, nature: guest.spec.nature,
-            hasQuestion: isActive(.guestHasQuestion, id.rawValue))
+            labels: guest.spec.labels, memoryMiB: guest.spec.memoryMiB,
+            hasQuestion: hasQuestion(guest))
     }
 }
 

@@ -46,10 +46,10 @@ public struct Guest: Hashable, Codable, Sendable {
 /// Where an administrator has put a guest: what tiers may choose by.
 public struct GuestLabels: Hashable, Codable, Sendable {
     /// Its folder below the datacenter's "vm" folder, e.g. `Prod/Web`; empty at the top; nil when
-    /// not known.
+    /// not known. Of a guest in a vApp: the folder that the vApp is in.
     public var folder: String?
     /// Its resource pool below the cluster's own, e.g. `High/Databases`; empty in the cluster's
-    /// own; nil when not known.
+    /// own; nil when not known. A vApp is a resource pool.
     public var resourcePool: String?
     /// Its vSphere tags as `category/name`, sorted.
     public var tags: [String]
@@ -272,16 +272,20 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     public var automation: Automation
     /// Whether its storage is vSAN: then its hosts must not be shut down one by one.
     public var hasVSAN: Bool
+    /// What could not be read and is missing in it, as an operator would say it. Only labels can
+    /// be missing: without anything else there is no snapshot.
+    public var warnings: [String]
 
     /// A snapshot.
     public init(
         cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation,
-        hasVSAN: Bool = false
+        hasVSAN: Bool = false, warnings: [String] = []
     ) {
         self.cluster = cluster
         self.reference = reference
         self.inventory = inventory
         self.automation = automation
         self.hasVSAN = hasVSAN
+        self.warnings = warnings
     }
 }

@@ -14,6 +14,7 @@ struct GuestComingUp: GuestOnItsWay {
     private var since: Duration?
     private var tries = 0
     private var isCalling = false
+    private var wasTaken = false
     private var retryAt: Duration?
     private var problem = "no inventory shows it"
     /// When it was first seen on to stay on, and when its Tools answered after that.
@@ -84,7 +85,9 @@ struct GuestComingUp: GuestOnItsWay {
         if tries > 0, now >= end { return .over(.gaveUp(problem)) }
         if let retryAt, now < retryAt { return .wait(until: min(retryAt, end)) }
         if tries < pace.startTries { return .act(.powerOn(host)) }
-        return .over(.gaveUp("started \(tries) times: \(problem)"))
+        // What was taken may only be slow to be seen.
+        return wasTaken
+            ? .wait(until: end) : .over(.gaveUp("started \(tries) times: \(problem)"))
     }
 
     mutating func begin(_ act: GuestAct, now: Duration) {
@@ -96,8 +99,11 @@ struct GuestComingUp: GuestOnItsWay {
     mutating func take(_ answer: GuestView.Answer, of act: GuestAct, now: Duration) {
         isCalling = false
         retryAt = now + pace.startAgainAfter
+        wasTaken = false
         switch answer {
-        case .taken: problem = "it was started, but is not seen on"
+        case .taken:
+            wasTaken = true
+            problem = "it was started, but is not seen on"
         case .noTools: problem = "it cannot be started"
         case .failed(let why): problem = why
         }

@@ -64,18 +64,13 @@ public struct Operation: Sendable {
             warnings.append("\(error); the last known inventory and the hosts are used instead")
             now = await refreshed(base)
         }
+        warnings += now.warnings
         let goal = ledger.snapshot ?? now
         let run = RunID(makeID())
         do {
             let plan = try planner.shutdown(
                 scope, now: now, goal: goal, run: run, wall: around.time.wall)
-            let unnamed = try Roles(of: now.inventory, in: around.site).unnamed
-            let names = unnamed.compactMap { now.inventory.guest($0)?.name.onOneLine }.sorted()
-            if !names.isEmpty {
-                warnings.append(
-                    "in no tier, so in \(around.site.defaultTier): "
-                        + names.joined(separator: ", "))
-            }
+            warnings += try planner.warnings(now: now)
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,

@@ -95,9 +95,8 @@ struct CheckCommand: AsyncParsableCommand {
                 let place = vcsa.host?.rawValue ?? "an unknown host"
                 sheet.good(what, "vCSA is \(vcsa.name.onOneLine) on \(place)")
             }
-            for id in roles.unnamed {
-                let name = snapshot.inventory.guest(id)?.name.onOneLine ?? "\(id)"
-                sheet.note(what, "\(name) is in no tier: it goes with \(cluster.defaultTier)")
+            for warning in try Planner(site: cluster).warnings(now: snapshot) {
+                sheet.note(what, warning)
             }
             for guest in snapshot.inventory.guests
             where guest.nature == .ordinary && guest.power == .on && guest.tools == .absent {

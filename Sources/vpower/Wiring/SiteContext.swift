@@ -91,7 +91,7 @@ struct SiteContext: Sendable {
     func makeCluster(_ cluster: ClusterSite) throws -> VCenterCluster {
         VCenterCluster(
             cluster: cluster.name, site: cluster.vcenter,
-            password: try secret(cluster.vcenter.password))
+            password: try secret(cluster.vcenter.password), labels: cluster.labelKinds)
     }
 
     func makeHosts(_ cluster: ClusterSite) throws -> [ESXiHost] {

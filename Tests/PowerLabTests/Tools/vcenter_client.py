@@ -1,9 +1,12 @@
 """Drives the lab's vCenter with pyvmomi, a client that nobody of this project wrote.
 
 usage: vcenter_client.py PORT PEM USER PASSWORD
+The REST interface is asked through Python's own library: pyvmomi does not speak it.
 Prints one JSON object with what it saw; the Swift test says what must be in it.
 """
 
+import base64
+import http.client
 import json
 import ssl
 import sys
@@ -18,7 +21,8 @@ PATHS = {
         "name", "config.template", "config.instanceUuid", "config.guestId", "config.managedBy",
         "config.extraConfig", "config.ftInfo", "summary.config.vmPathName", "runtime.powerState",
         "runtime.connectionState", "runtime.host", "runtime.question", "guest.toolsRunningStatus",
-        "guest.hostName", "guest.ipAddress", "disabledMethod", "resourcePool"],
+        "guest.hostName", "guest.ipAddress", "disabledMethod", "resourcePool", "parent",
+        "summary.config.memorySizeMB", "customValue"],
     vim.HostSystem: [
         "name", "parent", "vm", "runtime.connectionState", "runtime.powerState",
         "runtime.inMaintenanceMode", "runtime.standbyMode", "runtime.dasHostState",
@@ -181,6 +185,89 @@ def guest_work(collector, version, rows):
     return version, seen
 
 
+def place(entity):
+    """The names from an entity up to the root."""
+    names = []
+    while entity is not None:
+        names.append(entity.name)
+        entity = entity.parent
+    return names
+
+
+def labels_of(content, rows):
+    web = rows["app-web01"][0]
+    names = {field.key: field.name for field in content.customFieldsManager.field}
+    noisy = rows["mid-noisy"][0].runtime.question
+    return {
+        "folder": place(web.parent), "pool": place(web.resourcePool),
+        "in folder": [guest.name for guest in web.parent.childEntity],
+        "in pool": [guest.name for guest in web.resourcePool.vm],
+        "attributes": {names[value.key]: value.value for value in web.customValue},
+        "memory": web.summary.config.memorySizeMB,
+        "question": [noisy.id, noisy.text] + [
+            choice.label for choice in noisy.choice.choiceInfo],
+    }
+
+
+def suspend_work(web, host):
+    seen = {"suspend": wait_for(web.SuspendVM_Task())}
+    seen["then"] = str(web.runtime.powerState)
+    seen["again"] = wait_for(web.SuspendVM_Task())
+    seen["description"] = web.SuspendVM_Task().info.descriptionId
+    time.sleep(0.3)
+    seen["resume"] = wait_for(web.PowerOnVM_Task(host))
+    seen["at last"] = str(web.runtime.powerState)
+    return seen
+
+
+def rest_work(port, pem, user, password, web):
+    """The status, and the answer where there is one, of each step."""
+    context = ssl.create_default_context(cafile=pem)
+    connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+    tagging = "/api/cis/tagging/"
+
+    def ask(method, path, session=None, body=None, kind="application/json", **headers):
+        if session:
+            headers["vmware-api-session-id"] = session
+        if body is not None:
+            headers["Content-Type"] = kind
+            body = body if isinstance(body, str) else json.dumps(body)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        return answer.status, json.loads(text) if text else None
+
+    def login(secret):
+        proof = base64.b64encode(f"{user}:{secret}".encode()).decode()
+        return ask("POST", "/api/session", Authorization=f"Basic {proof}")
+
+    seen = {"wrong password": login("wrong")[0], "no login": ask("GET", tagging + "tag/x")[0]}
+    status, session = login(password)
+    seen["login"] = [status, type(session).__name__]
+    attached = tagging + "tag-association?action=list-attached-tags-on-objects"
+    objects = {"object_ids": [{"id": web._moId, "type": "VirtualMachine"}]}
+    status, found = ask("POST", attached, session, objects)
+    seen["object"] = [status, found[0]["object_id"]["id"]]
+    seen["tags"] = []
+    for identity in found[0]["tag_ids"]:
+        tag = ask("GET", tagging + f"tag/{identity}", session)[1]
+        category = ask("GET", tagging + f"category/{tag['category_id']}", session)[1]
+        seen["tags"].append(f"{category['name']} | {tag['name']}")
+    refusals = {
+        "unknown member": ask("POST", attached, session, {**objects, "more": 1}),
+        "no type": ask("POST", attached, session, {"object_ids": [{"id": web._moId}]}),
+        "not JSON": ask("POST", attached, session, "{"),
+        "wrong kind": ask("POST", attached, session, objects, kind="text/plain"),
+        "wrong action": ask("POST", attached.replace("list", "x"), session, objects),
+        "no such tag": ask("GET", tagging + "tag/urn:x", session),
+    }
+    seen["refusals"] = {
+        name: f"{status} {answer['error_type']}" for name, (status, answer) in refusals.items()}
+    seen["logout"] = ask("DELETE", "/api/session", session)[0]
+    seen["after"] = ask("POST", attached, session, objects)[0]
+    return seen
+
+
 def host_work(content, rows):
     host = rows["esx1.lab"][0]
     seen = {
@@ -265,6 +352,9 @@ def main(port, pem, user, password):
     bad.propSet[0].pathSet = ["runtime.nonsense"]
     seen["bad path"] = refused(lambda: retrieve(content, bad, None))
     seen["unknown method"] = refused(lambda: rows["app-web01"][0].ResetVM_Task())
+    seen["labels"] = labels_of(content, rows)
+    seen["suspend"] = suspend_work(rows["app-web01"][0], rows["esx1.lab"][0])
+    seen["rest"] = rest_work(port, pem, user, password, rows["app-web01"][0])
     seen["options"] = options_of(content)
     seen["cluster"] = cluster_work(rows["Lab"][0])
 
@@ -299,6 +389,8 @@ def plain(value):
     if isinstance(value, list):
         return [plain(item) for item in value]
     if isinstance(value, vim.option.OptionValue):
+        return f"{value.key}={value.value}"
+    if isinstance(value, vim.CustomFieldsManager.StringValue):
         return f"{value.key}={value.value}"
     if isinstance(value, vim.ext.ManagedByInfo):
         return f"{value.extensionKey} {value.type}"

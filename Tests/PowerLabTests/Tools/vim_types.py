@@ -138,7 +138,8 @@ NotAuthenticated NoPermission SecurityError RuntimeFault VimFault InvalidLogin I
 InvalidName InvalidArgument InvalidRequest InvalidType MethodNotFound ManagedObjectNotFound
 InvalidCollectorVersion RequestCanceled InvalidPowerState InvalidState ToolsUnavailable NotSupported
 Timedout TaskInProgress HostNotConnected HostCommunication SystemError InvalidLocale MethodFault
-DynamicData HostNotReachable NotFound ClusterSystemVMsConfigInfo""".split()
+DynamicData HostNotReachable NotFound ClusterSystemVMsConfigInfo ChoiceOption OptionType
+ElementDescription Description CustomFieldValue CustomFieldStringValue CustomFieldDef""".split()
 ENUMS = """DrsBehavior DpmBehavior TaskInfoState VirtualMachinePowerState
 VirtualMachineConnectionState HostSystemConnectionState HostSystemPowerState ObjectUpdateKind
 PropertyChangeOp""".split()
@@ -151,11 +152,12 @@ PropertyCollector.ContinueRetrievePropertiesEx PropertyCollector.CancelRetrieveP
 PropertyCollector.WaitForUpdatesEx PropertyCollector.CancelWaitForUpdates
 ComputeResource.ReconfigureComputeResource_Task OptionManager.QueryOptions
 OptionManager.UpdateOptions VirtualMachine.ShutdownGuest VirtualMachine.PowerOffVM_Task
-VirtualMachine.PowerOnVM_Task HostSystem.EnterMaintenanceMode_Task
+VirtualMachine.PowerOnVM_Task VirtualMachine.SuspendVM_Task HostSystem.EnterMaintenanceMode_Task
 HostSystem.ExitMaintenanceMode_Task HostSystem.ShutdownHost_Task Task.CancelTask""".split()]
 MANAGED = """ServiceInstance SessionManager ViewManager View ManagedObjectView ContainerView
 PropertyCollector PropertyFilter OptionManager ExtensibleManagedObject ManagedEntity Folder
-Datacenter ComputeResource ClusterComputeResource HostSystem VirtualMachine ResourcePool Task""".split()
+Datacenter ComputeResource ClusterComputeResource HostSystem VirtualMachine ResourcePool VirtualApp CustomFieldsManager
+Task""".split()
 
 
 def swift_list(fields):

@@ -3,8 +3,9 @@
 //
 // It listens on 127.0.0.1 with the given certificate and one user, prints {"port":N} and ends
 // when its standard input ends, so that a test that dies leaves nothing behind. On that input,
-// "status N" answers the next call with that HTTP status and "add NAME" clones a guest; each is
-// answered with "ok". The password comes from VCSIM_PASSWORD: never an argument.
+// "status N" answers the next call with that HTTP status, "add NAME" clones a guest and "places"
+// puts guest 4 into a folder and a pool, with an attribute and a tag, and guest 5 into a vApp; each
+// is answered with "ok". The password comes from VCSIM_PASSWORD: never an argument.
 package main
 
 import (
@@ -24,6 +25,10 @@ import (
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/simulator/vpx"
+	"github.com/vmware/govmomi/object"
+	"github.com/vmware/govmomi/vapi/rest"
+	_ "github.com/vmware/govmomi/vapi/simulator"
+	"github.com/vmware/govmomi/vapi/tags"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -103,6 +108,10 @@ func obey(server *simulator.Server) {
 			if err := add(server, words[1]); err != nil {
 				log.Fatal(err)
 			}
+		case len(words) == 1 && words[0] == "places":
+			if err := places(server); err != nil {
+				log.Fatal(err)
+			}
 		default:
 			log.Fatalf("unknown command: %q", lines.Text())
 		}
@@ -137,4 +146,123 @@ func add(server *simulator.Server, name string) error {
 		return err
 	}
 	return task.Wait(ctx)
+}
+
+// places puts guests where tiers could choose them.
+func places(server *simulator.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	client, err := govmomi.NewClient(ctx, server.URL, true)
+	if err != nil {
+		return err
+	}
+	finder := find.NewFinder(client.Client)
+	datacenter, err := finder.DefaultDatacenter(ctx)
+	if err != nil {
+		return err
+	}
+	finder.SetDatacenter(datacenter)
+	guest, err := finder.VirtualMachine(ctx, "DC0_C0_RP0_VM4")
+	if err != nil {
+		return err
+	}
+	if err := move(ctx, datacenter, guest); err != nil {
+		return err
+	}
+	if err := pools(ctx, finder, guest); err != nil {
+		return err
+	}
+	if err := mark(ctx, client, guest); err != nil {
+		return err
+	}
+	return tag(ctx, client, server.URL.User, guest)
+}
+
+// move makes the folder Prod/EU/Web, of which "Prod/EU" is one, and puts the guest into it.
+func move(ctx context.Context, datacenter *object.Datacenter, guest *object.VirtualMachine) error {
+	folders, err := datacenter.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	region, err := folders.VmFolder.CreateFolder(ctx, "Prod%2fEU")
+	if err != nil {
+		return err
+	}
+	folder, err := region.CreateFolder(ctx, "Web")
+	if err != nil {
+		return err
+	}
+	task, err := folder.MoveInto(ctx, []types.ManagedObjectReference{guest.Reference()})
+	if err != nil {
+		return err
+	}
+	return task.Wait(ctx)
+}
+
+// pools makes the pool High/Databases for the guest and a vApp in High for the next one. The
+// simulator cannot move guests between pools, so their properties are set.
+func pools(ctx context.Context, finder *find.Finder, guest *object.VirtualMachine) error {
+	root, err := finder.ResourcePool(ctx, "DC0_C0/Resources")
+	if err != nil {
+		return err
+	}
+	spec := types.DefaultResourceConfigSpec()
+	high, err := root.Create(ctx, "High", spec)
+	if err != nil {
+		return err
+	}
+	pool, err := high.Create(ctx, "Databases", spec)
+	if err != nil {
+		return err
+	}
+	vapp, err := high.CreateVApp(ctx, "shop", spec, types.VAppConfigSpec{}, nil)
+	if err != nil {
+		return err
+	}
+	reference := pool.Reference()
+	simulator.Map.Get(guest.Reference()).(*simulator.VirtualMachine).ResourcePool = &reference
+	other, err := finder.VirtualMachine(ctx, "DC0_C0_RP0_VM5")
+	if err != nil {
+		return err
+	}
+	vm := simulator.Map.Get(other.Reference()).(*simulator.VirtualMachine)
+	container := vapp.Reference()
+	vm.ResourcePool, vm.ParentVApp, vm.Parent = nil, &container, nil
+	return nil
+}
+
+// mark gives the guest a custom attribute.
+func mark(ctx context.Context, client *govmomi.Client, guest *object.VirtualMachine) error {
+	fields, err := object.GetCustomFieldsManager(client.Client)
+	if err != nil {
+		return err
+	}
+	field, err := fields.Add(ctx, "power", "VirtualMachine", nil, nil)
+	if err != nil {
+		return err
+	}
+	return fields.Set(ctx, guest.Reference(), field.Key, "late & <x>")
+}
+
+// tag gives the guest the tag first of the category Tier.
+func tag(
+	ctx context.Context, client *govmomi.Client, user *url.Userinfo, guest *object.VirtualMachine,
+) error {
+	session := rest.NewClient(client.Client)
+	if err := session.Login(ctx, user); err != nil {
+		return err
+	}
+	manager := tags.NewManager(session)
+	category, err := manager.CreateCategory(ctx, &tags.Category{Name: "Tier", Cardinality: "SINGLE"})
+	if err != nil {
+		return err
+	}
+	id, err := manager.CreateTag(ctx, &tags.Tag{Name: "first", CategoryID: category})
+	if err != nil {
+		return err
+	}
+	if err := manager.AttachTag(ctx, id, guest); err != nil {
+		return err
+	}
+	return session.Logout(ctx)
 }

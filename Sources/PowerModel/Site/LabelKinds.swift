@@ -1,0 +1,42 @@
+/// The kinds of labels by which guests are chosen. Reading them costs a vCenter time, so only those
+/// are read that a site uses.
+public struct LabelKinds: OptionSet, Hashable, Sendable {
+    /// One bit a kind.
+    public let rawValue: Int
+
+    /// These bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// Folders.
+    public static let folders = LabelKinds(rawValue: 1)
+    /// Resource pools.
+    public static let resourcePools = LabelKinds(rawValue: 2)
+    /// vSphere tags.
+    public static let tags = LabelKinds(rawValue: 4)
+    /// Custom attributes.
+    public static let attributes = LabelKinds(rawValue: 8)
+    /// All of them.
+    public static let all: LabelKinds = [.folders, .resourcePools, .tags, .attributes]
+}
+
+extension GuestChoice {
+    /// The labels that decide whether a guest fits.
+    public var labelKinds: LabelKinds {
+        var kinds: LabelKinds = []
+        if !folders.isEmpty { kinds.insert(.folders) }
+        if !resourcePools.isEmpty { kinds.insert(.resourcePools) }
+        if !tags.isEmpty { kinds.insert(.tags) }
+        if !attributes.isEmpty { kinds.insert(.attributes) }
+        return kinds
+    }
+}
+
+extension ClusterSite {
+    /// The labels by which this cluster's guests are chosen, anywhere in the site file.
+    public var labelKinds: LabelKinds {
+        let choices =
+            tiers.map(\.choice) + [infrastructure] + guestRules.map(\.choice)
+            + guestRules.compactMap(\.after)
+        return choices.reduce(into: []) { $0.formUnion($1.labelKinds) }
+    }
+}
