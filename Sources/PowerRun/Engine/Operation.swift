@@ -56,7 +56,7 @@ public struct Operation: Sendable {
     ) async throws(OperationError) -> Prepared {
         let ledger = try await ledger()
         var warnings: [String] = []
-        let now: ClusterSnapshot
+        var now: ClusterSnapshot
         do { now = try await around.cluster.snapshot() } catch {
             guard error.isAbsence, let base = ledger.snapshot ?? kept else {
                 throw .cluster(error)
@@ -65,6 +65,7 @@ public struct Operation: Sendable {
             now = await refreshed(base)
         }
         warnings += now.warnings
+        now = believed(now, ledger)
         let goal = ledger.snapshot ?? now
         let run = RunID(makeID())
         do {
@@ -180,6 +181,23 @@ public struct Operation: Sendable {
         do { return try await around.cluster.snapshot().inventory } catch {
             return await refreshed(goal).inventory
         }
+    }
+
+    /// What nobody can see now and was last seen on counts as on until it is seen otherwise: it is to
+    /// be shut down, and brought back. Not what went down with its host in this outage.
+    private func believed(_ now: ClusterSnapshot, _ ledger: Ledger) -> ClusterSnapshot {
+        guard let known = ledger.snapshot ?? kept else { return now }
+        let wasOn = Set(known.inventory.guests.filter { $0.power == .on }.map(\.id))
+        let hostsDown = ledger.hostsDown
+        var snapshot = now
+        snapshot.inventory.guests = now.inventory.guests.map { guest in
+            let isDown = guest.host.map(hostsDown.contains) ?? true
+            guard guest.power == .unknown, wasOn.contains(guest.id), !isDown else { return guest }
+            var guest = guest
+            guest.power = .on
+            return guest
+        }
+        return snapshot
     }
 
     /// A known snapshot with what the hosts themselves say now of power and place. What no host
