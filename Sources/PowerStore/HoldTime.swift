@@ -2,7 +2,7 @@ import Glibc
 public import PowerModel
 
 /// The end of a hold as a person writes it, in this machine's own time zone: `14:30` (the next
-/// one), `2026-11-21T14:30`, or `+2h`, `+90m`, `+1h30m` from now.
+/// one), `2026-11-21T14:30`, or `+2h`, `+90m`, `+1h30m`, `+45s` from now.
 public enum HoldTime {
     /// The moment that is meant; nil when the text is none of these forms, or no such time.
     public static func parse(_ text: String, now: Timestamp) -> Timestamp? {
@@ -79,16 +79,16 @@ public enum HoldTime {
         return number
     }
 
-    /// `2h`, `90m`, `1h30m`; never nothing.
+    /// `2h`, `90m`, `1h30m`, `45s`; never nothing.
     private static func duration(_ text: Substring) -> Duration? {
         var rest = text
-        var minutes: Int64 = 0
-        for (unit, factor) in [(Character("h"), Int64(60)), ("m", 1)] {
+        var seconds: Int64 = 0
+        for (unit, factor) in [(Character("h"), Int64(3600)), ("m", 60), ("s", 1)] {
             guard let end = rest.firstIndex(of: unit) else { continue }
-            guard let count = number(rest[..<end], 0...10_000) else { return nil }
-            minutes += Int64(count) * factor
+            guard let count = number(rest[..<end], 0...100_000) else { return nil }
+            seconds += Int64(count) * factor
             rest = rest[rest.index(after: end)...]
         }
-        return rest.isEmpty && minutes > 0 ? .seconds(minutes * 60) : nil
+        return rest.isEmpty && seconds > 0 ? .seconds(seconds) : nil
     }
 }

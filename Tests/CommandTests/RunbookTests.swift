@@ -10,6 +10,7 @@ extension CommandTests {
         static let pages = [
             "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
             "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
+            "several-clusters-and-shedding.md", "stop-a-shutdown.md",
         ]
 
         @Test func `every page has its parts in order, do not first`() throws {
@@ -105,6 +106,24 @@ extension CommandTests {
                 #expect(firsts == firsts.sorted() && !firsts.contains(-1), "\(firsts)")
                 let violations = log.filter { $0.kind == .guestOn && $0.detail.contains("HA") }
                 #expect(violations == [])
+            }
+        }
+
+        @Test func `stop a shutdown`() async throws {
+            try await CommandLab.with { lab in
+                let before = try await lab.state()
+                let run = try await RunningShutdown(lab, until: "> guests: middle")
+                _ = try await follow("stop-a-shutdown.md", lab)
+                let (code, told) = try await run.end()
+                #expect(code == 0, "\(told)")
+                try await expectAsBefore(lab, before)
+            }
+        }
+
+        @Test func `several clusters and shedding`() async throws {
+            try await CommandLab.with { lab in
+                _ = try await follow("several-clusters-and-shedding.md", lab)
+                #expect(try await lab.touched() == [])
             }
         }
 

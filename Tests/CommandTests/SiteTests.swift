@@ -6,7 +6,7 @@ extension CommandTests {
         /// Commands that read the site file first.
         static let readers: [[String]] = [
             ["check"], ["trust"], ["plan"], ["status"], ["shutdown", "--yes"], ["restore"],
-            ["resume"], ["render-localsh", "--host", "esx1"], ["watch"],
+            ["resume"], ["abort"], ["hold"], ["render-localsh", "--host", "esx1"], ["watch"],
         ]
 
         @Test(arguments: readers)

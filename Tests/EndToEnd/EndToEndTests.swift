@@ -134,7 +134,7 @@ struct EndToEnd {
     }
 
     /// Waits for what follows by itself (HA's agents, vCLS guests), then compares with before.
-    private func expectRestored(_ lab: Lab, to before: Lab.State) async throws {
+    func expectRestored(_ lab: Lab, to before: Lab.State) async throws {
         var now = try await lab.state()
         let clock = ContinuousClock()
         let deadline = clock.now + .seconds(15)
@@ -170,7 +170,7 @@ struct EndToEnd {
             try await nut.set("OB DISCHRG")
             let first = try await unit.startAtNextEvent(within: Stage.startLimit)
             try await stage.daemonSays("UPS event", "type=ONBATT")
-            try await stage.daemonSays("on battery: the wait has begun")
+            try await stage.daemonSays("the mains failed: the wait has begun")
             first.signal(SIGKILL)
             #expect(try await stage.end(of: "the daemon", first, within: .seconds(5)) == -SIGKILL)
             try await Task.sleep(for: .milliseconds(500))
@@ -261,7 +261,7 @@ struct EndToEnd {
         }
     }
 
-    private func expectNothingOpen(_ stage: Stage) async throws {
+    func expectNothingOpen(_ stage: Stage) async throws {
         struct Status: Decodable {
             struct Cluster: Decodable {
                 var outage: String?

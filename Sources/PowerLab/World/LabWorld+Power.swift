@@ -2,7 +2,7 @@ public import PowerModel
 import PowerRun
 
 /// One UPS.
-struct LabUPS {
+struct LabUnit {
     var mainsOn = true
     var outputOn = true
     var outputCutAsked = false
@@ -46,7 +46,7 @@ extension LabWorld {
     public func upsVariables(of feed: FeedName? = nil) -> [String: String] {
         advance()
         let name = feed ?? scenario.feed
-        let unit = units[name] ?? LabUPS()
+        let unit = units[name] ?? LabUnit()
         var status = unit.mainsOn ? "OL CHRG" : "OB DISCHRG"
         let battery = battery(of: name)
         let left = runtimeLeft(of: name)
