@@ -42,7 +42,7 @@ enum HookProcess {
             .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: stopLimit)
         ]
         return Configuration(
-            .path(FilePath(program)), arguments: .init(Array(arguments)),
+            executable: .path(FilePath(program)), arguments: .init(Array(arguments)),
             environment: .custom([
                 "PATH": path, "VPOWER_CLUSTER": "\(context.cluster)",
                 "VPOWER_TIER": "\(context.tier)", "VPOWER_MOMENT": context.moment.rawValue,
