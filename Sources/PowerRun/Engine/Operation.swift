@@ -37,6 +37,9 @@ public struct Operation: Sendable {
         var run: RunID
         var outage: OutageID
         var opensOutage: Bool
+        /// Whether the outage has no snapshot yet: a vpower that was killed right after it opened
+        /// the outage has left none.
+        var takesSnapshot: Bool
         var goal: ClusterSnapshot
         var now: Inventory
     }
@@ -75,6 +78,7 @@ public struct Operation: Sendable {
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
+                takesSnapshot: ledger.snapshot == nil,
                 goal: goal, now: now.inventory)
         } catch { throw .plan(error) }
     }
@@ -85,6 +89,8 @@ public struct Operation: Sendable {
             await append(
                 .outageOpened(cluster: around.site.name, reason: cause.reason),
                 prepared.outage)
+        }
+        if prepared.takesSnapshot {
             await append(.snapshotTaken(prepared.goal), prepared.outage)
         }
         for warning in prepared.warnings { await append(.noted(warning), prepared.outage) }
@@ -115,7 +121,7 @@ public struct Operation: Sendable {
             let plan = try planner.restore(goal: goal, ledger: ledger)
             return Prepared(
                 plan: plan, warnings: [], run: RunID(makeID()), outage: outage,
-                opensOutage: false, goal: goal, now: goal.inventory)
+                opensOutage: false, takesSnapshot: false, goal: goal, now: goal.inventory)
         } catch { throw .plan(error) }
     }
 
@@ -158,7 +164,7 @@ public struct Operation: Sendable {
             return .reversed(await restore(prepared, because: run.cause))
         }
         let prepared = Prepared(
-            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
+            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false, takesSnapshot: false,
             goal: goal, now: await inventoryNow(or: goal))
         let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
         if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
