@@ -7,7 +7,7 @@ public struct Operation: Sendable {
     let planner: Planner
     let makeID: @Sendable () -> String
     let control: RunControl
-    /// The last inventory the daemon kept, for when vCenter is gone before an outage began.
+    /// The last inventory the daemon kept, for when vCenter cannot be read as an outage begins.
     let kept: ClusterSnapshot?
 
     /// An operation on the cluster of these surroundings.
@@ -36,7 +36,9 @@ public struct Operation: Sendable {
         public var warnings: [String]
         var run: RunID
         var outage: OutageID
+        /// What of the outage is not on record yet: a process may have died between the two.
         var opensOutage: Bool
+        var takesSnapshot: Bool
         var goal: ClusterSnapshot
         var now: Inventory
     }
@@ -58,9 +60,8 @@ public struct Operation: Sendable {
         var warnings: [String] = []
         var now: ClusterSnapshot
         do { now = try await around.cluster.snapshot() } catch {
-            guard error.isAbsence, let base = ledger.snapshot ?? kept else {
-                throw .cluster(error)
-            }
+            // Whatever is wrong with vCenter, an outage does not wait until it is mended.
+            guard let base = ledger.snapshot ?? kept else { throw .cluster(error) }
             warnings.append("\(error); the last known inventory and the hosts are used instead")
             now = await refreshed(base)
         }
@@ -75,7 +76,7 @@ public struct Operation: Sendable {
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
-                goal: goal, now: now.inventory)
+                takesSnapshot: ledger.snapshot == nil, goal: goal, now: now.inventory)
         } catch { throw .plan(error) }
     }
 
@@ -85,8 +86,8 @@ public struct Operation: Sendable {
             await append(
                 .outageOpened(cluster: around.site.name, reason: cause.reason),
                 prepared.outage)
-            await append(.snapshotTaken(prepared.goal), prepared.outage)
         }
+        if prepared.takesSnapshot { await append(.snapshotTaken(prepared.goal), prepared.outage) }
         for warning in prepared.warnings { await append(.noted(warning), prepared.outage) }
         return await runner(prepared).carryOut(because: cause)
     }
@@ -115,7 +116,7 @@ public struct Operation: Sendable {
             let plan = try planner.restore(goal: goal, ledger: ledger)
             return Prepared(
                 plan: plan, warnings: [], run: RunID(makeID()), outage: outage,
-                opensOutage: false, goal: goal, now: goal.inventory)
+                opensOutage: false, takesSnapshot: false, goal: goal, now: goal.inventory)
         } catch { throw .plan(error) }
     }
 
@@ -159,7 +160,7 @@ public struct Operation: Sendable {
         }
         let prepared = Prepared(
             plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
-            goal: goal, now: await inventoryNow(or: goal))
+            takesSnapshot: false, goal: goal, now: await inventoryNow(or: goal))
         let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
         if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
         return .continued(run.plan.kind, result)
