@@ -158,7 +158,8 @@ extension CommandTests {
             }
         }
 
-        @Test func `a journal of a newer version stops no daemon, and is left alone`() async throws {
+        @Test func `a journal of a newer version stops no daemon, and is left alone`() async throws
+        {
             try await CommandLab.with { lab in
                 let file = "\(lab.directory)/state/journal.sqlite"
                 _ = try await runDaemon(lab, until: "vpower")
