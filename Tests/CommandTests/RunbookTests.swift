@@ -168,7 +168,7 @@ extension CommandTests {
                         try "".write(to: "\(lab.directory)/looked")
                         return
                     }
-                    told = try await runDaemon(lab)
+                    told = try await runDaemon(lab, until: "set aside")
                 }
                 #expect(told.contains("set aside as \(state)/journal.sqlite.damaged-"), "\(told)")
                 let names = try FileManager.default.contentsOfDirectory(atPath: state)
@@ -177,8 +177,28 @@ extension CommandTests {
             }
         }
 
-        /// Starts the daemon and ends it when it has its journal; what it said.
-        private func runDaemon(_ lab: CommandLab) async throws -> String {
+        @Test func `a journal of a newer version stops no daemon, and is left alone`() async throws
+        {
+            try await CommandLab.with { lab in
+                let file = "\(lab.directory)/state/journal.sqlite"
+                _ = try await runDaemon(lab, until: "vpower")
+                func sqlite(_ words: String) async throws -> String {
+                    try await VpowerProgram.run("/usr/bin/sqlite3", [file, words]).out
+                }
+                _ = try await sqlite("PRAGMA user_version = 9")
+                let told = try await runDaemon(lab, until: "recorded in")
+                #expect(told.contains("a newer vpower wrote it"), "\(told)")
+                #expect(told.contains("recorded in \(lab.directory)/state/run"), "\(told)")
+                #expect(try await sqlite("PRAGMA user_version") == "9\n")
+                let shutdown = try await lab.vpower("shutdown", "--yes")
+                #expect(shutdown.code == 1, "\(shutdown.all)")
+                #expect(shutdown.errors.contains("Try: install the vpower that wrote it"))
+                #expect(try await lab.touched() == [])
+            }
+        }
+
+        /// Starts the daemon and ends it when it has said this; all that it said.
+        private func runDaemon(_ lab: CommandLab, until words: String) async throws -> String {
             let errors = "\(lab.directory)/watch.err"
             let child = try Child(
                 VpowerProgram.path,
@@ -188,7 +208,7 @@ extension CommandTests {
                 ], environment: VpowerProgram.surroundings(lab.environment),
                 output: "\(lab.directory)/watch.out", errors: errors)
             _ = try await until(.seconds(30)) {
-                try contents(of: errors).contains("set aside") || child.status != nil
+                try contents(of: errors).contains(words) || child.status != nil
             }
             child.signal(SIGTERM)
             let status = try await child.status(within: .seconds(60))

@@ -159,7 +159,7 @@ extension RunJSON {
     fileprivate var words: [String] {
         let moment = began.replacing("T", with: " ").replacing("Z", with: " UTC")
         let ending = result ?? "not ended"
-        return "last run: \(kind), \(moment), \(ending): vpower history \(run)"
+        return "last run: \(kind), \(moment), \(ending): vpower history"
             .wrapped(after: "    ")
     }
 }
