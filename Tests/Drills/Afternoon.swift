@@ -20,6 +20,11 @@ struct Afternoon {
         var log: [LabEvent]
         var records: [LabRecord]
 
+        /// Whether records were lost with the power of vpower's machine while its disk was full.
+        var isForgotten: Bool {
+            faults[.diskFull] != nil && faults[.controllerLosesPower] != nil
+        }
+
         /// What happened and what was recorded, one line each.
         var trace: [String] { Afternoon.trace(log, records) }
     }
@@ -33,14 +38,15 @@ struct Afternoon {
     func live() throws -> End {
         let scenario = draw.scenario
         let memory = MemorySite(scenario)
-        let disk = FullDisk(memory.journal, after: draw.diskFullAfter, world: memory.world)
+        let disk = FullDisk(
+            memory.journal, after: draw.diskFullAfter, until: draw.healsAt, world: memory.world)
         // In /run: it outlives a process, not the machine's power.
         var spare = MemoryJournal { memory.time.wall }
         var kept: ClusterSnapshot?
         var lives = draw.lives
         if draw.diskFullAfter != nil {
             // Whoever mends the disk starts vpower again.
-            lives.append(LabDraw.Life(end: nil, losesPowerAt: LabDraw.healedAt, pause: .seconds(5)))
+            lives.append(LabDraw.Life(end: nil, losesPowerAt: draw.healsAt, pause: .seconds(5)))
         }
         lives.sort { ($0.losesPowerAt ?? .zero) < ($1.losesPowerAt ?? .zero) }
         lives.append(LabDraw.Life(end: nil, losesPowerAt: nil, pause: .zero))
@@ -56,12 +62,12 @@ struct Afternoon {
             ) {
                 await journal.takeOver(into: disk)
                 await controller.live(
-                    until: LabDraw.healedAt + Self.calm, losesPowerAt: one.losesPowerAt)
+                    until: draw.healsAt + Self.calm, losesPowerAt: one.losesPowerAt)
                 return true
             }
             kept = controller.keptSnapshot
             if isOver != nil { break }
-            if one.end == nil, one.losesPowerAt != LabDraw.healedAt {
+            if one.end == nil, one.losesPowerAt != draw.healsAt {
                 spare = MemoryJournal { memory.time.wall }
             }
             try idle(memory, after: one)
@@ -83,7 +89,7 @@ struct Afternoon {
             switch life.end {
             case .beforeRecord: await memory.world.took(.killedBeforeRecord)
             case .afterRecord: await memory.world.took(.killedAfterRecord)
-            case nil where life.losesPowerAt != LabDraw.healedAt:
+            case nil where life.losesPowerAt != draw.healsAt:
                 await memory.world.took(.controllerLosesPower)
             case nil: break
             }
@@ -179,10 +185,12 @@ extension Ledger {
 final class FullDisk: RecordStore {
     private let inner: MemoryJournal
     private let left: Mutex<Int?>
+    private let end: Duration
     private let world: LabWorld
 
-    init(_ inner: MemoryJournal, after count: Int?, world: LabWorld) {
+    init(_ inner: MemoryJournal, after count: Int?, until end: Duration, world: LabWorld) {
         self.inner = inner
+        self.end = end
         self.world = world
         left = Mutex(count)
     }
@@ -194,7 +202,7 @@ final class FullDisk: RecordStore {
             return count <= 0
         }
         let seconds = await world.seconds
-        if isFull, .seconds(seconds) < LabDraw.healedAt {
+        if isFull, .seconds(seconds) < end {
             await world.took(.diskFull)
             throw JournalError(path: "lab", reason: .full, detail: "no space left on device")
         }
