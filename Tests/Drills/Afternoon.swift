@@ -17,6 +17,8 @@ struct Afternoon {
         /// Whether the outage, if there was one, is closed.
         var isClosed: Bool
         var runs: Int
+        /// What is on, and the automation, at the very end.
+        var final: [String]
         var log: [LabEvent]
         var records: [LabRecord]
 
@@ -118,7 +120,7 @@ struct Afternoon {
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
                 faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
-                runs: Ledger.runs(in: records), log: log, records: records)
+                runs: Ledger.runs(in: records), final: await Self.state(of: memory.world), log: log, records: records)
         }
         guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
         return end
@@ -145,6 +147,16 @@ struct Afternoon {
             let prepared = try await operation.prepareRestore()
             _ = await operation.restore(prepared, because: RunCause(.hand, "by hand"))
         } catch {}
+    }
+
+    private static func state(of world: LabWorld) async -> [String] {
+        let inventory = await world.inventory()
+        let guests = inventory.guests.filter { $0.nature == .ordinary }
+            .map { "\($0.id) \($0.power.rawValue)" }
+        let automation = await world.currentAutomation()
+        return guests + inventory.hosts.map { "\($0.name) \($0.connected) \($0.inMaintenance)" }
+            + ["\(automation.ha) \(automation.drsLevel) \(automation.dpm)"]
+            + ["\(automation.vcls.keepsGuests)"]
     }
 
     static func trace(_ log: [LabEvent], _ records: [LabRecord]) -> [String] {

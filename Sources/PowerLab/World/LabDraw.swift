@@ -59,6 +59,25 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         for index in scenario.tiers.indices { scenario.tiers[index].onLimit = escalation }
     }
 
+    /// An afternoon made by hand.
+    public init(
+        _ scenario: LabScenario, healsAt: Duration, lives: [Life] = [],
+        maintenanceMode: Bool = false, escalation: Escalation = .powerOff
+    ) {
+        seed = 0
+        random = LabRandom(seed: 0)
+        self.scenario = scenario
+        self.healsAt = healsAt
+        self.lives = lives
+        self.maintenanceMode = maintenanceMode
+        self.escalation = escalation
+        self.scenario.healsAt = healsAt
+        if self.scenario.mainsFailAt == nil { self.scenario.mainsFailAt = Self.mainsFailAt }
+        for index in self.scenario.tiers.indices {
+            self.scenario.tiers[index].onLimit = escalation
+        }
+    }
+
     private func scaled(_ duration: Duration, _ random: inout LabRandom) -> Duration {
         .milliseconds(duration.milliseconds * Int64(random.below(27) + 3) / 10)
     }

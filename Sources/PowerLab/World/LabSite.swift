@@ -2,7 +2,7 @@ public import PowerModel
 
 extension LabScenario {
     /// Stands for every secret of the lab in memory: no record may tell it.
-    static let secret = "LAB_SECRET_4711"
+    public static let secret = "LAB_SECRET_4711"
 
     /// The limits that suit the lab's pace: everything takes seconds.
     public static var limits: ClusterLimits {
