@@ -120,7 +120,8 @@ struct Afternoon {
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
                 faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
-                runs: Ledger.runs(in: records), final: await Self.state(of: memory.world), log: log, records: records)
+                runs: Ledger.runs(in: records), final: await Self.state(of: memory.world), log: log,
+                records: records)
         }
         guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
         return end
