@@ -32,9 +32,21 @@ lint: ## Check the format of the Swift files and the shell scripts
 	$(SWIFT) format lint --strict -r Sources Tests Templates Package.swift
 	shellcheck .ci/run scripts/*
 
-soak bench deb:
+# Another build than the tests': with the optimizer on, and what tests may see of a module.
+RELEASE := -c release -Xswiftc -enable-testing
+SEEDS ?= 100000
+
+soak: setup ## Live through SEEDS bad afternoons of the simulated site, in release
+	$(SWIFT) build --build-tests $(RELEASE) $(IMPORTS)
+	VPOWER_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
+		--filter 'SeedSweep.*afternoon'
+
+bench: setup ## Time a simulated outage, and one of 1,000 hosts, in release
+	$(SWIFT) build --build-tests $(RELEASE) $(IMPORTS)
+	VPOWER_LARGE=1 $(SWIFT) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
+		--filter SpeedTests
+
+deb:
 	@echo "make $@: not there yet" >&2; exit 1
 
-soak: ## Not there yet: drills for hours
-bench: ## Not there yet: timings
 deb: ## Not there yet: a Debian package

@@ -17,8 +17,15 @@ struct Afternoon {
         /// Whether the outage, if there was one, is closed.
         var isClosed: Bool
         var runs: Int
+        /// What is on, and the automation, at the very end.
+        var final: [String]
         var log: [LabEvent]
         var records: [LabRecord]
+
+        /// Whether records were lost with the power of vpower's machine while its disk was full.
+        var isForgotten: Bool {
+            faults[.diskFull] != nil && faults[.controllerLosesPower] != nil
+        }
 
         /// What happened and what was recorded, one line each.
         var trace: [String] { Afternoon.trace(log, records) }
@@ -33,14 +40,15 @@ struct Afternoon {
     func live() throws -> End {
         let scenario = draw.scenario
         let memory = MemorySite(scenario)
-        let disk = FullDisk(memory.journal, after: draw.diskFullAfter, world: memory.world)
+        let disk = FullDisk(
+            memory.journal, after: draw.diskFullAfter, until: draw.healsAt, world: memory.world)
         // In /run: it outlives a process, not the machine's power.
         var spare = MemoryJournal { memory.time.wall }
         var kept: ClusterSnapshot?
         var lives = draw.lives
         if draw.diskFullAfter != nil {
             // Whoever mends the disk starts vpower again.
-            lives.append(LabDraw.Life(end: nil, losesPowerAt: LabDraw.healedAt, pause: .seconds(5)))
+            lives.append(LabDraw.Life(end: nil, losesPowerAt: draw.healsAt, pause: .seconds(5)))
         }
         lives.sort { ($0.losesPowerAt ?? .zero) < ($1.losesPowerAt ?? .zero) }
         lives.append(LabDraw.Life(end: nil, losesPowerAt: nil, pause: .zero))
@@ -56,12 +64,12 @@ struct Afternoon {
             ) {
                 await journal.takeOver(into: disk)
                 await controller.live(
-                    until: LabDraw.healedAt + Self.calm, losesPowerAt: one.losesPowerAt)
+                    until: draw.healsAt + Self.calm, losesPowerAt: one.losesPowerAt)
                 return true
             }
             kept = controller.keptSnapshot
             if isOver != nil { break }
-            if one.end == nil, one.losesPowerAt != LabDraw.healedAt {
+            if one.end == nil, one.losesPowerAt != draw.healsAt {
                 spare = MemoryJournal { memory.time.wall }
             }
             try idle(memory, after: one)
@@ -83,7 +91,7 @@ struct Afternoon {
             switch life.end {
             case .beforeRecord: await memory.world.took(.killedBeforeRecord)
             case .afterRecord: await memory.world.took(.killedAfterRecord)
-            case nil where life.losesPowerAt != LabDraw.healedAt:
+            case nil where life.losesPowerAt != draw.healsAt:
                 await memory.world.took(.controllerLosesPower)
             case nil: break
             }
@@ -112,7 +120,8 @@ struct Afternoon {
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
                 faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
-                runs: Ledger.runs(in: records), log: log, records: records)
+                runs: Ledger.runs(in: records), final: await Self.state(of: memory.world), log: log,
+                records: records)
         }
         guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
         return end
@@ -139,6 +148,16 @@ struct Afternoon {
             let prepared = try await operation.prepareRestore()
             _ = await operation.restore(prepared, because: RunCause(.hand, "by hand"))
         } catch {}
+    }
+
+    private static func state(of world: LabWorld) async -> [String] {
+        let inventory = await world.inventory()
+        let guests = inventory.guests.filter { $0.nature == .ordinary }
+            .map { "\($0.id) \($0.power.rawValue)" }
+        let automation = await world.currentAutomation()
+        return guests + inventory.hosts.map { "\($0.name) \($0.connected) \($0.inMaintenance)" }
+            + ["\(automation.ha) \(automation.drsLevel) \(automation.dpm)"]
+            + ["\(automation.vcls.keepsGuests)"]
     }
 
     static func trace(_ log: [LabEvent], _ records: [LabRecord]) -> [String] {
@@ -179,10 +198,12 @@ extension Ledger {
 final class FullDisk: RecordStore {
     private let inner: MemoryJournal
     private let left: Mutex<Int?>
+    private let end: Duration
     private let world: LabWorld
 
-    init(_ inner: MemoryJournal, after count: Int?, world: LabWorld) {
+    init(_ inner: MemoryJournal, after count: Int?, until end: Duration, world: LabWorld) {
         self.inner = inner
+        self.end = end
         self.world = world
         left = Mutex(count)
     }
@@ -194,7 +215,7 @@ final class FullDisk: RecordStore {
             return count <= 0
         }
         let seconds = await world.seconds
-        if isFull, .seconds(seconds) < LabDraw.healedAt {
+        if isFull, .seconds(seconds) < end {
             await world.took(.diskFull)
             throw JournalError(path: "lab", reason: .full, detail: "no space left on device")
         }

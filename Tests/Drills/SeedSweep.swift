@@ -94,7 +94,7 @@ struct SweepReport: CustomStringConvertible, Sendable {
             runs += end.runs
             faults.merge(end.faults, uniquingKeysWith: +)
             evaluated.merge(end.evaluated, uniquingKeysWith: +)
-            if !end.violations.isEmpty || !end.isClosed {
+            if !end.violations.isEmpty || !(end.isClosed || end.isForgotten) {
                 let open = end.isClosed ? [] : ["the outage is still open"]
                 fail(seed, (end.violations + open).joined(separator: "\n  "))
             }

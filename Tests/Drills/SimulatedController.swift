@@ -22,8 +22,8 @@ final class SimulatedController: Sendable {
 
     static let trigger = TriggerPolicy(
         onBatteryFor: .seconds(6), silentFor: .seconds(10), mainsStableFor: .seconds(6))
-    /// How often the feeds are read.
-    private static let look: Duration = .seconds(1)
+    /// How often the feeds are read, and the engine looks.
+    private static let look: Duration = .seconds(2)
     private static let batteryLook: Duration = .seconds(2)
 
     let site: MemorySite

@@ -37,8 +37,8 @@ public struct LabDraw: Sendable, CustomStringConvertible {
 
     /// When the mains fail, in the lab's own time.
     public static let mainsFailAt: Duration = .seconds(10)
-    /// When everything that can be is healed.
-    public static let healedAt: Duration = .seconds(140)
+    /// When everything that can be is healed, in the lab's own time.
+    public private(set) var healsAt: Duration = .seconds(60)
 
     private var random: LabRandom
 
@@ -48,14 +48,34 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         random = LabRandom(seed: seed)
         scenario = .standard()
         scenario.pace = drawnPace()
+        healsAt += some(80)
         scenario.mainsFailAt = Self.mainsFailAt
-        scenario.healsAt = Self.healedAt
+        scenario.healsAt = healsAt
         drawSite()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
         for kind in LabFault.allCases where random.chance(rate) { draw(kind) }
         kinds.sort { $0.rawValue < $1.rawValue }
         for index in scenario.tiers.indices { scenario.tiers[index].onLimit = escalation }
+    }
+
+    /// An afternoon made by hand.
+    public init(
+        _ scenario: LabScenario, healsAt: Duration, lives: [Life] = [],
+        maintenanceMode: Bool = false, escalation: Escalation = .powerOff
+    ) {
+        seed = 0
+        random = LabRandom(seed: 0)
+        self.scenario = scenario
+        self.healsAt = healsAt
+        self.lives = lives
+        self.maintenanceMode = maintenanceMode
+        self.escalation = escalation
+        self.scenario.healsAt = healsAt
+        if self.scenario.mainsFailAt == nil { self.scenario.mainsFailAt = Self.mainsFailAt }
+        for index in self.scenario.tiers.indices {
+            self.scenario.tiers[index].onLimit = escalation
+        }
     }
 
     private func scaled(_ duration: Duration, _ random: inout LabRandom) -> Duration {
@@ -104,7 +124,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
     // MARK: Faults
 
     private mutating func moment(from first: Duration = .zero) -> Duration {
-        let span = (Self.healedAt - first).milliseconds
+        let span = (healsAt - first).milliseconds
         return first + .milliseconds(Int64(random.below(Int(span))))
     }
 
@@ -137,14 +157,14 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             switch kind {
             case .hostRefuses, .hostKeyWrong, .hostdNotReady, .haAgentSticks: add(kind, host())
             case .hostHangs: add(kind, host(), amount: some(8))
-            case .hostNeverStops: add(kind, host(), at: .zero, lasts: Self.healedAt)
+            case .hostNeverStops: add(kind, host(), at: .zero, lasts: healsAt)
             case .hostStopsLate, .hostComesBack:
-                add(kind, host(), at: .zero, lasts: Self.healedAt, amount: some(15))
-            case .hostStaysOff: add(kind, host(), at: .zero, lasts: Self.healedAt)
+                add(kind, host(), at: .zero, lasts: healsAt, amount: some(15))
+            case .hostStaysOff: add(kind, host(), at: .zero, lasts: healsAt)
             case .datastoreLate:
-                add(kind, host(), at: .zero, lasts: Self.healedAt, amount: some(15))
+                add(kind, host(), at: .zero, lasts: healsAt, amount: some(15))
             case .guestIgnores, .guestWithoutTools, .guestHasQuestion, .guestRestartedByHA:
-                add(kind, guest(), at: .zero, lasts: Self.healedAt)
+                add(kind, guest(), at: .zero, lasts: healsAt)
             case .guestSuspended: add(kind, guest(), at: moment(from: .seconds(1)))
             case .drsMoves: add(kind, guest(), at: Self.mainsFailAt - .seconds(4) + some(10))
             case .vclsComesBack: add(kind, at: Self.mainsFailAt - .seconds(4) + some(10))
@@ -153,7 +173,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             case .haTaskFails: add(kind, at: outage)
             case .vcenterDiesEarly: add(kind, at: outage + some(30))
             case .vcenterDeadBefore: add(kind, at: some(8))
-            case .dnsDies: add(kind, at: .zero, lasts: Self.healedAt, amount: some(3))
+            case .dnsDies: add(kind, at: .zero, lasts: healsAt, amount: some(3))
             case .switchDead: add(kind, lasts: some(20))
             case .linkCut: drawLinks()
             default: drawPower(kind)

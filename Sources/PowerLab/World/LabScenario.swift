@@ -20,6 +20,8 @@ public struct LabScenario: Sendable {
     public var secondFeed: FeedName?
     /// The tiers, in the order in which they go down.
     public var tiers = LabScenario.tiers
+    /// The limits of the waits that are not a tier's.
+    public var limits = LabScenario.limits
     /// The guests of the infrastructure tier.
     public var infrastructure: GuestChoice = []
     /// What goes wrong, and when.

@@ -2,7 +2,7 @@ public import PowerModel
 
 extension LabScenario {
     /// Stands for every secret of the lab in memory: no record may tell it.
-    static let secret = "LAB_SECRET_4711"
+    public static let secret = "LAB_SECRET_4711"
 
     /// The limits that suit the lab's pace: everything takes seconds.
     public static var limits: ClusterLimits {
@@ -44,7 +44,7 @@ extension LabScenario {
             name: cluster, vcenter: vcenter,
             vcsaGuest: guests.first { $0.isVCSA }?.name, hosts: hosts.map { host($0.name) },
             tiers: tiers, defaultTier: TierName("apps"), infrastructure: infrastructure,
-            limits: LabScenario.limits)
+            limits: limits)
     }
 
     /// The scenario's cluster for a lab in memory, where nothing is reached by address.

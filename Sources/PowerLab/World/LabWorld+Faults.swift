@@ -287,21 +287,21 @@ extension LabWorld {
 
     /// What vpower reads of a UPS.
     public func reading(of feed: FeedName) -> FeedReading {
-        let variables = upsVariables(of: feed)
+        advance()
         let name = feed.rawValue
         if bites(.feedSilent, name) != nil || bites(.linkCut, name) != nil {
             return FeedReading(status: nil, problem: "no answer")
         }
-        var status = variables["ups.status"] ?? ""
+        var status = status(of: feed)
         if units[feed]?.mainsOn == true, bites(.staleFSD, name) != nil { status += " FSD" }
-        var runtime = variables["battery.runtime"].flatMap(Int.init).map { Duration.seconds($0) }
+        let left = runtimeLeft(of: feed)
+        var runtime: Duration? = .seconds(left.components.seconds)
         if units[feed]?.mainsOn == false {
             if let jump = bites(.runtimeJumps, name) { runtime = jump.amount }
             if bites(.runtimeMissing, name) != nil { runtime = nil }
         }
         return FeedReading(
-            status: UPSStatus(status), runtime: runtime,
-            chargePercent: variables["battery.charge"].flatMap(Int.init),
-            loadPercent: variables["ups.load"].flatMap(Int.init))
+            status: UPSStatus(status), runtime: runtime, chargePercent: charge(of: feed),
+            loadPercent: LabWorld.loadPercent)
     }
 }

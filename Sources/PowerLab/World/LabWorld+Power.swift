@@ -46,17 +46,23 @@ extension LabWorld {
     public func upsVariables(of feed: FeedName? = nil) -> [String: String] {
         advance()
         let name = feed ?? scenario.feed
-        let unit = units[name] ?? LabUnit()
-        var status = unit.mainsOn ? "OL CHRG" : "OB DISCHRG"
-        let battery = battery(of: name)
-        let left = runtimeLeft(of: name)
-        if !unit.mainsOn, left < LabWorld.lowRuntime { status += " LB" }
-        let charge = Int(100 * left.inSeconds / max(battery.inSeconds, 1))
         return [
-            "ups.status": status, "battery.charge": String(charge),
-            "battery.runtime": String(Int(left.inSeconds)), "ups.load": "23",
-            "device.mfr": "LAB", "device.model": "Lab UPS", "ups.delay.shutdown": "1",
+            "ups.status": status(of: name), "battery.charge": String(charge(of: name)),
+            "battery.runtime": String(runtimeLeft(of: name).components.seconds),
+            "ups.load": String(LabWorld.loadPercent), "device.mfr": "LAB",
+            "device.model": "Lab UPS", "ups.delay.shutdown": "1",
         ]
+    }
+
+    static let loadPercent = 23
+
+    func status(of feed: FeedName) -> String {
+        if units[feed]?.mainsOn != false { return "OL CHRG" }
+        return runtimeLeft(of: feed) < LabWorld.lowRuntime ? "OB DISCHRG LB" : "OB DISCHRG"
+    }
+
+    func charge(of feed: FeedName) -> Int {
+        Int(100 * runtimeLeft(of: feed).inSeconds / max(battery(of: feed).inSeconds, 1))
     }
 
     /// The UPS is told to cut its output and to return with the mains.

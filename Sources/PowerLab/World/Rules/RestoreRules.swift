@@ -25,7 +25,8 @@ struct OrderUp: LabRule {
         // Other hosts' boot scripts wait a time for vCSA, not for what a fault makes of it, nor
         // for a host that never went down and so has no boot script to start it.
         let isHeldUp =
-            !site.booted.contains(place) || site.outcomes[StepID("start/\(id)")] != nil
+            !site.booted.contains(place) || !site.armed.contains(place)
+            || site.outcomes[StepID("start/\(id)")] != nil
             || !site.hostsOn.contains(place)
             || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
             || site.isFaulted([.hostComesBack], site.place[event.object].map { [$0] } ?? [])
@@ -76,7 +77,10 @@ struct EverythingPutBack: LabRule {
             let id = guest.id.rawValue
             let isOn = site.power[id] == .on
             // Somebody suspended it: it is not vpower's to wake.
-            let isExplained = !isOn && site.isFaulted([.guestSuspended], [id])
+            let isExplained =
+                !isOn
+                && (site.isFaulted([.guestSuspended], [id])
+                    || isForgotten(site, on: site.place[id]))
             let isWrong = isOn ? !guest.isOn : site.isGoal(guest)
             check(
                 !isWrong || isExplained,
@@ -84,8 +88,17 @@ struct EverythingPutBack: LabRule {
         }
         for host in site.scenario.hosts {
             let isMaintained = site.inMaintenance.contains(host.name.rawValue)
-            check(!isMaintained, "\(host.name) is in maintenance mode")
+            check(
+                !isMaintained || isForgotten(site, on: host.name.rawValue),
+                "\(host.name) is in maintenance mode")
         }
+    }
+
+    /// Whether vpower cannot know that it put a host in maintenance mode: the disk was full, and
+    /// what was in memory went with the power of its machine.
+    private func isForgotten(_ site: LabSiteState, on host: String?) -> Bool {
+        site.faulted[.diskFull] != nil && site.faulted[.controllerLosesPower] != nil
+            && host.map(site.inMaintenance.contains) == true
     }
 }
 

@@ -152,7 +152,8 @@ struct OutputAfterHosts: LabRule {
         guard event.kind == .outputCutAsked else { return }
         // A host that was told, and whose own link is cut, is silent before it is off.
         let on = site.hostsOn.filter { !site.isFaulted([.linkCut], [$0]) }.sorted()
-        tally.judge(at: event.atSeconds, on.isEmpty ? nil : "the output was cut with \(on) still on")
+        tally.judge(
+            at: event.atSeconds, on.isEmpty ? nil : "the output was cut with \(on) still on")
     }
 
     mutating func end(_ site: LabSiteState, _ automation: Automation) {

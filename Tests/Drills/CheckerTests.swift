@@ -1,0 +1,167 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+
+/// Every rule of the checker catches an engine that breaks it.
+struct CheckerTests {
+    /// An engine that is broken in one way.
+    struct Broken: Sendable, CustomTestStringConvertible {
+        let rule: String
+        let how: String
+        var mainsFail = true
+        var down: @Sendable (inout Plan) -> Void = { _ in }
+        var up: @Sendable (inout Plan) -> Void = { _ in }
+        var wrap: @Sendable (Surroundings, MemorySite) -> Surroundings = { around, _ in around }
+
+        var testDescription: String { "\(rule) <- \(how)" }
+    }
+
+    @Test(arguments: Broken.all)
+    func `a broken engine is caught`(_ broken: Broken) throws {
+        let checker = try outage(broken)
+        let rule = try #require(checker.rules.first { $0.name == broken.rule })
+        #expect(rule.tally.violations != [], "\(broken.how)")
+    }
+
+    @Test func `an engine that is not broken breaks no rule`() throws {
+        #expect(try outage(Broken(rule: "", how: "")).violations == [])
+    }
+
+    @Test func `every rule is caught in being broken`() {
+        let rules = LabChecker(of: .standard(), hasRecords: true).rules.map(\.name)
+        #expect(Set(Broken.all.map(\.rule)) == Set(rules))
+    }
+
+    private func outage(_ broken: Broken) throws -> LabChecker {
+        let site = MemorySite()
+        let checker = try SerialExecutor.simulate(time: site.time, limit: MemorySite.limit) {
+            () async -> Result<LabChecker, any Error> in
+            do { return .success(try await Self.live(site, broken)) } catch {
+                return .failure(error)
+            }
+        }
+        return try #require(checker).get()
+    }
+
+    private static func live(_ site: MemorySite, _ broken: Broken) async throws -> LabChecker {
+        if broken.mainsFail { await site.world.failMains() }
+        func operation(_ name: String) -> Operation {
+            Operation(
+                in: broken.wrap(site.around(announcer: Nobody()), site), control: RunControl(),
+                makeID: { name })
+        }
+        var down = try await operation("down").prepareShutdown()
+        broken.down(&down.plan)
+        _ = await operation("down").shutDown(down, because: RunCause(.outage, "test"))
+        await site.world.cutOutput()
+        try await site.time.sleep(for: .seconds(15))
+        await site.world.returnMains()
+        try await site.time.sleep(for: .seconds(2))
+        var up = try await operation("up").prepareRestore()
+        broken.up(&up.plan)
+        _ = await operation("up").restore(up, because: RunCause(.outage, "test"), acceptGaps: true)
+        var checker = LabChecker(of: site.world.scenario, hasRecords: true)
+        checker.take(await site.world.log, await site.world.records)
+        checker.end(await site.world.currentAutomation())
+        return checker
+    }
+}
+
+extension CheckerTests.Broken {
+    private static func doubled(
+        _ around: Surroundings, _ change: (inout HostDouble) -> Void
+    ) -> Surroundings {
+        var around = around
+        around.hosts = around.hosts.mapValues { host in
+            var double = HostDouble(inner: host)
+            change(&double)
+            return double
+        }
+        return around
+    }
+
+    private static func failingToArm(_ around: Surroundings, _ detail: String) -> Surroundings {
+        doubled(around) { double in
+            double.armError = HostError(
+                host: double.host, attempting: "arm", reason: .refused, detail: detail)
+        }
+    }
+
+    static let all: [Self] = [
+        Self(
+            rule: "1: no host is stopped under a guest", how: "it does not look before it stops",
+            down: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .hosts {
+                    plan.phases[index].needs = [.freeze]
+                }
+            },
+            wrap: { around, _ in doubled(around) { $0.listed = { _ in [] } } }),
+        Self(
+            rule: "2: HA is off before guests go down", how: "a plan without freeze",
+            down: { $0.phases.removeAll { $0.name == .freeze } }),
+        Self(
+            rule: "3: down in order", how: "tiers do not wait for one another",
+            down: { plan in
+                for index in plan.phases.indices
+                where plan.phases[index].name.rawValue.hasPrefix("guests") {
+                    plan.phases[index].needs = [.freeze]
+                }
+            }),
+        Self(
+            rule: "3: up in reverse order", how: "HA does not wait for the guests",
+            down: { plan in plan.phases.removeAll { $0.name == .arm } },
+            up: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .haBack {
+                    plan.phases[index].needs = [.vcenterBack]
+                }
+            }),
+        Self(
+            rule: "4: agent guests are never targets", how: "it stops vCLS guests",
+            down: { plan in
+                plan.phases.removeAll { $0.name == .retreat }
+                let id = GuestID("50000000-0000-4000-8000-00000000000d")
+                let step = Step(.stopGuest(id, name: "vCLS", .powerOff), limit: .seconds(8))
+                plan.phases[2].steps.append(step)
+            }),
+        Self(
+            rule: "5: everything is put back", how: "it does not thaw DRS",
+            up: { plan in
+                for index in plan.phases.indices {
+                    plan.phases[index].steps.removeAll { $0.id == StepID("thaw-drs") }
+                }
+            }),
+        Self(
+            rule: "6: the record is on disk before the act", how: "it records after the act",
+            wrap: { around, _ in
+                var around = around
+                around.journal = LateJournal(around.journal)
+                return around
+            }),
+        Self(
+            rule: "7: the output is cut after the hosts", how: "it leaves a host on",
+            down: { plan in plan.phases.removeAll { $0.name == .vcsaHost } }),
+        Self(
+            rule: "8: a false alarm changes nothing", how: "it begins with the mains there",
+            mainsFail: false),
+        Self(
+            rule: "9: no secret is recorded", how: "an error tells a password",
+            wrap: { around, _ in failingToArm(around, "refused: \(LabScenario.secret)") }),
+        Self(
+            rule: "10: nothing from outside is shown unquoted", how: "an error has a line break",
+            wrap: { around, _ in failingToArm(around, "two\nlines") }),
+        Self(
+            rule: "11: every wait has a limit", how: "a host is waited for without one",
+            wrap: { around, site in
+                doubled(around) { double in
+                    double.beforeStop = {
+                        // It is cancelled with the run: nothing is lost.
+                        try? await site.time.sleep(for: .seconds(500))
+                    }
+                }
+            }),
+        Self(
+            rule: "12: armed scripts expire, none stays armed", how: "it does not disarm",
+            up: { plan in plan.phases.removeAll { $0.name == .disarm } }),
+    ]
+}

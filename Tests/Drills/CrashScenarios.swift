@@ -1,0 +1,99 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+
+/// vpower killed after every record of every one of these afternoons: always the same end.
+struct CrashScenarios {
+    struct Scenario: Sendable, CustomTestStringConvertible {
+        let name: String
+        var maintenanceMode = false
+        var escalation = Escalation.powerOff
+        var change: @Sendable (inout LabScenario) -> Void = { _ in }
+
+        var testDescription: String { name }
+
+        /// The afternoon, with vpower killed after so many records.
+        func afternoon(killedAfter count: Int?) -> Afternoon {
+            var site = LabScenario.standard()
+            site.faults = [PlannedFault(.mainsReturnEarly, at: .seconds(45))]
+            change(&site)
+            let lives = count.map {
+                [LabDraw.Life(end: .afterRecord($0), losesPowerAt: nil, pause: .seconds(3))]
+            }
+            return Afternoon(
+                draw: LabDraw(
+                    site, healsAt: .seconds(80), lives: lives ?? [],
+                    maintenanceMode: maintenanceMode, escalation: escalation))
+        }
+    }
+
+    @Test(arguments: Scenario.all)
+    func `vpower killed after any record comes to the same end`(
+        _ scenario: Scenario
+    ) async throws {
+        let whole = try scenario.afternoon(killedAfter: nil).live()
+        #expect(whole.violations == [])
+        #expect(whole.isClosed)
+        #expect(whole.records.count > 10)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // Some at the same time: each is a world of its own.
+            for first in 1...Environment.cores {
+                group.addTask {
+                    for count in stride(
+                        from: first, through: whole.records.count, by: Environment.cores)
+                    {
+                        let end = try scenario.afternoon(killedAfter: count).live()
+                        #expect(end.violations == [], "killed after record \(count)")
+                        #expect(end.isClosed, "killed after record \(count)")
+                        #expect(end.final == whole.final, "killed after record \(count)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func `there are at least twenty`() {
+        #expect(Set(Scenario.all.map(\.name)).count >= 20)
+    }
+}
+
+extension CrashScenarios.Scenario {
+    private static func with(
+        _ name: String, _ faults: PlannedFault...
+    ) -> Self {
+        Self(name: name) { $0.faults += faults }
+    }
+
+    private static let esx1 = "esx1.lab"
+    private static let queue = "50000000-0000-4000-8000-000000000005"
+
+    static let all: [Self] = [
+        Self(name: "plain"),
+        Self(name: "reversed") { $0.faults[0].at = .seconds(20) },
+        with("second outage", PlannedFault(.secondOutage, at: .seconds(58))),
+        Self(name: "suspend policy", escalation: .suspend),
+        Self(name: "leave policy", escalation: .leave),
+        Self(name: "maintenance mode", maintenanceMode: true),
+        Self(name: "late vCSA") { $0.pace.vcenterUp = .seconds(25) },
+        Self(name: "slow guests") { $0.pace.guestStops = .seconds(6) },
+        Self(name: "HA was off") { $0.automation.ha = false },
+        Self(name: "DRS was manual") { $0.automation.drsLevel = .manual },
+        Self(name: "DPM was on") { $0.automation.dpm = true },
+        Self(name: "two feeds") { $0.secondFeed = FeedName("ups2") },
+        with("no vCenter", PlannedFault(.vcenterDeadBefore, at: .seconds(5))),
+        with("vCenter dies", PlannedFault(.vcenterDiesEarly, at: .seconds(20))),
+        with("a guest ignores", PlannedFault(.guestIgnores, queue)),
+        with("a guest has no Tools", PlannedFault(.guestWithoutTools, queue)),
+        with("a guest has a question", PlannedFault(.guestHasQuestion, queue)),
+        with("a host stops late", PlannedFault(.hostStopsLate, esx1, amount: .seconds(8))),
+        with("a host never stops", PlannedFault(.hostNeverStops, esx1)),
+        with("a host stays off", PlannedFault(.hostStaysOff, esx1)),
+        with("datastores are late", PlannedFault(.datastoreLate, esx1, amount: .seconds(8))),
+        with("the HA task fails", PlannedFault(.haTaskFails, lasts: .seconds(30))),
+        with("an HA agent sticks", PlannedFault(.haAgentSticks, esx1, lasts: .seconds(60))),
+        with("a link is cut", PlannedFault(.linkCut, esx1, at: .seconds(15), lasts: .seconds(20))),
+        with("a key is wrong", PlannedFault(.hostKeyWrong, esx1, lasts: .seconds(90))),
+    ]
+}

@@ -1,0 +1,69 @@
+import PowerLab
+import PowerModel
+import PowerRun
+
+/// A host that does what the real one does, but for what a test makes it do.
+struct HostDouble: HostControl {
+    let inner: any HostControl
+    var listed: @Sendable ([HostGuest]) -> [HostGuest] = { $0 }
+    var beforeStop: @Sendable () async -> Void = {}
+    var armError: HostError?
+
+    var host: HostName { inner.host }
+    func guests() async throws(HostError) -> [HostGuest] { listed(try await inner.guests()) }
+    func shutDown(_ guest: BootGuest) async throws(HostError) { try await inner.shutDown(guest) }
+    func powerOff(_ guest: BootGuest) async throws(HostError) { try await inner.powerOff(guest) }
+    func suspend(_ guest: BootGuest) async throws(HostError) { try await inner.suspend(guest) }
+    func powerOn(_ guest: BootGuest) async throws(HostError) { try await inner.powerOn(guest) }
+    func register(_ guest: BootGuest) async throws(HostError) { try await inner.register(guest) }
+    func inMaintenance() async throws(HostError) -> Bool { try await inner.inMaintenance() }
+    func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
+        try await inner.setMaintenance(on, within: limit)
+    }
+    func shutDownHost(reason: String) async throws(HostError) {
+        await beforeStop()
+        try await inner.shutDownHost(reason: reason)
+    }
+    func isSilent() async -> Bool { await inner.isSilent() }
+    func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
+        if let armError { throw armError }
+        return try await inner.arm(orders)
+    }
+    func disarm() async throws(HostError) { try await inner.disarm() }
+    func bootReport(of run: RunID) async throws(HostError) -> BootReport {
+        try await inner.bootReport(of: run)
+    }
+    func close() async { await inner.close() }
+}
+
+/// A journal that says that an announcement is on disk, and writes it only with the next record.
+actor LateJournal: Journal {
+    private let inner: any Journal
+    private var late: (RunEvent, RunID?, OutageID)?
+
+    init(_ inner: any Journal) { self.inner = inner }
+
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
+        if let (event, run, outage) = late {
+            late = nil
+            _ = try await inner.append(event, run: run, outage: outage)
+        }
+        guard case .asked = event else {
+            return try await inner.append(event, run: run, outage: outage)
+        }
+        late = (event, run, outage)
+        return Record(
+            number: 0, at: Timestamp(millisecondsSinceEpoch: 0), run: run, outage: outage,
+            event: event)
+    }
+
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster)
+    }
+
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
+}

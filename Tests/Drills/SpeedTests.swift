@@ -1,0 +1,114 @@
+import Glibc
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+
+/// How fast it is. `make bench` runs this in release, and at full size.
+struct SpeedTests {
+    private static let isFull = Environment.number("VPOWER_LARGE") != nil
+
+    /// The CPU time this process has used.
+    private static func cpu() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    @Test func `an outage of three hosts and fourteen guests takes no time`() throws {
+        let count = Self.isFull ? 2000 : 20
+        let start = Self.cpu()
+        for _ in 0..<count { #expect(try outage(.standard()) == [.finished, .finished]) }
+        let each = (Self.cpu() - start) / count
+        print("one outage: \(Double(each.components.attoseconds) / 1e15) ms of CPU")
+        // A debug build is some thirty times slower; other tests run meanwhile.
+        #expect(each < (Self.isFull ? .milliseconds(1) : .milliseconds(200)))
+    }
+
+    @Test func `a large site is planned, taken down and brought back`() throws {
+        let (hosts, guests) = Self.isFull ? (1000, 20_000) : (20, 400)
+        let start = Self.cpu()
+        #expect(
+            try outage(.large(hosts: hosts, guests: guests)) == [.finished, .finished])
+        let took = Self.cpu() - start
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        print("\(hosts) hosts, \(guests) guests: \(took), \(usage.ru_maxrss / 1024) MiB")
+        if Self.isFull {
+            #expect(took < .seconds(10))
+            #expect(usage.ru_maxrss < 500 * 1024)
+        }
+    }
+
+    @Test func `with real times an outage takes hardly longer than the site itself`() throws {
+        let scenario = LabScenario.realistic
+        let site = MemorySite(scenario)
+        let times = try SerialExecutor.simulate(time: site.time, limit: .seconds(100_000)) {
+            () async -> Result<[Double], any Error> in
+            do { return .success(try await Self.realTimes(site)) } catch { return .failure(error) }
+        }
+        let (down, downLeast, up, upLeast) = try #require(times).get().asFour
+        print("down \(down) s of at least \(downLeast) s, up \(up) s of at least \(upLeast) s")
+        #expect(down >= downLeast - 1)
+        #expect(up >= upLeast - 1)
+        #expect(down + up <= (downLeast + upLeast) * 1.05)
+    }
+
+    private static func realTimes(_ site: MemorySite) async throws -> [Double] {
+        var around = site.around(announcer: Nobody())
+        around.pace = EnginePace()
+        func operation(_ name: String) -> Operation {
+            Operation(in: around, control: RunControl(), makeID: { name })
+        }
+        await site.world.failMains()
+        let down = try await operation("down").prepareShutdown()
+        let downLeast = site.world.scenario.leastTime(of: down.plan)
+        let begin = site.time.elapsed
+        #expect(
+            await operation("down").shutDown(down, because: RunCause(.outage, "x")) == .finished)
+        let isDown = site.time.elapsed
+        await site.world.cutOutput()
+        await site.world.returnMains()
+        // Off, then on again.
+        while await site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
+        while await !site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
+        let back = site.time.elapsed
+        let up = try await operation("up").prepareRestore()
+        let orders = down.plan.steps.compactMap { step -> BootOrders? in
+            if case .arm(_, let orders) = step.action { orders } else { nil }
+        }
+        let upLeast = site.world.scenario.leastTime(of: up.plan, booting: orders)
+        #expect(await operation("up").restore(up, because: RunCause(.outage, "x")) == .finished)
+        return [isDown - begin, downLeast, site.time.elapsed - back, upLeast].map(\.inSeconds)
+    }
+
+    private func outage(_ scenario: LabScenario) throws -> [RunResult] {
+        let site = MemorySite(scenario)
+        let results = try SerialExecutor.simulate(time: site.time, limit: .seconds(100_000)) {
+            () async -> Result<[RunResult], any Error> in
+            do { return .success(try await Self.live(site)) } catch { return .failure(error) }
+        }
+        return try #require(results).get()
+    }
+
+    private static func live(_ site: MemorySite) async throws -> [RunResult] {
+        func operation(_ name: String) -> Operation {
+            Operation(
+                in: site.around(announcer: Nobody()), control: RunControl(), makeID: { name })
+        }
+        await site.world.failMains()
+        let down = try await operation("down").prepareShutdown()
+        let first = await operation("down").shutDown(down, because: RunCause(.outage, "x"))
+        await site.world.cutOutput()
+        await site.world.returnMains()
+        try await site.time.sleep(for: .seconds(3))
+        let up = try await operation("up").prepareRestore()
+        return [first, await operation("up").restore(up, because: RunCause(.outage, "x"))]
+    }
+}
+
+extension [Double] {
+    fileprivate var asFour: (Double, Double, Double, Double) {
+        (self[0], self[1], self[2], self[3])
+    }
+}
