@@ -27,7 +27,7 @@ enum JournalFormat {
                 }
             }
             try queue.write { database in
-                if try !isJournal(database) { try create(database) }
+                if try isJournal(database) == false { try create(database) }
                 try createIndexes(database)
                 // Written whether it changes or not: a disk that takes nothing is found out now.
                 try database.execute(sql: "PRAGMA user_version = \(SQLiteJournal.format)")
@@ -57,7 +57,7 @@ enum JournalFormat {
         configuration.busyMode = .timeout(SQLiteJournal.busyLimit.inSeconds)
         var isEmpty = false
         let queue = try open(path, configuration) { queue in
-            isEmpty = try !queue.read(isJournal)
+            isEmpty = try queue.read(isJournal) == false
         }
         return isEmpty ? nil : queue
     }

@@ -88,7 +88,7 @@ extension SQLiteJournal {
     private static func freeName(_ wanted: String) throws(JournalError) -> String {
         for number in 1...namesLimit {
             let name = number == 1 ? wanted : "\(wanted)-\(number)"
-            if try !StateDirectory.exists(name) { return name }
+            if try StateDirectory.exists(name) == false { return name }
         }
         throw JournalError(
             path: wanted, reason: .other, detail: "too many damaged journals lie beside it")

@@ -140,7 +140,9 @@ public final class SQLiteJournal: RecordStore {
     /// Takes in what it does not have yet, all or none; on disk when this returns.
     public func take(_ records: [PowerModel.Record]) async throws(JournalError) {
         try await write { database in
-            var rows = try records.map(RecordRow.init).filter { try !$0.isKnown(database) }
+            var rows = try records.map(RecordRow.init).filter { row in
+                try row.isKnown(database) == false
+            }
             if try rows.contains(where: { try $0.numberIsTaken(database) }) {
                 let last = try RecordRow.lastNumber(database)
                 for index in rows.indices { rows[index].number = last + 1 + Int64(index) }

@@ -40,7 +40,7 @@ extension CommandTests {
             }
         }
 
-        private static func plan() -> Plan {
+        private static func plan(of cluster: ClusterName) -> Plan {
             Plan(
                 kind: .cluster, cluster: cluster,
                 phases: [
@@ -63,8 +63,9 @@ extension CommandTests {
         /// A finished run that had its troubles, and one that was killed in its first phase.
         private func fill(_ directory: String) async throws -> Writer {
             let writer = try Writer(directory)
+            let cause = RunCause(.outage, "on battery for 5m")
             let events: [(Int64, RunEvent)] = [
-                (0, .runStarted(Self.plan(), RunCause(.outage, "on battery for 5m"))),
+                (0, .runStarted(Self.plan(of: Self.cluster), cause)),
                 (1, .phaseStarted(.freeze)), (1, .asked(StepID("freeze"), "x")),
                 (2, .phaseStarted(Self.apps)), (2, .asked(StepID("stop/1"), "x")),
                 (5, .stepEnded(StepID("freeze"), .done(.asked))), (5, .phaseEnded(.freeze)),
@@ -82,7 +83,8 @@ extension CommandTests {
             try await writer.write(40, .outageClosed, outage: "first")
             try await writer.write(
                 100, .outageOpened(cluster: ClusterName("Test"), reason: "x"), outage: "second")
-            for event in [events[0], events[1], events[2]] {
+            let plan = Self.plan(of: ClusterName("Test"))
+            for event in [(0, .runStarted(plan, cause))] + events[1...2] {
                 try await writer.write(
                     100 + event.0, event.1, run: "run-2", outage: "second")
             }
@@ -117,11 +119,10 @@ extension CommandTests {
                 #expect(list.out.tooWide == [])
                 #expect(
                     list.lines == [
-                        "run               began (UTC)       what     cluster          took     ended",
-                        "run-2             2026-11-21 12:01  cluster  Test             -        "
-                            + "going on, or killed",
+                        "run              began (UTC)      what    cluster     took    ended",
+                        "run-2            2026-11-21 12:01 cluster Test        -       not ended",
                         "  by an outage: on battery for 5m",
-                        "run-1             2026-11-21 12:00  cluster  Prod             34s      "
+                        "run-1            2026-11-21 12:00 cluster Prod        34s     "
                             + "finished with gaps",
                         "  by an outage: on battery for 5m; 1 forced, 1 gave up",
                     ])
@@ -130,7 +131,7 @@ extension CommandTests {
                 #expect(try await history(directory, "--limit", "0").code == 64)
                 // The writer goes on as if nobody had looked.
                 try await writer.write(102, .runEnded(.interrupted), run: "run-2", outage: "second")
-                #expect(try await history(directory).lines[1].hasSuffix(" 2s       interrupted"))
+                #expect(try await history(directory).lines[1].hasSuffix(" 2s      interrupted"))
             }
         }
 

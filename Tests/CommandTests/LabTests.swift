@@ -173,6 +173,12 @@ extension CommandTests {
                     "freeze", "retreat", "arm", "guests: apps", "guests: middle",
                     "guests: databases", "vcsa", "hosts", "vcsa's host",
                 ])
+            // Beside the battery: 600 s of runtime less the lab's margin of 5 s.
+            #expect(
+                plan.lines.contains { $0.hasPrefix("Deadline 9m 55s from when") }, "\(plan.all)")
+            #expect(plan.lines.contains { $0.hasPrefix("Start no later than ") }, "\(plan.all)")
+            let rows = plan.lines.filter { $0.hasPrefix("freeze ") }
+            #expect(rows.count == 2, "\(plan.all)")
             // vCLS guests are nobody's to shut down; a line feed in a name is shown, not printed.
             #expect(!plan.out.contains("vCLS-"))
             #expect(plan.out.contains("app-two\\u{a}lines"))
@@ -183,10 +189,18 @@ extension CommandTests {
                 var name: String
                 var needs: [String]
                 var budgetSeconds: Double
+                var startSeconds: Double
+                var expectedSeconds: Double
+                var latestStartSeconds: Double
                 var steps: [String]
             }
             var kind: String
             var cluster: String
+            var digest: String
+            var criticalPath: [String]
+            var expectedSeconds: Double
+            var deadlineSeconds: Double
+            var startNoLaterThanSeconds: Double
             var warnings: [String]
             var phases: [Phase]
         }
@@ -202,7 +216,67 @@ extension CommandTests {
                 let vcsa = try #require(plan.phases.first { $0.name == "vcsa" })
                 #expect(Set(vcsa.needs) == ["guests: databases", "retreat"])
                 #expect(plan.phases.allSatisfy { $0.budgetSeconds > 0 })
+                #expect(plan.deadlineSeconds == 595)
+                #expect(plan.startNoLaterThanSeconds == 595 - plan.expectedSeconds)
+                #expect(plan.criticalPath.first == "freeze")
+                #expect(plan.criticalPath.last == "vcsa's host")
+                let last = try #require(plan.phases.last)
+                #expect(last.startSeconds + last.expectedSeconds == plan.expectedSeconds)
+                #expect(last.latestStartSeconds == 595 - last.expectedSeconds)
             }
+        }
+
+        @Test func `only the plan that was reviewed is carried out`() async throws {
+            let shown = try await lab.vpower("plan", "--format", "json")
+            let plan: Plan = try decoded(shown.out)
+            let same = try await lab.vpower("shutdown", "--dry-run", "--plan", plan.digest)
+            #expect(same.code == 0, "\(same.all)")
+            #expect(same.lines.contains("Digest: \(plan.digest)"))
+            let site = try lab.changedSite("other-plan.yaml") { text in
+                text.replacing("      vcsa: 20s", with: "      vcsa: 21s")
+            }
+            for arguments in [["--dry-run"], ["--yes"]] {
+                let other = try await VpowerProgram.run(
+                    ["shutdown", "--plan", plan.digest] + arguments,
+                    lab.environment.merging(["VPOWER_SITE": site]) { _, new in new })
+                #expect(other.code == 77, "\(other.all)")
+                #expect(other.errors.contains("reviewed  \(plan.digest)"), "\(other.all)")
+                #expect(other.errors.contains("now       "), "\(other.all)")
+                #expect(other.out == "")
+            }
+            #expect(try await changed() == [])
+            let odd = try await lab.vpower("shutdown", "--dry-run", "--plan", "0f1e")
+            #expect(odd.code == 64, "\(odd.all)")
+        }
+
+        @Test func `a plan that does not fit the battery says so and names what costs most`()
+            async throws
+        {
+            let site = try lab.changedSite("short.yaml") { text in
+                text.replacing("      margin: 5s", with: "      margin: 590s")
+            }
+            let plan = try await lab.vpower("plan", site: site)
+            #expect(plan.code == 0, "\(plan.all)")
+            #expect(plan.out.contains("! does not fit the battery: "), "\(plan.all)")
+            #expect(plan.out.contains("Too late by "), "\(plan.all)")
+            let check = try await lab.vpower("check", site: site)
+            #expect(check.code == 0, "\(check.all)")
+            let words = check.out.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains("a shutdown does not fit the battery: "), "\(check.all)")
+            #expect(words.contains("what costs most is guests: apps (8s)"), "\(check.all)")
+        }
+
+        @Test func `a feed that cannot be read is a warning of a plan, not a failure`()
+            async throws
+        {
+            let site = try lab.changedSite("no-feed.yaml") { text in
+                text.replacing(/server: 127.0.0.1:\d+\n/, with: "server: 127.0.0.1:1\n")
+            }
+            let plan = try await lab.vpower("plan", site: site)
+            #expect(plan.code == 0, "\(plan.all)")
+            #expect(plan.out.contains("! feed ups1: "), "\(plan.all)")
+            #expect(plan.out.contains("The deadline is not known"), "\(plan.all)")
+            #expect(plan.out.tooWide == [])
         }
 
         @Test func `a dry run changes nothing`() async throws {

@@ -34,6 +34,8 @@ struct Afternoon {
         let scenario = draw.scenario
         let memory = MemorySite(scenario)
         let disk = FullDisk(memory.journal, after: draw.diskFullAfter, world: memory.world)
+        // In /run: it outlives a process, not the machine's power.
+        var spare = MemoryJournal { memory.time.wall }
         var kept: ClusterSnapshot?
         var lives = draw.lives
         if draw.diskFullAfter != nil {
@@ -45,19 +47,23 @@ struct Afternoon {
         for (number, one) in lives.enumerated() {
             let life = LabLife(until: one.end)
             let journal = FallbackJournal(
-                primary: disk, wall: { memory.time.wall }, report: { _ in })
+                primary: disk, spare: spare, wall: { memory.time.wall }, report: { _ in })
             let controller = SimulatedController(
                 memory, name: "\(number + 1)", life: life, journal: journal, kept: kept,
                 site: settings, wrap: wrap)
             let isOver = try SerialExecutor.simulate(
                 time: memory.time, limit: Self.limit, life: life
             ) {
+                await journal.takeOver(into: disk)
                 await controller.live(
                     until: LabDraw.healedAt + Self.calm, losesPowerAt: one.losesPowerAt)
                 return true
             }
             kept = controller.keptSnapshot
             if isOver != nil { break }
+            if one.end == nil, one.losesPowerAt != LabDraw.healedAt {
+                spare = MemoryJournal { memory.time.wall }
+            }
             try idle(memory, after: one)
         }
         return try finish(memory, disk)
@@ -112,10 +118,11 @@ struct Afternoon {
         return end
     }
 
+    /// Whether no outage is open; one without a snapshot has changed nothing.
     private static func isClosed(_ memory: MemorySite) async -> Bool {
         await memory.journal.records.reduce(true) { isClosed, record in
             switch record.event {
-            case .outageOpened: false
+            case .snapshotTaken: false
             case .outageClosed: true
             default: isClosed
             }
@@ -169,20 +176,18 @@ extension Ledger {
 }
 
 /// A disk that is full after so many records, until everything is healed.
-final class FullDisk: Journal {
-    private let inner: any Journal
+final class FullDisk: RecordStore {
+    private let inner: MemoryJournal
     private let left: Mutex<Int?>
     private let world: LabWorld
 
-    init(_ inner: any Journal, after count: Int?, world: LabWorld) {
+    init(_ inner: MemoryJournal, after count: Int?, world: LabWorld) {
         self.inner = inner
         self.world = world
         left = Mutex(count)
     }
 
-    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
-        async throws(JournalError) -> Record
-    {
+    private func checkSpace() async throws(JournalError) {
         let isFull = left.withLock { left in
             guard let count = left else { return false }
             left = count - 1
@@ -193,7 +198,22 @@ final class FullDisk: Journal {
             await world.took(.diskFull)
             throw JournalError(path: "lab", reason: .full, detail: "no space left on device")
         }
+    }
+
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
+        try await checkSpace()
         return try await inner.append(event, run: run, outage: outage)
+    }
+
+    func take(_ records: [Record]) async throws(JournalError) {
+        try await checkSpace()
+        try await inner.take(records)
+    }
+
+    func forget(through number: Int64) async throws(JournalError) {
+        try await inner.forget(through: number)
     }
 
     func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
@@ -202,6 +222,20 @@ final class FullDisk: Journal {
 
     func newest(_ limit: Int) async throws(JournalError) -> [Record] {
         try await inner.newest(limit)
+    }
+
+    func outages(of cluster: ClusterName?, newest limit: Int)
+        async throws(JournalError) -> [OutageID]
+    {
+        try await inner.outages(of: cluster, newest: limit)
+    }
+
+    func records(of outage: OutageID) async throws(JournalError) -> [Record] {
+        try await inner.records(of: outage)
+    }
+
+    func outage(of run: RunID) async throws(JournalError) -> OutageID? {
+        try await inner.outage(of: run)
     }
 }
 

@@ -179,8 +179,9 @@ final class SimulatedController: Sendable {
         try await withThrowingTaskGroup(of: RunResult?.self) { group in
             group.addTask { try await body() }
             group.addTask {
+                var outlook = BatteryOutlook(of: self.site.world.scenario.memorySite, feeds: [])
                 while !Task.isCancelled {
-                    await self.lookAtBattery()
+                    await self.lookAtBattery(&outlook)
                     do { try await self.site.time.sleep(for: Self.batteryLook) } catch { break }
                 }
                 return nil
@@ -193,17 +194,17 @@ final class SimulatedController: Sendable {
         }
     }
 
-    private func lookAtBattery() async {
-        var deadlines: [Duration] = []
+    private func lookAtBattery(_ outlook: inout BatteryOutlook) async {
         var areLow = true
         for feed in feeds {
             let reading = await feed.read()
-            guard let status = reading.status, status.onBattery else { return }
-            areLow = areLow && status.lowBattery
-            if let left = reading.runtime { deadlines.append(site.time.elapsed + left) }
+            outlook.take(reading, of: feed.feed, at: site.time.elapsed)
+            areLow = areLow && reading.status?.onBattery == true
+            areLow = areLow && reading.status?.lowBattery == true
         }
+        let deadline = outlook.deadline
         state.withLock { state in
-            state.control?.expectDeadline(deadlines.max())
+            state.control?.expectDeadline(deadline)
             if areLow { state.control?.reachDeadline() }
         }
     }

@@ -60,6 +60,17 @@ struct EstimateTests {
         #expect(Estimates(from: mute + new + old)[Self.step.id] == .seconds(20))
     }
 
+    @Test func `a plan is made with what is expected of each step`() throws {
+        let fixture = Fixture(guests: [Fixture.guest("app-1"), Fixture.guest("db-1")])
+        var planner = fixture.planner
+        planner.estimates = Estimates(bySteps: [StepID("stop/id-db-1"): .seconds(90)])
+        let plan = try planner.shutdown(
+            now: fixture.snapshot, goal: fixture.snapshot, run: Fixture.run, wall: Fixture.wall)
+        let known = plan.steps.filter { $0.estimate != nil }
+        #expect(known.map(\.id) == [StepID("stop/id-db-1")])
+        #expect(known.map(\.estimate) == [.seconds(90)])
+    }
+
     @Test func `one wall clock that was set does not change what is expected`() {
         let runs = (1...9).map { _ in Self.past(20) } + [Self.past(170)]
         #expect(Estimates(from: runs)[Self.step.id] == .seconds(20))

@@ -32,6 +32,7 @@ struct PlanReviewTests {
             { $0.site.tiers[0].onLimit = .suspend },
             { $0.site.tiers.swapAt(0, 2) },
             { $0.site.maintenanceMode = true },
+            { $0.site.tiers[0].startDelay = .seconds(30) },
             { $0.site.limits.host = .seconds(601) },
             { $0.site.limits.armedFor = .seconds(60) },
             { $0.site.limits.startGap = .seconds(6) },

@@ -76,6 +76,7 @@ struct ControlTests {
     @Test func `an abandoned run ends at once and is resumed`() throws {
         let site = MemorySite()
         let (first, took, second, violations) = try simulate(site) {
+            await site.world.failMains()
             let control = RunControl()
             let gate = Answers()
             let operation = site.operation(

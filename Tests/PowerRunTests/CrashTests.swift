@@ -12,7 +12,10 @@ struct CrashTests {
         // to resume, after it the run is over.
         for count in 3..<whole {
             let site = MemorySite()
-            let outcome = try crash(site, after: count) { try await site.goDown($0) }
+            let outcome = try crash(site, after: count) { operation in
+                await site.world.failMains()
+                return try await site.goDown(operation)
+            }
             #expect(outcome == nil, "record \(count) was never written")
             let (resumed, restored, violations) = try simulate(site) {
                 let resumed = try await site.operation().resume(mainsAreBack: false)
@@ -61,8 +64,12 @@ struct CrashTests {
 
     @Test func `an outage's run is reversed by resume when the mains are back in time`() throws {
         let site = MemorySite()
-        _ = try crash(site, after: 30) { try await site.goDown($0) }
+        _ = try crash(site, after: 30) { operation in
+            await site.world.failMains()
+            return try await site.goDown(operation)
+        }
         let (resumed, violations) = try simulate(site) {
+            await site.world.returnMains()
             let resumed = try await site.operation().resume(mainsAreBack: true)
             return (resumed, await site.violations())
         }

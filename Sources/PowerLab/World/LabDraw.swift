@@ -202,7 +202,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
                 Life(end: nil, losesPowerAt: moment(from: Self.mainsFailAt), pause: some(30)))
         case .diskFull: diskFullAfter = random.below(90)
         case .wallClockStepped:
-            let far = Duration.seconds(Int64(random.below(4800)) - 2400)
+            let far = Duration.seconds(Int64(random.below(1600)) - 800)
             add(kind, amount: far)
         default: break
         }

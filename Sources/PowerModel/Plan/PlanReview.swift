@@ -83,7 +83,11 @@ extension StartTerms {
 
 extension [BootGuest] {
     fileprivate var reviewed: String {
-        "[" + map(\.vmxPath.debugDescription).joined(separator: " ") + "]"
+        let guests = map { guest in
+            guest.vmxPath.debugDescription
+                + (guest.thenWait == .zero ? "" : " wait \(guest.thenWait.reviewed)")
+        }
+        return "[" + guests.joined(separator: " ") + "]"
     }
 }
 

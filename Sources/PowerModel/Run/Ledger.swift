@@ -64,6 +64,22 @@ public struct Ledger: Hashable, Sendable {
         return down
     }
 
+    /// Hosts that a run of this outage has seen down and no later one has seen back.
+    public var hostsDown: Set<HostName> {
+        var hosts = Set<HostName>()
+        for run in runs {
+            for step in run.plan.steps {
+                guard case .done = run.outcomes[step.id] else { continue }
+                switch step.action {
+                case .stopHost(let host, _): hosts.insert(host)
+                case .awaitHost(let host, _): hosts.remove(host)
+                default: break
+                }
+            }
+        }
+        return hosts
+    }
+
     /// Takes one record in.
     public mutating func apply(_ record: Record) {
         switch record.event {

@@ -55,10 +55,10 @@ extension Runner {
                     continue
                 }
                 while crowd.callsUnderWay < around.pace.guestsAtOnce,
-                    let (guest, step, act) = crowd.takeCall(now: around.time.elapsed)
+                    let (number, act) = crowd.takeCall(now: around.time.elapsed)
                 {
-                    await recordAsk(step, act.words(guest))
-                    group.addTask { .heard(guest.id, act, await view.request(act, of: guest)) }
+                    await recordAsk(guests[number].step.id, act.words(guests[number].guest))
+                    group.addTask { .heard(number, act, await view.request(act, of: number)) }
                 }
                 if case .saw = event { group.addTask { .saw(await view.look()) } }
                 if let moment = crowd.takeTimer(
@@ -83,24 +83,27 @@ extension Runner {
 /// What can happen to a crowd.
 private enum CrowdEvent: Sendable {
     /// What is seen; nil when the look was called off.
-    case saw([GuestID: GuestView.Seen]?)
-    case heard(GuestID, GuestAct, GuestView.Answer)
+    case saw([GuestView.Seen?]?)
+    /// A request to the guest with this number was answered.
+    case heard(Int, GuestAct, GuestView.Answer)
     case tick(Duration)
 }
 
-/// Who of a phase's guests is where: every guest is looked at when the inventory changed, and one
-/// alone when only that one has news, so that twenty thousand cost no more than they must.
+/// Who of a phase's guests is where, each by its number in the plan: every guest is looked at when
+/// the inventory changed, and one alone when only that one has news, so that twenty thousand cost
+/// no more than they must.
 private struct GuestCrowd<One: GuestOnItsWay> {
-    private var open: [GuestID: One] = [:]
-    /// Those of `open`, in the order of the plan.
-    private var inOrder: [GuestID] = []
-    private var ids: [StepID: GuestID] = [:]
-    private var order: StepOrder
-    private var seen: [GuestID: GuestView.Seen] = [:]
+    /// Those whose steps are not over.
+    private var open: [One?]
+    private var openCount: Int
+    private var seen: [GuestView.Seen?]
     private var hasLooked = false
-    private var queue: [GuestID] = []
+    private var order: StepOrder
+    private let numbers: [StepID: Int]
+    /// Those that are to be asked for something, in order.
+    private var queue: [Int] = []
     private var firstInQueue = 0
-    private var waitsForTurn: Set<GuestID> = []
+    private var isInQueue: [Bool]
     private var outcomes: [(StepID, StepOutcome)] = []
     /// No later than the first moment at which a limit ends or a request is made again.
     private var nextMoment: Duration?
@@ -108,15 +111,16 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     private(set) var callsUnderWay = 0
 
     init(_ guests: [One]) {
+        open = guests
+        openCount = guests.count
+        seen = Array(repeating: nil, count: guests.count)
+        isInQueue = Array(repeating: false, count: guests.count)
         order = StepOrder(of: guests.map(\.step))
-        for one in guests {
-            open[one.guest.id] = one
-            ids[one.step.id] = one.guest.id
-        }
-        inOrder = guests.map(\.guest.id)
+        numbers = Dictionary(
+            guests.enumerated().map { ($1.step.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    var isEmpty: Bool { open.isEmpty }
+    var isEmpty: Bool { openCount == 0 }
 
     mutating func take(_ event: CrowdEvent, now: Duration) {
         switch event {
@@ -125,10 +129,10 @@ private struct GuestCrowd<One: GuestOnItsWay> {
             self.seen = seen
             hasLooked = true
             considerAll(now)
-        case .heard(let id, let act, let answer):
+        case .heard(let number, let act, let answer):
             callsUnderWay -= 1
-            open[id]?.take(answer, of: act, now: now)
-            consider(id, now)
+            open[number]?.take(answer, of: act, now: now)
+            consider(number, now)
         case .tick(let moment):
             timers.remove(moment)
             considerAll(now)
@@ -137,30 +141,44 @@ private struct GuestCrowd<One: GuestOnItsWay> {
 
     private mutating func considerAll(_ now: Duration) {
         nextMoment = nil
-        for id in inOrder { consider(id, now) }
-        inOrder.removeAll { open[$0] == nil }
+        for number in open.indices { consider(number, now) }
     }
 
     /// Looks at one guest, and at those that its end sets free.
-    private mutating func consider(_ id: GuestID, _ now: Duration) {
+    private mutating func consider(_ number: Int, _ now: Duration) {
         // Before the first look nothing is known of anybody.
         guard hasLooked else { return }
-        var toConsider = [id]
-        while let id = toConsider.popLast() {
+        var freed: [Int] = []
+        var next: Int? = number
+        while let number = next {
             // One that waits for its turn to be asked is looked at when its turn has come.
-            guard let step = open[id]?.step.id, !waitsForTurn.contains(id) else { continue }
-            switch open[id]?.verdict(on: seen[id], mayBegin: order.mayBegin(step), now: now) {
-            case .wait(let moment?): nextMoment = min(nextMoment ?? moment, moment)
-            case .wait(nil), nil: break
-            case .act:
-                queue.append(id)
-                waitsForTurn.insert(id)
-            case .over(let outcome):
-                outcomes.append((step, outcome))
-                open[id] = nil
-                toConsider += order.end(step).compactMap { ids[$0] }
+            if !isInQueue[number], let verdict = verdict(on: number, now) {
+                switch verdict {
+                case .wait(let moment?): nextMoment = min(nextMoment ?? moment, moment)
+                case .wait(nil): break
+                case .act:
+                    queue.append(number)
+                    isInQueue[number] = true
+                case .over(let outcome): freed += end(number, outcome)
+                }
             }
+            next = freed.popLast()
         }
+    }
+
+    private mutating func verdict(on number: Int, _ now: Duration) -> GuestVerdict? {
+        guard let step = open[number]?.step.id else { return nil }
+        return open[number]?.verdict(
+            on: seen[number], mayBegin: order.mayBegin(step), now: now)
+    }
+
+    /// Takes in that a guest's step is over; returns those that this sets free.
+    private mutating func end(_ number: Int, _ outcome: StepOutcome) -> [Int] {
+        guard let step = open[number]?.step.id else { return [] }
+        open[number] = nil
+        openCount -= 1
+        outcomes.append((step, outcome))
+        return order.end(step).compactMap { numbers[$0] }
     }
 
     mutating func takeOutcomes() -> [(StepID, StepOutcome)] {
@@ -169,24 +187,21 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     }
 
     /// The next request to be made, if there is any.
-    mutating func takeCall(now: Duration) -> (Guest, StepID, GuestAct)? {
+    mutating func takeCall(now: Duration) -> (Int, GuestAct)? {
         while firstInQueue < queue.count {
-            let id = queue[firstInQueue]
+            let number = queue[firstInQueue]
             firstInQueue += 1
-            waitsForTurn.remove(id)
+            isInQueue[number] = false
             // Much may have happened since it was put in the queue.
-            guard let one = open[id],
-                case .act(let act) = open[id]?.verdict(
-                    on: seen[id], mayBegin: order.mayBegin(one.step.id), now: now)
-            else {
-                consider(id, now)
+            guard case .act(let act) = verdict(on: number, now) else {
+                consider(number, now)
                 continue
             }
-            open[id]?.begin(act, now: now)
+            open[number]?.begin(act, now: now)
             callsUnderWay += 1
             // Its limit counts from now on.
-            consider(id, now)
-            return (one.guest, one.step.id, act)
+            consider(number, now)
+            return (number, act)
         }
         queue = []
         firstInQueue = 0

@@ -24,7 +24,8 @@ final class GuestView: Sendable {
     }
 
     private struct State {
-        var places: [GuestID: HostName]
+        /// Where each guest was seen last.
+        var places: [HostName?]
         var version: UInt64?
         var rest: Duration = .zero
         var throughHosts = false
@@ -38,16 +39,19 @@ final class GuestView: Sendable {
 
     private let around: Surroundings
     private let facts: RunFacts
-    private let paths: [GuestID: String]
+    private let guests: [Guest]
+    /// The places of the guests in `guests`, sorted by identity as an inventory is: so a look goes
+    /// through both once, and looks nothing up.
+    private let sorted: [Int]
     private let state: Mutex<State>
 
+    /// A view of these guests: what is seen has their order.
     init(of guests: [Guest], facts: RunFacts, in around: Surroundings) {
         self.around = around
         self.facts = facts
-        paths = Dictionary(guests.map { ($0.id, $0.vmxPath) }, uniquingKeysWith: { _, last in last })
-        let placed = guests.compactMap { guest in guest.host.map { (guest.id, $0) } }
-        let places = Dictionary(placed, uniquingKeysWith: { _, last in last })
-        state = Mutex(State(places: places))
+        self.guests = guests
+        sorted = guests.indices.sorted { guests[$0].id < guests[$1].id }
+        state = Mutex(State(places: guests.map(\.host)))
     }
 
     /// What an operator should know of this view, each thing once.
@@ -59,7 +63,7 @@ final class GuestView: Sendable {
     }
 
     /// Waits for a change and returns what is seen, at once the first time; nil when called off.
-    func look() async -> [GuestID: Seen]? {
+    func look() async -> [Seen?]? {
         let (version, rest, throughHosts) = state.withLock {
             ($0.version, $0.rest, $0.throughHosts)
         }
@@ -72,7 +76,7 @@ final class GuestView: Sendable {
 
     private func lookAtCluster(
         newerThan version: UInt64?
-    ) async throws(CancellationError) -> [GuestID: Seen] {
+    ) async throws(CancellationError) -> [Seen?] {
         do {
             let inventory = try await around.cluster.inventory(
                 newerThan: version, within: around.pace.listen)
@@ -84,29 +88,32 @@ final class GuestView: Sendable {
         }
     }
 
-    private func take(_ inventory: Inventory) -> [GuestID: Seen] {
+    private func take(_ inventory: Inventory) -> [Seen?] {
         let gone = Set(inventory.hosts.filter { !$0.connected }.map(\.name))
             .intersection(facts.lostHosts)
-        var seen: [GuestID: Seen] = [:]
-        var places: [GuestID: HostName] = [:]
-        for guest in inventory.guests where paths[guest.id] != nil {
-            seen[guest.id] = Seen(
-                power: guest.power, tools: guest.tools, host: guest.host,
-                lostWith: guest.host.flatMap { gone.contains($0) ? $0 : nil })
-            places[guest.id] = guest.host
-        }
-        let asking = inventory.guests.filter { $0.hasQuestion && paths[$0.id] != nil }
-        state.withLock { state in
-            for guest in asking {
-                state.note(
-                    "guest \(guest.name.onOneLine) waits for the answer to a question: until a "
-                        + "person gives it, it follows no request")
+        let shown = inventory.guests
+        return state.withLock { state in
+            var seen = [Seen?](repeating: nil, count: guests.count)
+            var next = 0
+            for place in sorted {
+                let id = guests[place].id
+                while next < shown.count, shown[next].id < id { next += 1 }
+                guard next < shown.count, shown[next].id == id else { continue }
+                let guest = shown[next]
+                seen[place] = Seen(
+                    power: guest.power, tools: guest.tools, host: guest.host,
+                    lostWith: guest.host.flatMap { gone.contains($0) ? $0 : nil })
+                if guest.host != nil { state.places[place] = guest.host }
+                if guest.hasQuestion {
+                    state.note(
+                        "guest \(guest.name.onOneLine) waits for the answer to a question: until "
+                            + "a person gives it, it follows no request")
+                }
             }
             state.version = inventory.version
-            state.rest = around.pace.rest(guests: inventory.guests.count)
-            state.places.merge(places) { _, new in new }
+            state.rest = around.pace.rest(guests: shown.count)
+            return seen
         }
-        return seen
     }
 
     private func take(_ error: ClusterError) {
@@ -121,29 +128,28 @@ final class GuestView: Sendable {
         }
     }
 
-    private func lookAtHosts() async throws(CancellationError) -> [GuestID: Seen] {
+    private func lookAtHosts() async throws(CancellationError) -> [Seen?] {
         try await around.time.sleep(for: around.pace.look)
         // A host that cannot be read is unknown: its guests' own limits decide.
         let lists = await around.listGuests()
         let places = lists.places
         let lost = facts.lostHosts.intersection(lists.unread.keys)
         return state.withLock { state in
-            var seen: [GuestID: Seen] = [:]
-            for (id, path) in paths {
-                if let place = places[path] {
-                    state.places[id] = place.host
-                    seen[id] = Seen(power: place.power, host: place.host)
-                } else if let host = state.places[id], lost.contains(host) {
-                    seen[id] = Seen(power: .unknown, host: host, lostWith: host)
+            guests.indices.map { number in
+                if let place = places[guests[number].vmxPath] {
+                    state.places[number] = place.host
+                    return Seen(power: place.power, host: place.host)
                 }
+                guard let host = state.places[number], lost.contains(host) else { return nil }
+                return Seen(power: .unknown, host: host, lostWith: host)
             }
-            return seen
         }
     }
 
-    /// Asks for something; returns when the far side has answered.
-    func request(_ act: GuestAct, of guest: Guest) async -> Answer {
-        let (throughHosts, place) = state.withLock { ($0.throughHosts, $0.places[guest.id]) }
+    /// Asks something of the guest with this number; returns when the far side has answered.
+    func request(_ act: GuestAct, of number: Int) async -> Answer {
+        let guest = guests[number]
+        let (throughHosts, place) = state.withLock { ($0.throughHosts, $0.places[number]) }
         if !throughHosts {
             do {
                 try await around.cluster.request(act, of: guest)
@@ -157,8 +163,7 @@ final class GuestView: Sendable {
             return .failed("its host is not known")
         }
         do {
-            let boot = BootGuest(name: guest.name, vmxPath: guest.vmxPath)
-            try await host.request(act, of: boot)
+            try await host.request(act, of: guest.forHost)
             return .taken
         } catch {
             return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")

@@ -37,6 +37,9 @@ public struct Operation: Sendable {
         var run: RunID
         var outage: OutageID
         var opensOutage: Bool
+        /// Whether the outage has no snapshot yet: a vpower that was killed right after it opened
+        /// the outage has left none.
+        var takesSnapshot: Bool
         var goal: ClusterSnapshot
         var now: Inventory
     }
@@ -56,7 +59,7 @@ public struct Operation: Sendable {
     ) async throws(OperationError) -> Prepared {
         let ledger = try await ledger()
         var warnings: [String] = []
-        let now: ClusterSnapshot
+        var now: ClusterSnapshot
         do { now = try await around.cluster.snapshot() } catch {
             guard error.isAbsence, let base = ledger.snapshot ?? kept else {
                 throw .cluster(error)
@@ -65,6 +68,7 @@ public struct Operation: Sendable {
             now = await refreshed(base)
         }
         warnings += now.warnings
+        now = believed(now, ledger)
         let goal = ledger.snapshot ?? now
         let run = RunID(makeID())
         do {
@@ -74,6 +78,7 @@ public struct Operation: Sendable {
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
+                takesSnapshot: ledger.snapshot == nil,
                 goal: goal, now: now.inventory)
         } catch { throw .plan(error) }
     }
@@ -84,6 +89,8 @@ public struct Operation: Sendable {
             await append(
                 .outageOpened(cluster: around.site.name, reason: cause.reason),
                 prepared.outage)
+        }
+        if prepared.takesSnapshot {
             await append(.snapshotTaken(prepared.goal), prepared.outage)
         }
         for warning in prepared.warnings { await append(.noted(warning), prepared.outage) }
@@ -114,7 +121,7 @@ public struct Operation: Sendable {
             let plan = try planner.restore(goal: goal, ledger: ledger)
             return Prepared(
                 plan: plan, warnings: [], run: RunID(makeID()), outage: outage,
-                opensOutage: false, goal: goal, now: goal.inventory)
+                opensOutage: false, takesSnapshot: false, goal: goal, now: goal.inventory)
         } catch { throw .plan(error) }
     }
 
@@ -157,7 +164,7 @@ public struct Operation: Sendable {
             return .reversed(await restore(prepared, because: run.cause))
         }
         let prepared = Prepared(
-            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
+            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false, takesSnapshot: false,
             goal: goal, now: await inventoryNow(or: goal))
         let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
         if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
@@ -180,6 +187,23 @@ public struct Operation: Sendable {
         do { return try await around.cluster.snapshot().inventory } catch {
             return await refreshed(goal).inventory
         }
+    }
+
+    /// What nobody can see now and was last seen on counts as on until it is seen otherwise: it is to
+    /// be shut down, and brought back. Not what went down with its host in this outage.
+    private func believed(_ now: ClusterSnapshot, _ ledger: Ledger) -> ClusterSnapshot {
+        guard let known = ledger.snapshot ?? kept else { return now }
+        let wasOn = Set(known.inventory.guests.filter { $0.power == .on }.map(\.id))
+        let hostsDown = ledger.hostsDown
+        var snapshot = now
+        snapshot.inventory.guests = now.inventory.guests.map { guest in
+            let isDown = guest.host.map(hostsDown.contains) ?? true
+            guard guest.power == .unknown, wasOn.contains(guest.id), !isDown else { return guest }
+            var guest = guest
+            guest.power = .on
+            return guest
+        }
+        return snapshot
     }
 
     /// A known snapshot with what the hosts themselves say now of power and place. What no host

@@ -285,6 +285,7 @@ struct Wait: Sendable {
     /// Waits until an inventory newer than this one is there, or it is time to look again; false
     /// when the limit has passed or the run is to stop.
     func change(after inventory: Inventory?, in around: Surroundings) async -> Bool {
+        await runner.mindBudgets()
         guard let inventory, !isOver, !mustStop else { return await again() }
         do {
             let limit = max(min(look, left), Self.tick)

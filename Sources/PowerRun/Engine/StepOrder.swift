@@ -24,7 +24,7 @@ struct StepOrder: Sendable {
     }
 
     /// Whether everything a step needs is over.
-    func mayBegin(_ step: StepID) -> Bool { missing[step] == nil }
+    func mayBegin(_ step: StepID) -> Bool { missing.isEmpty || missing[step] == nil }
 
     /// Takes in that a step is over; returns the steps that may begin now.
     mutating func end(_ step: StepID) -> [StepID] {

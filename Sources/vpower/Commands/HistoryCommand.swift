@@ -7,6 +7,7 @@ import PowerRun
 struct HistoryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history", abstract: "Show past runs; expected against observed.",
+        usage: "vpower history [<run>] [<options>]",
         discussion: """
             Without RUN: the newest runs, newest first. With RUN, which is an identity of that
             list or `last`: each phase and step with the time expected and the time it took,

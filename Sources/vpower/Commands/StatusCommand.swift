@@ -158,7 +158,7 @@ extension RunJSON {
     /// The run shortly, and where there is more of it.
     fileprivate var words: [String] {
         let moment = began.replacing("T", with: " ").replacing("Z", with: " UTC")
-        let ending = result ?? "going on, or killed"
+        let ending = result ?? "not ended"
         return "last run: \(kind), \(moment), \(ending): vpower history \(run)"
             .wrapped(after: "    ")
     }

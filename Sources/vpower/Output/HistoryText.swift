@@ -13,16 +13,16 @@ struct HistoryText {
     static func list(_ reports: [AfterAction]) -> [String] {
         if reports.isEmpty { return ["no run yet"] }
         let heading =
-            "run".padded(18) + "began (UTC)".padded(18) + "what".padded(9)
-            + "cluster".padded(17) + "took".padded(9) + "ended"
+            "run".padded(17) + "began (UTC)".padded(17) + "what".padded(8)
+            + "cluster".padded(12) + "took".padded(8) + "ended"
         return [heading]
             + reports.flatMap { report in
                 let line =
-                    report.run.id.rawValue.onOneLine.padded(17) + " "
-                    + report.run.started.minute.padded(18)
-                    + report.run.plan.kind.rawValue.padded(9)
-                    + report.run.plan.cluster.rawValue.onOneLine.padded(16) + " "
-                    + (report.took?.short ?? "-").padded(9)
+                    report.run.id.rawValue.onOneLine.padded(16) + " "
+                    + report.run.started.minute.padded(17)
+                    + report.run.plan.kind.rawValue.padded(8)
+                    + report.run.plan.cluster.rawValue.onOneLine.padded(11) + " "
+                    + (report.took?.short ?? "-").padded(8)
                 return [line + report.end] + report.shortRemark.wrapped()
             }
     }
@@ -136,11 +136,11 @@ extension AfterAction {
     /// How it ended, in a few words.
     var end: String {
         switch run.result {
-        case nil: "going on, or killed"
+        case nil: "not ended"
         case .finished: "finished"
         case .finishedWithGaps: "finished with gaps"
         case .reversed: "reversed"
-        case .interrupted: ended == nil ? "going on, or killed" : "interrupted"
+        case .interrupted: ended == nil ? "not ended" : "interrupted"
         }
     }
 

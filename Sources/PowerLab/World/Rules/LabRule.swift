@@ -78,6 +78,8 @@ public struct LabSiteState: Sendable {
     var asked: Set<StepID> = []
     var outcomes: [StepID: StepOutcome] = [:]
     var notes: [String] = []
+    /// Guests that policy leaves to go down with their host.
+    private var leftByPolicy: Set<String> = []
 
     init(_ scenario: LabScenario, hasRecords: Bool) {
         self.scenario = scenario
@@ -114,6 +116,12 @@ public struct LabSiteState: Sendable {
 
     /// How the step that stops a guest ended, if it did.
     func stopOutcome(_ id: String) -> StepOutcome? { outcomes[StepID("stop/\(id)")] }
+
+    /// Whether a guest may be on when its host goes: policy leaves it, or a record says why.
+    func mayStayOn(_ id: String) -> Bool {
+        if case .left = stopOutcome(id) { return true }
+        return leftByPolicy.contains(id) || isNoted(name(id))
+    }
 
     /// Whether the run is to stop this guest, as far as the records tell.
     func isToStop(_ id: String) -> Bool { !hasRecords || planned.contains(StepID("stop/\(id)")) }
@@ -207,6 +215,10 @@ public struct LabSiteState: Sendable {
         case .runStarted(let plan, _):
             self.plan = plan
             planned = Set(plan.steps.map(\.id))
+            for step in plan.steps {
+                guard case .stopGuest(let id, _, .leave) = step.action else { continue }
+                leftByPolicy.insert(id.rawValue)
+            }
             asked = []
             outcomes = [:]
             notes = []

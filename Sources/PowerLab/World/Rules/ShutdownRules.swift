@@ -5,27 +5,26 @@ import PowerModel
 struct HostsAfterTheirGuests: LabRule {
     let name = "1: no host is stopped under a guest"
     var tally = LabTally()
+    /// Guests that were on when their host was told to stop, and might be.
+    private var excused: Set<String> = []
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         switch event.kind {
         case .hostTold:
-            let on = site.ordinaryOn(event.object).filter { !isExcused($0, site) }
+            let on = site.ordinaryOn(event.object).filter { !site.mayStayOn($0) }
+            excused.formUnion(site.ordinaryOn(event.object))
             let names = on.map(site.name).joined(separator: ", ")
             tally.judge(
                 at: event.atSeconds,
                 on.isEmpty ? nil : "\(event.object) was told to stop with \(names) on")
         case .guestLost where site.isOrdinary(event.object) && event.detail != "fault":
-            let isLost = !site.isOutOfPower && !isExcused(event.object, site)
+            let isLost = !site.isOutOfPower && !excused.contains(event.object)
             tally.judge(
                 at: event.atSeconds,
                 isLost ? "guest \(site.name(event.object)) was cut off \(event.detail)" : nil)
+        case .guestOn: excused.remove(event.object)
         default: break
         }
-    }
-
-    private func isExcused(_ guest: String, _ site: LabSiteState) -> Bool {
-        if case .left = site.stopOutcome(guest) { return true }
-        return site.isNoted(site.name(guest))
     }
 }
 
@@ -151,10 +150,9 @@ struct OutputAfterHosts: LabRule {
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard event.kind == .outputCutAsked else { return }
-        tally.judge(
-            at: event.atSeconds,
-            site.hostsOn.isEmpty
-                ? nil : "the output was cut with \(site.hostsOn.sorted()) still on")
+        // A host that was told, and whose own link is cut, is silent before it is off.
+        let on = site.hostsOn.filter { !site.isFaulted([.linkCut], [$0]) }.sorted()
+        tally.judge(at: event.atSeconds, on.isEmpty ? nil : "the output was cut with \(on) still on")
     }
 
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
