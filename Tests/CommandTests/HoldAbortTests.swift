@@ -32,7 +32,8 @@ extension CommandTests {
                         ["hold", "--clear"] + cluster, lab.environment)
                     #expect(cleared.code == 0, "\(cleared.all)")
                 }
-                #expect(try await lab.vpower("status").out.contains("HOLD") == false)
+                let status = try await lab.vpower("status")
+                #expect(!status.out.contains("HOLD"), "\(status.all)")
                 #expect(try await lab.touched() == [])
             }
         }
@@ -76,7 +77,8 @@ extension CommandTests {
                 #expect(told.contains("aborted by hand: wrong cluster"), "\(told)")
                 let after = try await lab.state()
                 #expect(after.hostsOn == before.hostsOn && after.automation.ha)
-                #expect(try await lab.touched().contains(.hostTold) == false)
+                let touched = try await lab.touched()
+                #expect(!touched.contains(.hostTold))
                 let status = try await lab.vpower("status")
                 #expect(status.out.contains("nothing open"), "\(status.all)")
             }
@@ -125,7 +127,8 @@ final class RunningShutdown {
         let isThere = try await until(.seconds(60)) {
             try contents(of: errors).contains(text) || child.status != nil
         }
-        try #require(isThere, "\(try contents(of: errors))")
+        let told = try contents(of: errors)
+        try #require(isThere, "\(told)")
     }
 
     /// Its exit code, and everything it told.

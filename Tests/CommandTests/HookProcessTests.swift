@@ -52,7 +52,8 @@ extension CommandTests {
                 let end = await run(
                     "/bin/sh", "-c", "printf %s \"$2\" > $1/out", "hook", directory, nasty)
                 #expect(end == .exited(0))
-                #expect(try contents(of: "\(directory)/out") == nasty)
+                let written = try contents(of: "\(directory)/out")
+                #expect(written == nasty)
             }
         }
 

@@ -25,7 +25,7 @@ struct ResumeCommand: AsyncParsableCommand {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
             return try await HandRun(context, cluster: site).with { turn in
-                let areBack = try await mainsAreBack(context, site)
+                let areBack = try await context.mainsAreThere(for: site)
                 await turn.timeline.say(
                     areBack ? "the mains are there" : "on battery, or not to be read")
                 let ended = try await turn.goDown { operation in
@@ -36,17 +36,5 @@ struct ResumeCommand: AsyncParsableCommand {
                 return ExitCodes(ended.result)
             }
         }
-    }
-
-    /// Whether every feed of the cluster says OL now. A feed that cannot be read is not back.
-    private func mainsAreBack(_ context: SiteContext, _ site: ClusterSite) async throws -> Bool {
-        for name in site.feeds {
-            guard let feed = context.site.feed(name) else { return false }
-            let control = try context.feedControl(feed)
-            let reading = await control.read()
-            await control.close()
-            if reading.status?.onLine != true { return false }
-        }
-        return true
     }
 }

@@ -34,6 +34,17 @@ extension SiteContext {
         return look
     }
 
+    /// Whether every feed of the cluster says OL now. One that cannot be read does not.
+    func mainsAreThere(for cluster: ClusterSite) async throws -> Bool {
+        for feed in feeds(of: cluster) {
+            let control = try feedControl(feed)
+            let reading = await control.read()
+            await control.close()
+            if reading.status?.onLine != true { return false }
+        }
+        return true
+    }
+
     /// The feeds that a cluster's hosts hang on.
     func feeds(of cluster: ClusterSite) -> [Feed] {
         cluster.feeds.compactMap(site.feed)

@@ -111,6 +111,8 @@ struct HandTurn: Sendable {
         ).operation
         let result = await back.restore(
             try await back.prepareRestore(), because: RunCause(.hand, "the shutdown was aborted"))
+        // Without an outage there is nothing that the daemon is to leave alone.
+        if try await context.mainsAreThere(for: cluster) { try book.clearMark() }
         return (result, true)
     }
 }
