@@ -26,7 +26,7 @@ extension SiteContext {
                 outlook.take(reading, of: feed.name, at: .zero)
                 look.isOnBattery = look.isOnBattery || reading.status?.onBattery == true
                 if reading.status == nil {
-                    look.warnings.append("feed \(feed.name): \(reading.problem ?? "no status")")
+                    look.warnings.append(reading.problem ?? "feed \(feed.name): no status")
                 }
             } catch { look.warnings.append("feed \(feed.name): \(error)") }
         }
