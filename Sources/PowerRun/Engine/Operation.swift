@@ -56,7 +56,7 @@ public struct Operation: Sendable {
     ) async throws(OperationError) -> Prepared {
         let ledger = try await ledger()
         var warnings: [String] = []
-        let now: ClusterSnapshot
+        var now: ClusterSnapshot
         do { now = try await around.cluster.snapshot() } catch {
             guard error.isAbsence, let base = ledger.snapshot ?? kept else {
                 throw .cluster(error)
@@ -66,6 +66,7 @@ public struct Operation: Sendable {
         }
         warnings += now.warnings
         let goal = ledger.snapshot ?? now
+        now.inventory.takeLabels(of: goal.inventory)
         let run = RunID(makeID())
         do {
             let plan = try planner.shutdown(
