@@ -174,10 +174,14 @@ public enum BootScript {
             ("hostdLimitSeconds", values.hostdLimitSeconds, 1...7200),
             ("datastoreLimitSeconds", values.datastoreLimitSeconds, 0...7200),
             ("guestStartLimitSeconds", values.guestStartLimitSeconds, 1...7200),
-        ] + values.guests.map {
-            ("thenWaitSeconds", $0.thenWaitSeconds, 0...BootScriptGuest.thenWaitLimitSeconds)
+        ]
+        let waits = values.guests.map { guest in
+            (
+                "thenWaitSeconds", guest.thenWaitSeconds,
+                0...BootScriptGuest.thenWaitLimitSeconds
+            )
         }
-        for (name, value, range) in bounds where !range.contains(value) {
+        for (name, value, range) in bounds + waits where !range.contains(value) {
             throw TemplateError(
                 template: templateName, reason: .outOfBounds,
                 detail: "\(name) is \(value), allowed is \(range.lowerBound) to \(range.upperBound)"

@@ -123,7 +123,11 @@ actor InventoryWatch {
     ) throws(CallFailure) -> (ObjectProperties, Inventory) {
         let cluster = try reading.cluster(name)
         for vm in try reading.guests(of: cluster.reference) { note(vm) }
-        if let newTags { tags = newTags }
+        if let newTags, newTags != tags {
+            tags = newTags
+            // What was published has the old ones.
+            confirmed = nil
+        }
         let (inventory, references) = try reading.inventory(
             of: cluster.reference, version: version, marks: marks, tags: tags)
         self.references = references

@@ -141,7 +141,9 @@ import Testing
             let log = try #require(bench.host.fileContents(BootScript.logPath))
             let seconds = log.split(separator: "\n").compactMap { line -> Int? in
                 guard line.contains(" on: ") || line.contains(" not started: ") else { return nil }
-                let clock = line.dropFirst(11).prefix(8).split(separator: ":").compactMap { Int($0) }
+                let clock = line.dropFirst(11).prefix(8).split(separator: ":").compactMap {
+                    Int($0)
+                }
                 return clock.count == 3 ? clock[0] * 3600 + clock[1] * 60 + clock[2] : nil
             }
             #expect(seconds.count == 4)

@@ -95,7 +95,6 @@ extension ClusterContractTests {
             try await cluster.suspend(guest)
             let asleep = try await bench.inventory { $0.guest(guest.id)?.power == .suspended }
             #expect(asleep.guest(guest.id)?.power == .suspended)
-            try await cluster.suspend(guest)
             // It is not on, so nothing in it can be asked.
             #expect(
                 await failure { () async throws(ClusterError) in try await cluster.shutDown(guest) }

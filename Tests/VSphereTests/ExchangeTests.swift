@@ -400,7 +400,8 @@ import Testing
         #expect(reasons == [nil, .wrongState, .wrongState, .refused])
     }
 
-    @Test func `a suspend is over when vCenter is at it, and its refusals are typed`() async throws {
+    @Test func `a suspend is over when vCenter is at it, and its refusals are typed`() async throws
+    {
         func state(_ state: String, of description: String = "VirtualMachine.suspend") -> String {
             info(state, "<descriptionId>\(description)</descriptionId>")
         }

@@ -27,7 +27,8 @@ struct LabelTests {
         folder("group-v10", "Prod%2fEU", in: ("Folder", "group-v3")),
         folder("group-v11", "Web %25", in: ("Folder", "group-v10")),
         folder("group-v12", "lost", in: ("Folder", "group-v99")),
-        pool("ResourcePool", "resgroup-8", "Resources", in: ("ClusterComputeResource", "domain-c8")),
+        pool(
+            "ResourcePool", "resgroup-8", "Resources", in: ("ClusterComputeResource", "domain-c8")),
         pool("ResourcePool", "resgroup-9", "High", in: ("ResourcePool", "resgroup-8")),
         pool("VirtualApp", "resgroup-v1", "shop", in: ("ResourcePool", "resgroup-9"))
             .replacing(
@@ -154,6 +155,7 @@ struct LabelTests {
         #expect(RESTShape(apiVersion: version) == shape)
         #expect(RESTShape(apiVersion: "8.0.3.0") == .api)
         #expect(
-            RESTShape.api.tag("urn:x:1/../?a b") == "/api/cis/tagging/tag/urn:x:1%2F%2E%2E%2F%3Fa%20b")
+            RESTShape.api.tag("urn:x:1/../?a b")
+                == "/api/cis/tagging/tag/urn:x:1%2F%2E%2E%2F%3Fa%20b")
     }
 }

@@ -165,7 +165,7 @@ import VSphere
         await cluster.close()
     }
 
-    @Test func `guests' places, attributes and tags are read, and followed but for tags`()
+    @Test func `guests' places, attributes and tags are read, and the watch has them too`()
         async throws
     {
         let certificate = try Certificate()
@@ -174,7 +174,7 @@ import VSphere
         func labels(_ inventory: Inventory, _ number: Int) -> GuestLabels? {
             inventory.guests.first { $0.name == "DC0_C0_RP0_VM\(number)" }?.labels
         }
-        let before = try await cluster.inventory(newerThan: nil, within: .seconds(10))
+        let before = try await cluster.snapshot().inventory
         #expect(labels(before, 4) == GuestLabels(folder: "", resourcePool: ""))
         try server.tell("places")
         #expect(try await server.says { $0 == "ok" })

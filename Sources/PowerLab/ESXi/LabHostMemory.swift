@@ -117,11 +117,12 @@ public actor LabHostMemory: LabHostBackend {
 
     /// Moves the guest of this file from the host that has it.
     public func register(_ vmxPath: String, on host: String) -> LabRegisterAnswer {
-        guard let owner = hosts.first(where: { $0.value.guests.contains { $0.vmxPath == vmxPath } }),
-            var guest = owner.value.guests.first(where: { $0.vmxPath == vmxPath })
+        func has(_ guest: LabHostGuest) -> Bool { guest.vmxPath == vmxPath }
+        guard let owner = hosts.first(where: { $0.value.guests.contains(where: has) }),
+            var guest = owner.value.guests.first(where: has)
         else { return .notFound }
         if owner.key == host { return .alreadyExists(vmid: guest.vmid) }
-        hosts[owner.key]?.guests.removeAll { $0.vmxPath == vmxPath }
+        hosts[owner.key]?.guests.removeAll(where: has)
         guest.vmid = (hosts[host]?.guests.map(\.vmid).max() ?? 0) + 1
         hosts[host]?.guests.append(guest)
         note(host, "registered \(guest.name)")

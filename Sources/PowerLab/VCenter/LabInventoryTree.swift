@@ -24,7 +24,8 @@ struct LabInventoryTree: Sendable {
         [
             LabInventoryTree.root, LabInventoryTree.datacenter, LabInventoryTree.vmFolder,
             LabInventoryTree.hostFolder, snapshot.clusterReference, LabInventoryTree.pool,
-        ] + snapshot.places.entities + snapshot.hosts.map(\.reference) + snapshot.guests.map(\.reference)
+        ] + snapshot.places.entities + snapshot.hosts.map(\.reference)
+            + snapshot.guests.map(\.reference)
     }
 
     /// The properties of an entity; nil when there is no such object.

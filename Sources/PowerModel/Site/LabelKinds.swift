@@ -40,3 +40,15 @@ extension ClusterSite {
         return choices.reduce(into: []) { $0.formUnion($1.labelKinds) }
     }
 }
+
+extension Inventory {
+    /// Takes over the labels of all guests that the other inventory knows: in an outage those of
+    /// its snapshot hold, so that no guest changes its tier when, say, tags cannot be read now.
+    public mutating func takeLabels(of other: Inventory) {
+        let labels = Dictionary(
+            other.guests.map { ($0.id, $0.labels) }, uniquingKeysWith: { first, _ in first })
+        for index in guests.indices {
+            if let known = labels[guests[index].id] { guests[index].labels = known }
+        }
+    }
+}

@@ -68,6 +68,7 @@ public struct Operation: Sendable {
         warnings += now.warnings
         now = believed(now, ledger)
         let goal = ledger.snapshot ?? now
+        now.inventory.takeLabels(of: goal.inventory)
         let run = RunID(makeID())
         do {
             let plan = try planner.shutdown(

@@ -39,7 +39,7 @@ vpower_boot() {
         vpower_candidate_limit=20
         vpower_started=0
         vpower_failed=''
-        vpower_first=true
+        vpower_gap=0
         vpower_waited=0
         vpower_last=0
 
@@ -216,8 +216,8 @@ vpower_boot() {
             grep -q '^Powered on' "$vpower_out"
         }
 
-        # NAME VMX: starts it and looks. What power.on says is not asked: it reports failure for
-        # a guest that is on, and success for one that is not.
+        # NAME VMX: starts it, or resumes a suspended one, and looks. What power.on says is not
+        # asked: it reports failure for a guest that is on, and success for one that is not.
         vpower_start() {
             vpower_begin
             vpower_pause_now=$vpower_poll
@@ -236,15 +236,15 @@ vpower_boot() {
             done
         }
 
-        # NAME VMX VMX-FOR-THE-REPORT
+        # NAME VMX VMX-FOR-THE-REPORT SECONDS-THE-NEXT-ONE-WAITS
         vpower_guest() {
-            if [ "$vpower_ready" = true ] && [ "$vpower_first" != true ]; then
-                sleep "$vpower_start_gap"
-            fi
-            vpower_first=false
+            sleep "$vpower_gap"
+            vpower_gap=0
+            [ "$vpower_ready" != true ] || vpower_gap=$vpower_start_gap
             if [ "$vpower_ready" = true ] && vpower_start "$1" "$2"; then
                 vpower_started=$((vpower_started + 1))
                 vpower_log "on: $1"
+                [ "$4" -le "$vpower_gap" ] || vpower_gap=$4
             else
                 vpower_failed="${vpower_failed}failed $3$vpower_lf"
                 vpower_log "not started: $1 ($3); see vim-cmd vmsvc/message and hostd.log"
@@ -281,15 +281,15 @@ vpower_boot() {
                 set -- "$@" 'nas:ds2'
                 vpower_wait_for_datastores "$@"
             fi
-            vpower_guest 'dns' '[ds 1] dns/dns.vmx' '[ds 1] dns/dns.vmx'
-            vpower_guest 'vcsa' '[ds 1] vcsa/vcsa.vmx' '[ds 1] vcsa/vcsa.vmx'
+            vpower_guest 'dns' '[ds 1] dns/dns.vmx' '[ds 1] dns/dns.vmx' '30'
+            vpower_guest 'vcsa' '[ds 1] vcsa/vcsa.vmx' '[ds 1] vcsa/vcsa.vmx' '0'
             vpower_wait_after_vcsa
             vpower_log 'next tier'
-            vpower_guest 'db' '[ds 1] db/db.vmx' '[ds 1] db/db.vmx'
+            vpower_guest 'db' '[ds 1] db/db.vmx' '[ds 1] db/db.vmx' '0'
             vpower_log 'next tier'
-            vpower_guest 'web' '[nas:ds2] web/web.vmx' '[nas:ds2] web/web.vmx'
-            vpower_guest '$(reboot)'\''"; `x` 日本語' '[ds 1] $(reboot)'\''"; `x` 日本語/x.vmx' '[ds 1] $(reboot)'\''"; `x` 日本語/x.vmx'
-            vpower_guest 'two\012lines' '[ds 1] two/two.vmx' '[ds 1] two/two.vmx'
+            vpower_guest 'web' '[nas:ds2] web/web.vmx' '[nas:ds2] web/web.vmx' '0'
+            vpower_guest '$(reboot)'\''"; `x` 日本語' '[ds 1] $(reboot)'\''"; `x` 日本語/x.vmx' '[ds 1] $(reboot)'\''"; `x` 日本語/x.vmx' '0'
+            vpower_guest 'two\012lines' '[ds 1] two/two.vmx' '[ds 1] two/two.vmx' '0'
         }
 
         # One copy at a time; the lock of one that is gone does not count.
