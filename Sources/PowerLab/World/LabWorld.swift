@@ -33,7 +33,7 @@ public actor LabWorld {
     var guestAt: [String: GuestID] = [:]
     var automation: Automation
     var haAgents: Bool
-    var units: [FeedName: LabUPS] = [:]
+    var units: [FeedName: LabPowerUnit] = [:]
     var vcenterUpAt: Duration?
     let vcsa: GuestID?
     let dns: GuestID?
@@ -75,7 +75,7 @@ public actor LabWorld {
         haAgents = scenario.automation.ha
         vcsa = scenario.guests.first { $0.isVCSA }?.id
         dns = scenario.guests.first { $0.isDNS }?.id
-        for feed in scenario.feeds { units[feed] = LabUPS() }
+        for feed in scenario.feeds { units[feed] = LabPowerUnit() }
         for spec in scenario.hosts {
             hosts[spec.name] = LabHost(spec: spec)
             guestsOn[spec.name] = []
