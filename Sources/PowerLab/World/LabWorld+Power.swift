@@ -2,7 +2,7 @@ public import PowerModel
 import PowerRun
 
 /// One UPS.
-struct LabPowerUnit {
+struct LabUnit {
     var mainsOn = true
     var outputOn = true
     var outputCutAsked = false

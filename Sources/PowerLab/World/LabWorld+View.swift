@@ -3,7 +3,7 @@ import PowerRun
 
 /// What of the inventory as vCenter last showed it is no longer so: at a thousand hosts it is not
 /// made anew for every guest that stops.
-struct LabView {
+struct LabWorldView {
     private(set) var shown: Inventory?
     private(set) var guests: Set<GuestID> = []
     private(set) var hosts: Set<HostName> = []

@@ -33,12 +33,12 @@ public actor LabWorld {
     var guestAt: [String: GuestID] = [:]
     var automation: Automation
     var haAgents: Bool
-    var units: [FeedName: LabPowerUnit] = [:]
+    var units: [FeedName: LabUnit] = [:]
     var vcenterUpAt: Duration?
     let vcsa: GuestID?
     let dns: GuestID?
     var faults = LabFaults()
-    var view = LabView()
+    var view = LabWorldView()
 
     /// What will happen by itself at some moment.
     enum Due: Sendable {
@@ -75,7 +75,7 @@ public actor LabWorld {
         haAgents = scenario.automation.ha
         vcsa = scenario.guests.first { $0.isVCSA }?.id
         dns = scenario.guests.first { $0.isDNS }?.id
-        for feed in scenario.feeds { units[feed] = LabPowerUnit() }
+        for feed in scenario.feeds { units[feed] = LabUnit() }
         for spec in scenario.hosts {
             hosts[spec.name] = LabHost(spec: spec)
             guestsOn[spec.name] = []
