@@ -28,12 +28,20 @@ struct DrillReport: Codable, Sendable {
         var seconds: Double
     }
 
+    struct WayTime: Codable, Sendable {
+        var way: String
+        var seconds: Double
+        var leastSeconds: Double
+    }
+
     var result: String
     var over: String
     var guestsCleanlyShutDown: Int
     var guestsForcedOff: Int
     var guestsRestored: Int
     var violations: [String]
+    /// How long the way down and back took, beside the least time the simulated site needs for it.
+    var ways: [WayTime]
     var phases: [PhaseTime]
     var adapters: [DrillTraffic]
     var seconds: Double
@@ -62,7 +70,9 @@ struct DrillRun: Sendable {
         await timeline.say("MAINS FAIL (\(await statusNow()))")
         let reason = try await waitForTrigger()
         await timeline.say("trigger: \(reason)")
-        let down = try await goDown(because: reason)
+        let triggered = site.time.elapsed
+        let (down, plan) = try await goDown(because: reason)
+        let isDown = site.time.elapsed
         if down == .finished || down == .finishedWithGaps {
             await timeline.say("every host is down: the UPS is told to cut its output")
             try await site.feed.cutOutput()
@@ -72,8 +82,26 @@ struct DrillRun: Sendable {
         try await site.time.sleep(for: Self.calm)
         await site.world.returnMains()
         await timeline.say("MAINS RETURN (\(await statusNow()))")
-        let up = try await comeBack()
-        return await report(up: up, seconds: (site.time.elapsed - began).inSeconds)
+        let powered = site.time.elapsed
+        let (up, way) = try await comeBack()
+        let scenario = site.world.scenario
+        let orders = plan.steps.compactMap { step in
+            if case .arm(_, let orders) = step.action { orders } else { nil }
+        }
+        let ways = [
+            DrillReport.WayTime(
+                way: "down", seconds: (isDown - triggered).inSeconds,
+                leastSeconds: scenario.leastTime(of: plan).inSeconds),
+            DrillReport.WayTime(
+                way: "up", seconds: (site.time.elapsed - powered).inSeconds,
+                leastSeconds: scenario.leastTime(of: way, booting: orders).inSeconds),
+        ]
+        for way in ways {
+            await timeline.say(
+                "the way \(way.way) took \(way.seconds) s; the site itself needs at least "
+                    + "\(way.leastSeconds) s")
+        }
+        return await report(up: up, ways: ways, seconds: (site.time.elapsed - began).inSeconds)
     }
 
     private func statusNow() async -> String {
@@ -103,7 +131,9 @@ struct DrillRun: Sendable {
             makeID: { "drill-\(outages)-\(UInt32.random(in: 0...UInt32.max))" })
     }
 
-    private func goDown(because reason: FeedWatch.Reason) async throws -> RunResult {
+    private func goDown(
+        because reason: FeedWatch.Reason
+    ) async throws -> (RunResult, Plan) {
         let operation = try operation()
         var prepared = try await operation.prepareShutdown()
         if leavesHAOn { prepared.plan.phases.removeAll { $0.name == .freeze } }
@@ -111,15 +141,17 @@ struct DrillRun: Sendable {
         let result = await operation.shutDown(
             prepared, because: RunCause(.outage, reason.description))
         await site.feed.releaseLogin()
-        return result
+        return (result, prepared.plan)
     }
 
-    private func comeBack() async throws -> RunResult {
+    private func comeBack() async throws -> (RunResult, Plan) {
         try await waitUntil { await site.feed.read().status?.onLine == true }
         try await site.time.sleep(for: Self.calm)
         let operation = try operation()
         let prepared = try await operation.prepareRestore()
-        return await operation.restore(prepared, because: RunCause(.outage, "the mains are back"))
+        let result = await operation.restore(
+            prepared, because: RunCause(.outage, "the mains are back"))
+        return (result, prepared.plan)
     }
 
     private func waitUntil(_ isSo: () async -> Bool) async throws {
@@ -132,7 +164,9 @@ struct DrillRun: Sendable {
         }
     }
 
-    private func report(up: RunResult, seconds: Double) async -> DrillReport {
+    private func report(
+        up: RunResult, ways: [DrillReport.WayTime], seconds: Double
+    ) async -> DrillReport {
         let log = await site.world.log
         let scenario = site.world.scenario
         let ordinary = Set(
@@ -146,7 +180,8 @@ struct DrillRun: Sendable {
                 && inventory.guest(guest.id)?.power == .on
         }
         let violations = LabChecker.violations(
-            in: log, of: scenario, restoredTo: await site.world.currentAutomation())
+            in: log, await site.world.records, of: scenario,
+            restoredTo: await site.world.currentAutomation())
         let phases = await timeline.phases.map {
             DrillReport.PhaseTime(name: $0.name, seconds: $0.seconds)
         }
@@ -155,7 +190,7 @@ struct DrillRun: Sendable {
             result: up == .finished ? "restored" : up.rawValue,
             over: adapters.allSatisfy { $0.bytes > 0 } ? "wire" : "memory",
             guestsCleanlyShutDown: off("clean"), guestsForcedOff: off("forced"),
-            guestsRestored: restored, violations: violations, phases: phases,
+            guestsRestored: restored, violations: violations, ways: ways, phases: phases,
             adapters: adapters, seconds: seconds)
     }
 }
