@@ -81,8 +81,8 @@ extension ESXiHost {
             "suspend guest \(guest.name.onOneLine)")
     }
 
-    /// Starts or resumes a guest and looks that it is on. A pending question is not answered: it is part of
-    /// the error.
+    /// Starts or resumes a guest and looks that it is on. A pending question is not answered: it
+    /// is part of the error.
     public func powerOn(_ guest: BootGuest) async throws(HostError) {
         try await switchPower(
             guest, "power.on", until: .on, within: limits.power,

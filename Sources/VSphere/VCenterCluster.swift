@@ -300,8 +300,8 @@ public final class VCenterCluster: ClusterControl {
         }
     }
 
-    /// Starts or resumes a guest on a host of its own; returns when vCenter has done it. With a host named,
-    /// the guest starts in manual DRS too (facts/vsphere.md 2.7).
+    /// Starts or resumes a guest on a host of its own; returns when vCenter has done it. With a
+    /// host named, the guest starts in manual DRS too (facts/vsphere.md 2.7).
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await attempt("start guest \(Self.printable(guest.name)) on \(host)") {
             () async throws(CallFailure) in
