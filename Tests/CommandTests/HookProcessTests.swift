@@ -33,8 +33,10 @@ extension CommandTests {
         }
 
         @Test func `a program that is not there, or is ended by a signal, is a failure`() async {
-            for command in [["/nonexistent/hook"], ["/etc/hostname"], [], ["/bin/sh", "-c", "kill -9 $$"]]
-            {
+            let commands: [[String]] = [
+                ["/nonexistent/hook"], ["/etc/hostname"], [], ["/bin/sh", "-c", "kill -9 $$"],
+            ]
+            for command in commands {
                 let end = await HookProcess.run(Hook(command: command), Self.context)
                 guard case .failed(let why) = end else {
                     Issue.record("\(command): \(end)")
@@ -57,7 +59,8 @@ extension CommandTests {
         @Test func `it inherits no environment but a path, and is told of the run`() async throws {
             setenv("VPOWER_SECRET_OF_THE_TEST", "s3cret", 1)
             defer { unsetenv("VPOWER_SECRET_OF_THE_TEST") }
-            let out = try await shell("tr '\\0' '\\n' < /proc/$$/environ | sort > $1/out; pwd >> $1/out")
+            let out = try await shell(
+                "tr '\\0' '\\n' < /proc/$$/environ | sort > $1/out; pwd >> $1/out")
             #expect(out.end == .exited(0))
             #expect(
                 out.out.asLines == [
@@ -89,7 +92,8 @@ extension CommandTests {
                 out.out.asLines.allSatisfy { $0.hasSuffix("\t0000000000000000") }, "\(out.out)")
         }
 
-        @Test func `at its limit all that it started is ended, what ignores TERM too`() async throws {
+        @Test func `at its limit all that it started is ended, what ignores TERM too`() async throws
+        {
             let clock = ContinuousClock()
             let began = clock.now
             let script = """

@@ -233,8 +233,9 @@ struct BentHost: HostControl {
 
 extension Surroundings {
     /// Bends one host.
-    mutating func bend(_ name: String, refuses: @escaping @Sendable (BentHost.Call) -> HostError.Reason?)
-    {
+    mutating func bend(
+        _ name: String, refuses: @escaping @Sendable (BentHost.Call) -> HostError.Reason?
+    ) {
         guard let inner = hosts[HostName(name)] as? MemoryHost else { return }
         hosts[HostName(name)] = BentHost(inner: inner, refuses: refuses)
     }

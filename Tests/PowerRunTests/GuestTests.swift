@@ -64,7 +64,8 @@ struct GuestTests {
         }
         #expect(results == [.interrupted, .finished])
         let names = ["db-backup", "db-replica", "db-main"]
-        #expect(steps == names.flatMap { ["ask stop/\(bench.id($0))", "end stop/\(bench.id($0))"] })
+        #expect(
+            steps == names.flatMap { ["ask stop/\(bench.id($0))", "end stop/\(bench.id($0))"] })
     }
 
     // MARK: Limits
@@ -132,7 +133,9 @@ struct GuestTests {
         } else {
             // Its limit; 30 s and its memory at 100 MiB/s; then the wait for "off".
             let suspend: Duration = .seconds(30 + 10)
-            #expect(took >= .seconds(4 + 30) + suspend && took < .seconds(4 + 30 + 2) + suspend, "\(took)")
+            #expect(
+                took >= .seconds(4 + 30) + suspend && took < .seconds(4 + 30 + 2) + suspend,
+                "\(took)")
             guard case .gaveUp = outcome else {
                 Issue.record("\(String(describing: outcome))")
                 return
@@ -236,7 +239,9 @@ struct GuestTests {
             return try await bench.around.journal.newest(100).compactMap { record in
                 if case .stepEnded(let step, let outcome) = record.event {
                     (step, outcome, record.at)
-                } else { nil }
+                } else {
+                    nil
+                }
             }
         }
         let ids = ["db-main", "db-replica", "mid-notools"].map { StepID("start/\(bench.id($0))") }
@@ -255,7 +260,7 @@ struct GuestTests {
 
     @Test func `a guest that moved is started where it is registered now`() throws {
         let bench = Bench()
-        let where_ = try simulate(bench) {
+        let moved = try simulate(bench) {
             let world = bench.site.world
             try await world.powerOffGuest(bench.id("db-main"))
             try await world.registerGuest(
@@ -265,8 +270,8 @@ struct GuestTests {
                 [Bench.phase([bench.start("db-main", on: "esx2.lab")])], kind: .restore)
             return await world.inventory().guest(bench.id("db-main"))
         }
-        #expect(where_?.power == .on)
-        #expect(where_?.host == HostName("esx3.lab"))
+        #expect(moved?.power == .on)
+        #expect(moved?.host == HostName("esx3.lab"))
     }
 
     @Test func `a suspended guest is resumed only where the snapshot has it on`() throws {

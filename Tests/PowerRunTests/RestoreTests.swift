@@ -45,7 +45,7 @@ struct RestoreTests {
 
     @Test func `vCSA is stopped and started wherever it is registered now`() throws {
         let bench = Bench()
-        let (down, up, where_) = try simulate(bench) {
+        let (down, up, moved) = try simulate(bench) {
             let vcsa = bench.id("vcsa01")
             // HA moved it: the plan still has it on esx2.
             let world = bench.site.world
@@ -67,8 +67,8 @@ struct RestoreTests {
         }
         #expect(down == .finished)
         #expect(up == .finished)
-        #expect(where_?.power == .on)
-        #expect(where_?.host == HostName("esx3.lab"))
+        #expect(moved?.power == .on)
+        #expect(moved?.host == HostName("esx3.lab"))
     }
 
     @Test(arguments: Adoption.allCases)
@@ -229,7 +229,9 @@ struct NothingSeenDown: Journal {
         try await inner.openOutage(of: cluster).filter { record in
             if case .stepEnded(let step, _) = record.event {
                 !step.rawValue.hasPrefix("stop-host/")
-            } else { true }
+            } else {
+                true
+            }
         }
     }
     func newest(_ limit: Int) async throws(JournalError) -> [Record] {
