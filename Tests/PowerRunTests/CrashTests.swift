@@ -77,6 +77,24 @@ struct CrashTests {
         #expect(violations == [])
     }
 
+    @Test(arguments: [1, 2])
+    func `an outage whose beginning was cut short is begun anew`(count: Int) throws {
+        let site = MemorySite()
+        let outcome = try crash(site, after: count) { operation in
+            await site.world.failMains()
+            return try await site.goDown(operation)
+        }
+        #expect(outcome == nil)
+        let (down, up, violations) = try simulate(site) {
+            let down = try await site.goDown(site.operation())
+            try await site.cycle()
+            return (down, try await site.comeBack(site.operation()), await site.violations())
+        }
+        #expect(down == .finished)
+        #expect(up == .finished)
+        #expect(violations == [])
+    }
+
     private func recordsOfWholeRun() throws -> Int {
         let site = MemorySite()
         return try simulate(site) {

@@ -132,6 +132,29 @@ struct OutageTests {
         #expect(violations.contains { $0.contains("while HA was on") })
     }
 
+    @Test func `a vCenter that is gone is found out once, not by every tier`() throws {
+        var bench = Bench()
+        let asked = Tally()
+        var cluster = BentCluster(inner: bench.site.cluster)
+        cluster.refuses = { call in
+            if call == .inventory { asked.add() }
+            return .timedOut
+        }
+        bench.around.cluster = cluster
+        let made = bench
+        let (result, run) = try simulate(bench) {
+            let result = try await made.carryOut([
+                Bench.phase([made.stop("app-web01")], name: "a"),
+                Bench.phase([made.stop("mid-queue01")], name: "m", needs: ["a"]),
+                Bench.phase([made.stop("db-main")], name: "d", needs: ["m"]),
+            ])
+            return (result, try await made.ledger().lastRun)
+        }
+        #expect(result == .finished)
+        #expect(asked.count == 1)
+        #expect(run?.notes.count == 1)
+    }
+
     @Test func `without vCenter the guests are stopped through their hosts`() throws {
         let site = MemorySite()
         let (down, on) = try simulate(site) {

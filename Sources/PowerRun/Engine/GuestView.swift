@@ -28,7 +28,8 @@ final class GuestView: Sendable {
         var places: [HostName?]
         var version: UInt64?
         var rest: Duration = .zero
-        var throughHosts = false
+        var throughHosts: Bool
+        var hasSeenHosts = false
         var notes: [String] = []
         var told: Set<String> = []
 
@@ -51,7 +52,8 @@ final class GuestView: Sendable {
         self.facts = facts
         self.guests = guests
         sorted = guests.indices.sorted { guests[$0].id < guests[$1].id }
-        state = Mutex(State(places: guests.map(\.host)))
+        state = Mutex(
+            State(places: guests.map(\.host), throughHosts: facts.isClusterGone))
     }
 
     /// What an operator should know of this view, each thing once.
@@ -117,6 +119,7 @@ final class GuestView: Sendable {
     }
 
     private func take(_ error: ClusterError) {
+        if error.isAbsence { facts.loseCluster() }
         state.withLock { state in
             if !error.isAbsence {
                 state.note("\(error)")
@@ -129,7 +132,11 @@ final class GuestView: Sendable {
     }
 
     private func lookAtHosts() async throws(CancellationError) -> [Seen?] {
-        try await around.time.sleep(for: around.pace.look)
+        let isFirst = state.withLock { state in
+            defer { state.hasSeenHosts = true }
+            return !state.hasSeenHosts
+        }
+        if !isFirst { try await around.time.sleep(for: around.pace.look) }
         // A host that cannot be read is unknown: its guests' own limits decide.
         let lists = await around.listGuests()
         let places = lists.places

@@ -7,7 +7,7 @@ public struct Operation: Sendable {
     let planner: Planner
     let makeID: @Sendable () -> String
     let control: RunControl
-    /// The last inventory the daemon kept, for when vCenter is gone before an outage began.
+    /// The last inventory the daemon kept, for when vCenter cannot be read as an outage begins.
     let kept: ClusterSnapshot?
 
     /// An operation on the cluster of these surroundings.
@@ -61,9 +61,8 @@ public struct Operation: Sendable {
         var warnings: [String] = []
         var now: ClusterSnapshot
         do { now = try await around.cluster.snapshot() } catch {
-            guard error.isAbsence, let base = ledger.snapshot ?? kept else {
-                throw .cluster(error)
-            }
+            // Whatever is wrong with vCenter, an outage does not wait until it is mended.
+            guard let base = ledger.snapshot ?? kept else { throw .cluster(error) }
             warnings.append("\(error); the last known inventory and the hosts are used instead")
             now = await refreshed(base)
         }
@@ -78,8 +77,7 @@ public struct Operation: Sendable {
             return Prepared(
                 plan: plan, warnings: warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
-                takesSnapshot: ledger.snapshot == nil,
-                goal: goal, now: now.inventory)
+                takesSnapshot: ledger.snapshot == nil, goal: goal, now: now.inventory)
         } catch { throw .plan(error) }
     }
 
@@ -90,9 +88,7 @@ public struct Operation: Sendable {
                 .outageOpened(cluster: around.site.name, reason: cause.reason),
                 prepared.outage)
         }
-        if prepared.takesSnapshot {
-            await append(.snapshotTaken(prepared.goal), prepared.outage)
-        }
+        if prepared.takesSnapshot { await append(.snapshotTaken(prepared.goal), prepared.outage) }
         for warning in prepared.warnings { await append(.noted(warning), prepared.outage) }
         return await runner(prepared).carryOut(because: cause)
     }
@@ -164,8 +160,8 @@ public struct Operation: Sendable {
             return .reversed(await restore(prepared, because: run.cause))
         }
         let prepared = Prepared(
-            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false, takesSnapshot: false,
-            goal: goal, now: await inventoryNow(or: goal))
+            plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
+            takesSnapshot: false, goal: goal, now: await inventoryNow(or: goal))
         let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
         if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
         return .continued(run.plan.kind, result)
