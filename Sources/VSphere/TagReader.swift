@@ -1,8 +1,8 @@
 import FoundationEssentials
 import Transport
 
-/// Reads the tags of guests. vim25 has none of them: they are in vCenter's REST interface, which has
-/// logins of its own (facts/vsphere.md 1.5) and, by release, one of two shapes.
+/// Reads the tags of guests. vim25 has none of them: they are in vCenter's REST interface, which
+/// has logins of its own (facts/vsphere.md 1.5) and, by release, one of two shapes.
 struct TagReader: Sendable {
     let https: HTTPSClient
     let user: String

@@ -96,8 +96,8 @@ struct BudgetRunTests {
         throws
     {
         let site = Self.realistic()
-        // 460 s are left when the second tier begins; the plan would take 180 s for that tier alone,
-        // and 1,270 s at worst for what comes after.
+        // 460 s are left when the second tier begins; the plan would take 180 s for that tier
+        // alone, and 1,270 s at worst for what comes after.
         let told = try Self.goDown(site, expecting: 3000, then: [Self.middle: 460])
         #expect(told.result == .finished)
         let began = (told.ledger.phasesStarted[Self.middle]! - told.records[0].at).inSeconds

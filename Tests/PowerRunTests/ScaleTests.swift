@@ -56,7 +56,8 @@ final class FlatSite: ClusterControl {
         state = Mutex(State(guests: guests, changes: Array(repeating: nil, count: count)))
     }
 
-    /// Takes all guests down, or brings them up; how it ended, and how often the inventory was read.
+    /// Takes all guests down, or brings them up; how it ended, and how often the inventory was
+    /// read.
     func carryOut(_ kind: PlanKind) throws -> (RunResult, reads: Int) {
         let before = state.withLock { $0.reads }
         var pace = EnginePace()

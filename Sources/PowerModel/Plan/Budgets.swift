@@ -1,8 +1,8 @@
 /// How long each phase of a plan that takes something down may take, so that hosts are down before
 /// the battery ends. Pure: milliseconds, the same for the same input.
 ///
-/// When time runs short, budgets shrink in this order, and grow back in the reverse one, never above
-/// the plan's:
+/// When time runs short, budgets shrink in this order, and grow back in the reverse one, never
+/// above the plan's:
 ///
 /// 1. what the tiers have beyond what they are expected to take: all together, in proportion;
 /// 2. the same of freeze, vCLS retreat, arming and hooks; of infrastructure; of vCSA; of the hosts;

@@ -89,8 +89,8 @@ public struct Schedule: Hashable, Sendable {
     public var fitsAtWorst: Bool { deadline.map { $0 >= worst } ?? true }
 }
 
-/// A plan's phases as numbers: what comes before what. Phases are in the plan's order, in which each
-/// comes after those it needs.
+/// A plan's phases as numbers: what comes before what. Phases are in the plan's order, in which
+/// each comes after those it needs.
 struct PhaseGraph: Sendable {
     /// By phase: the places of those it needs.
     let needs: [[Int]]

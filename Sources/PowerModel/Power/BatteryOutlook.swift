@@ -51,8 +51,8 @@ public struct BatteryOutlook: Hashable, Sendable {
         drains[feed] = Drain(since: since, end: end)
     }
 
-    /// When the first host is expected to lose too many of its feeds, less the cluster's margin; nil
-    /// when nobody knows. `RunControl.expectDeadline` takes it as it is.
+    /// When the first host is expected to lose too many of its feeds, less the cluster's margin;
+    /// nil when nobody knows. `RunControl.expectDeadline` takes it as it is.
     public var deadline: Duration? {
         hosts.compactMap(end).min().map { $0 - margin }
     }

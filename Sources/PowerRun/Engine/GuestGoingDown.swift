@@ -8,7 +8,8 @@ struct GuestGoingDown: GuestOnItsWay {
     private let pace: EnginePace
     /// Whether an earlier try of the run may have asked it for something.
     private let wasAskedBefore: Bool
-    /// When its time ends, as things stand, given when its own limit does (nil before it was asked).
+    /// When its time ends, as things stand, given when its own limit does (nil before it was
+    /// asked).
     private let timeEnds: @Sendable (Duration?) -> Duration?
 
     private enum Stage {

@@ -185,8 +185,8 @@ public struct Operation: Sendable {
         }
     }
 
-    /// What nobody can see now and was last seen on counts as on until it is seen otherwise: it is to
-    /// be shut down, and brought back. Not what went down with its host in this outage.
+    /// What nobody can see now and was last seen on counts as on until it is seen otherwise: it is
+    /// to be shut down, and brought back. Not what went down with its host in this outage.
     private func believed(_ now: ClusterSnapshot, _ ledger: Ledger) -> ClusterSnapshot {
         guard let known = ledger.snapshot ?? kept else { return now }
         let wasOn = Set(known.inventory.guests.filter { $0.power == .on }.map(\.id))

@@ -17,9 +17,10 @@ enum Adopted {
 
 /// A guest whose host never comes back: registered on another one, once its own is proven off.
 extension Runner {
-    /// Registers a guest on another host that is back, if policy allows it and nobody can be running
-    /// it. Silence alone proves nothing: a host counts as off only when it was told to stop and was
-    /// seen down in this outage, was not seen since, and the witness behind the same switch answers.
+    /// Registers a guest on another host that is back, if policy allows it and nobody can be
+    /// running it. Silence alone proves nothing: a host counts as off only when it was told to stop
+    /// and was seen down in this outage, was not seen since, and the witness behind the same switch
+    /// answers.
     func adopt(
         _ guest: Guest, from lost: HostName, _ lists: HostLists, _ terms: StartTerms,
         _ adoption: inout Adoption, _ wait: Wait

@@ -104,8 +104,8 @@ final class BudgetBook: Sendable {
         }
     }
 
-    /// When the time of a host ends: its budget counts from when it is told to stop, which is at the
-    /// deadline at the latest. Nil for any other step.
+    /// When the time of a host ends: its budget counts from when it is told to stop, which is at
+    /// the deadline at the latest. Nil for any other step.
     func endOfHost(_ step: StepID, deadline: Duration) -> Duration? {
         guard hosts.contains(step), let phase = phases[step] else { return nil }
         return state.withLock { state in
