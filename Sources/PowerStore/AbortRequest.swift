@@ -66,19 +66,3 @@ public struct AbortBook: Sendable {
     /// Says that the daemon may act again; success also when there was no mark.
     public func clearMark() throws(JournalError) { try StateFile.remove(markPath) }
 }
-
-extension RunLock {
-    /// Says who carries out a plan for the cluster now; nil when nobody does.
-    public static func whoHolds(
-        directory: String, cluster: ClusterName
-    ) throws(JournalError) -> String? {
-        do throws(JournalError) {
-            let lock = try RunLock(directory: directory, cluster: cluster)
-            _ = consume lock
-            return nil
-        } catch {
-            guard error.reason == .locked else { throw error }
-            return error.detail
-        }
-    }
-}

@@ -24,7 +24,7 @@ public struct RunLock: ~Copyable {
     private static func take(_ path: String, _ cluster: ClusterName) throws(JournalError) -> Int32 {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw StateDirectory.error(path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard isTaken(descriptor) else {
             let failure =
                 errno == EWOULDBLOCK
                 ? JournalError(
@@ -38,6 +38,36 @@ public struct RunLock: ~Copyable {
         let text = Array("\(getpid())\n\(ownCommand)\n".utf8)
         if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
         return descriptor
+    }
+
+    /// Who only looks whether the lock is held has it for less than this: `whoHolds`.
+    private static let lookMicroseconds: UInt32 = 20_000
+    private static let looksWaitedOut = 5
+
+    private static func isTaken(_ descriptor: Int32) -> Bool {
+        for _ in 0..<looksWaitedOut {
+            if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+            guard errno == EWOULDBLOCK else { return false }
+            usleep(lookMicroseconds)
+        }
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    }
+
+    /// Says who carries out a plan for the cluster now; nil when nobody does. Makes no file, and is
+    /// in nobody's way.
+    public static func whoHolds(
+        directory: String, cluster: ClusterName
+    ) throws(JournalError) -> String? {
+        let path = "\(directory)/\(StateFile.name(for: cluster, "lock"))"
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw StateDirectory.error(path)
+        }
+        defer { close(descriptor) }
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
+        guard errno == EWOULDBLOCK else { throw StateDirectory.error(path) }
+        return holderWords(Holder(descriptor), cluster)
     }
 
     /// The program's name and its first argument: `vpower shutdown`.

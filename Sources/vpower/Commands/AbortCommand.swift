@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import PowerModel
 import PowerRun
 import PowerService
@@ -60,10 +59,7 @@ struct AbortCommand: AsyncParsableCommand {
         let holder: String?
         let records: [Record]
         do {
-            let isThere = FileManager.default.fileExists(atPath: context.lockDirectory)
-            holder =
-                isThere
-                ? try RunLock.whoHolds(directory: context.lockDirectory, cluster: name) : nil
+            holder = try RunLock.whoHolds(directory: context.lockDirectory, cluster: name)
             records = try await context.state.openToRead().openOutage(of: name)
         } catch let error as JournalError { throw Problem(.journal(error)) }
         let run = Ledger(records).interruptedRun

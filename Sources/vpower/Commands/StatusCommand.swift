@@ -1,6 +1,7 @@
 import ArgumentParser
 import PowerModel
 import PowerRun
+import PowerStore
 
 /// `vpower status`: the feeds and the open outages, now.
 struct StatusCommand: AsyncParsableCommand {
@@ -30,8 +31,11 @@ struct StatusCommand: AsyncParsableCommand {
             var outage: String?
             var run: String?
             var result: String?
+            /// Whether the last run did not come to its end and nobody carries it out.
             var interrupted: Bool
-            /// The phases an interrupted run had begun and not ended, in the plan's order.
+            /// Who carries out a plan now.
+            var runBy: String?
+            /// The phases a run that is not over has begun and not ended, in the plan's order.
             var openPhases: [String]
             var gaps: [String]
             /// The abort that the daemon heeds.
@@ -89,12 +93,13 @@ struct StatusCommand: AsyncParsableCommand {
     private func report(
         _ cluster: ClusterName, _ context: SiteContext, _ journal: any Journal & History
     ) async throws -> Report.ClusterReport {
+        let holder = try RunLock.whoHolds(directory: context.lockDirectory, cluster: cluster)
         let ledger = Ledger(try await journal.openOutage(of: cluster))
         return Report.ClusterReport(
             cluster: cluster.rawValue, outage: ledger.outage?.rawValue,
             run: ledger.lastRun?.plan.kind.rawValue,
             result: ledger.lastRun?.result?.rawValue,
-            interrupted: ledger.interruptedRun != nil,
+            interrupted: ledger.interruptedRun != nil && holder == nil, runBy: holder,
             openPhases: ledger.interruptedRun?.openPhases ?? [],
             gaps: ledger.lastRun?.gaps.map { "\($0.step): \($0.why)" } ?? [],
             aborted: context.abortLine(cluster), lastRun: try await lastRun(of: cluster, journal))
@@ -134,7 +139,11 @@ struct StatusCommand: AsyncParsableCommand {
                 continue
             }
             let run = cluster.run ?? "no run"
-            if cluster.interrupted {
+            if let runBy = cluster.runBy {
+                let phases = cluster.openPhases.joined(separator: ", ")
+                lines += "run \(run) goes on, in: \(phases)".wrapped(after: name + " ")
+                lines += runBy.wrapped(after: "    ")
+            } else if cluster.interrupted {
                 let phases = cluster.openPhases.joined(separator: ", ")
                 lines += "run \(run) was interrupted in: \(phases)".wrapped(after: name + " ")
                 lines.append("    Try: vpower resume --cluster \(cluster.cluster)")
