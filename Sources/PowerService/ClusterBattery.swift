@@ -29,11 +29,11 @@ public struct ClusterBattery: Sendable {
     /// Whether every feed of the cluster was on line power when it was read last.
     public var isOnLine: Bool { onLine.isSuperset(of: cluster.feeds) }
 
-    /// Tells a run when the cluster loses its power, and when that is now: so many feeds say
+    /// Tells a run when the cluster loses its power, and whether that is now: so many feeds say
     /// `OB LB` that a host has too few others.
     public func tell(_ control: RunControl) {
         control.expectDeadline(outlook.deadline)
         let others = Set(cluster.feeds).subtracting(low)
-        if !low.isEmpty, !cluster.hostsAtRisk(healthy: others).isEmpty { control.reachDeadline() }
+        control.noteBatteryEnd(!low.isEmpty && !cluster.hostsAtRisk(healthy: others).isEmpty)
     }
 }

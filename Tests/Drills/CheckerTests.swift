@@ -28,6 +28,15 @@ struct CheckerTests {
         #expect(try outage(Broken(rule: "", how: "")).violations == [])
     }
 
+    @Test(arguments: ["a person", "HA"])
+    func `only whom a person starts under the call that stops a host is nobody's fault`(
+        _ starter: String
+    ) throws {
+        let checker = try outage(.startingVCSA(by: starter))
+        let rule = try #require(checker.rules.first { $0.name.hasPrefix("1:") })
+        #expect(rule.tally.violations.isEmpty == (starter == "a person"))
+    }
+
     @Test func `every rule is caught in being broken`() {
         let rules = LabChecker(of: .standard(), hasRecords: true).rules.map(\.name)
         #expect(Set(Broken.all.map(\.rule)) == Set(rules))
@@ -86,6 +95,22 @@ extension CheckerTests.Broken {
             double.armError = HostError(
                 host: double.host, attempting: "arm", reason: .refused, detail: detail)
         }
+    }
+
+    /// Somebody starts vCSA when vpower has looked and the call to its host is under way.
+    static func startingVCSA(by starter: String) -> Self {
+        Self(
+            rule: "", how: "vCSA is started by \(starter)",
+            wrap: { around, site in
+                let vcsa = site.world.scenario.guests.first(where: \.isVCSA)
+                return doubled(around) { double in
+                    guard let vcsa, double.host == vcsa.host else { return }
+                    double.beforeStop = {
+                        // Refused, it would be as if nobody had tried: one of the cases fails.
+                        try? await site.world.powerOnGuest(vcsa.id, on: vcsa.host, by: starter)
+                    }
+                }
+            })
     }
 
     static let all: [Self] = [

@@ -180,8 +180,9 @@ final class SimulatedController: Sendable {
             group.addTask { try await body() }
             group.addTask {
                 var outlook = BatteryOutlook(of: self.site.world.scenario.memorySite, feeds: [])
+                var low = Set<FeedName>()
                 while !Task.isCancelled {
-                    await self.lookAtBattery(&outlook)
+                    await self.lookAtBattery(&outlook, &low)
                     do { try await self.site.time.sleep(for: Self.batteryLook) } catch { break }
                 }
                 return nil
@@ -194,18 +195,23 @@ final class SimulatedController: Sendable {
         }
     }
 
-    private func lookAtBattery(_ outlook: inout BatteryOutlook) async {
-        var areLow = true
+    /// - Parameter low: the feeds whose battery is at its end; a silent feed stays what it was.
+    private func lookAtBattery(
+        _ outlook: inout BatteryOutlook, _ low: inout Set<FeedName>
+    ) async {
         for feed in feeds {
             let reading = await feed.read()
             outlook.take(reading, of: feed.feed, at: site.time.elapsed)
-            areLow = areLow && reading.status?.onBattery == true
-            areLow = areLow && reading.status?.lowBattery == true
+            if reading.status?.onLine == true { low.remove(feed.feed) }
+            if reading.status?.onBattery == true, reading.status?.lowBattery == true {
+                low.insert(feed.feed)
+            }
         }
         let deadline = outlook.deadline
+        let areLow = low.count == feeds.count
         state.withLock { state in
             state.control?.expectDeadline(deadline)
-            if areLow { state.control?.reachDeadline() }
+            state.control?.noteBatteryEnd(areLow)
         }
     }
 

@@ -181,6 +181,33 @@ struct BudgetRunTests {
         #expect(why.contains("budget was cut"))
     }
 
+    @Test(arguments: [true, false])
+    func `only a battery that is still at its end cuts off what stays on`(
+        _ isStillAtEnd: Bool
+    ) throws {
+        let site = Self.realistic { scenario in
+            for index in scenario.guests.indices where scenario.guests[index].isVCSA {
+                scenario.guests[index].ignoresShutdown = true
+            }
+        }
+        let (notes, told) = try simulate(site) {
+            let control = RunControl()
+            control.noteBatteryEnd(true)
+            let announcer = AtPhaseStart { phase in
+                if phase == .vcsaHost { control.noteBatteryEnd(isStillAtEnd) }
+            }
+            let operation = site.operation(
+                announcer: announcer, control: control, site: Self.limits)
+            _ = try await site.goDown(operation)
+            let told = await site.world.log.filter { $0.kind == .hostTold }.map(\.object)
+            let ledger = try #require(try await operation.ledger().lastRun)
+            return (ledger.notes, told)
+        }
+        let vcsa = try #require(site.world.scenario.guests.first { $0.isVCSA })
+        #expect(notes.contains { $0.contains("cut off: vcsa01") } == isStillAtEnd)
+        #expect(told.contains(vcsa.host.rawValue) == isStillAtEnd)
+    }
+
     @Test func `a resumed run keeps the budgets of its earlier try until the battery is read`()
         throws
     {

@@ -24,7 +24,7 @@ public final class RunControl: Sendable {
         var wish = Wish.goOn
         var pastReturn = false
         var isAbandoned = false
-        var isDeadlineReached = false
+        var isBatteryAtEnd = false
         var deadline: Duration?
         var isPastDeadline = false
         var nextWaiter = 0
@@ -89,12 +89,15 @@ public final class RunControl: Sendable {
         }
     }
 
-    /// The battery is at its end: what waits for a guest must wait no longer.
-    public func reachDeadline() { state.withLock { $0.isDeadlineReached = true } }
+    /// Says whether the battery is at its end: what waits for a guest then waits no longer. Set
+    /// anew with every reading of the UPS: once the mains are back, no guest is cut off for it.
+    public func noteBatteryEnd(_ isReached: Bool) {
+        state.withLock { $0.isBatteryAtEnd = isReached }
+    }
 
     /// Whether the battery is at its end.
     public var isDeadlineReached: Bool {
-        state.withLock { $0.isDeadlineReached || $0.isPastDeadline }
+        state.withLock { $0.isBatteryAtEnd || $0.isPastDeadline }
     }
 
     /// Says whether the expected deadline has passed: counts as reached until the battery is

@@ -65,7 +65,8 @@ public struct LabSiteState: Sendable {
     /// Guests that were started since a host last went down.
     var startedSinceDown: Set<String> = []
     var hasGoneDown = false
-    /// Hosts that have booted since they were last shut down, or lost their power.
+    /// Hosts that have booted since they were last told to stop, or lost their power: one that is
+    /// still stopping runs no boot script until then.
     var booted: Set<String> = []
 
     var hasRecords: Bool
@@ -180,6 +181,7 @@ public struct LabSiteState: Sendable {
             booted.remove(event.object)
             startedSinceDown = []
             hasGoneDown = true
+        case .hostTold: booted.remove(event.object)
         case .hostUp:
             hostsOn.insert(event.object)
             booted.insert(event.object)

@@ -7,11 +7,25 @@ struct HostsAfterTheirGuests: LabRule {
     var tally = LabTally()
     /// Guests that were on when their host was told to stop, and might be.
     private var excused: Set<String> = []
+    /// Guests that a person started on a host while the call that stops it was under way: it was
+    /// announced, and vpower had looked before.
+    private var startedUnderCall: [String: Set<String>] = [:]
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        guard case .asked(let step, _) = record.record.event else { return }
+        // Each try looks again first.
+        for host in startedUnderCall.keys where step == StepID("stop-host/\(host)") {
+            startedUnderCall[host] = nil
+        }
+    }
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         switch event.kind {
         case .hostTold:
-            let on = site.ordinaryOn(event.object).filter { !site.mayStayOn($0) }
+            let unseen = startedUnderCall[event.object] ?? []
+            let on = site.ordinaryOn(event.object).filter {
+                !site.mayStayOn($0) && !unseen.contains($0)
+            }
             excused.formUnion(site.ordinaryOn(event.object))
             let names = on.map(site.name).joined(separator: ", ")
             tally.judge(
@@ -22,7 +36,13 @@ struct HostsAfterTheirGuests: LabRule {
             tally.judge(
                 at: event.atSeconds,
                 isLost ? "guest \(site.name(event.object)) was cut off \(event.detail)" : nil)
-        case .guestOn: excused.remove(event.object)
+        case .guestOn:
+            excused.remove(event.object)
+            if event.detail == "a person", let host = site.place[event.object],
+                site.asked.contains(StepID("stop-host/\(host)"))
+            {
+                startedUnderCall[host, default: []].insert(event.object)
+            }
         default: break
         }
     }
