@@ -154,6 +154,40 @@ struct ControlTests {
         #expect(maintained == ["esx2.lab", "esx3.lab"])
     }
 
+    @Test(arguments: [[HostError.Reason.refused], [nil, .refused], [.timedOut, .refused]])
+    func `the records say of maintenance mode what is so when a shutdown is tried again`(
+        answers: [HostError.Reason?]
+    ) throws {
+        let site = MemorySite()
+        let (recorded, isSo) = try simulate(site) {
+            let host = HostName("esx1.lab")
+            let asked = Mutex(0)
+            let told = Mutex(0)
+            var around = site.around(announcer: Quiet()) { $0.maintenanceMode = true }
+            around.bend(host.rawValue) { call in
+                switch call {
+                case .maintenance:
+                    let number = asked.withLock { count in
+                        defer { count += 1 }
+                        return count
+                    }
+                    return number < answers.count ? answers[number] : nil
+                case .shutDownHost:
+                    return told.withLock { count in
+                        count += 1
+                        return count <= 2 ? .timedOut : nil
+                    }
+                default: return nil
+                }
+            }
+            let operation = Operation(in: around, control: RunControl(), makeID: { "m" })
+            _ = try await site.goDown(operation)
+            let recorded = try await operation.ledger().hostsPutInMaintenance.contains(host)
+            return (recorded, await site.world.inMaintenance(host))
+        }
+        #expect(recorded == isSo)
+    }
+
     @Test func `a guest that was waited for in one restore may not still stop in the next`() throws
     {
         let site = MemorySite()

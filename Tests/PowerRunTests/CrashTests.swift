@@ -62,6 +62,28 @@ struct CrashTests {
         }
     }
 
+    @Test(arguments: [20, 30, 40])
+    func `a resumed restore looks again at what the power has taken since`(count: Int) throws {
+        let site = MemorySite()
+        try simulate(site) {
+            await site.world.failMains()
+            _ = try await site.goDown(site.operation())
+            try await site.cycle()
+        }
+        #expect(try crash(site, after: count) { try await site.comeBack($0) } == nil)
+        let (resumed, violations) = try simulate(site) {
+            // The battery ends while vpower is not there.
+            await site.world.failMains()
+            try await site.time.sleep(for: site.world.scenario.pace.battery + .seconds(15))
+            await site.world.returnMains()
+            try await site.time.sleep(for: .seconds(2))
+            let resumed = try await site.operation().resume(mainsAreBack: true)
+            return (resumed, await site.violations())
+        }
+        #expect(resumed == .continued(.restore, .finished))
+        #expect(violations == [])
+    }
+
     @Test func `an outage's run is reversed by resume when the mains are back in time`() throws {
         let site = MemorySite()
         _ = try crash(site, after: 30) { operation in

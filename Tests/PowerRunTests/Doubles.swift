@@ -176,7 +176,7 @@ struct BentHost: HostControl {
     var host: HostName { inner.host }
 
     enum Call: Hashable {
-        case guests, maintenance, silence
+        case guests, maintenance, lookAtMaintenance, shutDownHost, silence
         case powerOn(String), register(String)
     }
 
@@ -202,7 +202,7 @@ struct BentHost: HostControl {
         try await inner.register(guest)
     }
     func inMaintenance() async throws(HostError) -> Bool {
-        try check(.maintenance)
+        try check(.lookAtMaintenance)
         return try await inner.inMaintenance()
     }
     func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
@@ -210,6 +210,7 @@ struct BentHost: HostControl {
         try await inner.setMaintenance(on, within: limit)
     }
     func shutDownHost(reason: String) async throws(HostError) {
+        try check(.shutDownHost)
         try await inner.shutDownHost(reason: reason)
     }
     func isSilent() async -> Bool {

@@ -145,7 +145,8 @@ public struct Operation: Sendable {
 
     /// Goes on with the run that was interrupted. The power is read first: a run that an outage
     /// began is reversed when the mains are back and the point of no return is not passed; a
-    /// run begun by hand is continued whatever the mains do.
+    /// run begun by hand is continued whatever the mains do. A restore is begun anew: what it has
+    /// seen to be back may have gone down with the power since, and nobody was there to see it.
     public func resume(mainsAreBack: Bool) async throws(OperationError) -> Resumed {
         let ledger = try await ledger()
         guard let run = ledger.interruptedRun, let goal = ledger.snapshot,
@@ -159,11 +160,15 @@ public struct Operation: Sendable {
             let prepared = try await prepareRestore()
             return .reversed(await restore(prepared, because: run.cause))
         }
+        if run.plan.kind == .restore {
+            if run.result == nil { await append(.runEnded(.interrupted), outage, run: run.id) }
+            let prepared = try await prepareRestore()
+            return .continued(.restore, await restore(prepared, because: run.cause))
+        }
         let prepared = Prepared(
             plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
             takesSnapshot: false, goal: goal, now: await inventoryNow(or: goal))
         let result = await runner(prepared, continuing: run).carryOut(because: run.cause)
-        if run.plan.kind == .restore, result == .finished { await append(.outageClosed, outage) }
         return .continued(run.plan.kind, result)
     }
 

@@ -5,18 +5,26 @@ import Synchronization
 final class RunFacts: Sendable {
     private let lost: Mutex<Set<HostName>>
     private let clusterIsGone = Mutex(false)
+    private let maintenanceRefused: Mutex<Set<HostName>>
 
     /// What an earlier try of the run had learned.
     init(_ earlier: RunLedger?) {
         var lost = Set<HostName>()
+        var refused = Set<HostName>()
         for step in earlier?.plan.steps ?? [] {
             if case .awaitHost(let host, _) = step.action,
                 case .gaveUp = earlier?.outcomes[step.id]
             {
                 lost.insert(host)
             }
+            if case .stopHost(let host, _) = step.action,
+                earlier?.outcomes[.maintenance(of: host)] != nil
+            {
+                refused.insert(host)
+            }
         }
         self.lost = Mutex(lost)
+        maintenanceRefused = Mutex(refused)
     }
 
     /// Hosts that did not come back within their limit: nothing waits for them any more.
@@ -27,6 +35,15 @@ final class RunFacts: Sendable {
 
     /// Whether vCenter was found to be gone: each phase that finds it out again waits for it again.
     var isClusterGone: Bool { clusterIsGone.withLock(\.self) }
+
+    /// Whether a host refused maintenance mode: the record of it must stay true.
+    func hasRefusedMaintenance(_ host: HostName) -> Bool {
+        maintenanceRefused.withLock { $0.contains(host) }
+    }
+
+    func refuseMaintenance(_ host: HostName) {
+        maintenanceRefused.withLock { _ = $0.insert(host) }
+    }
 
     func loseCluster() { clusterIsGone.withLock { $0 = true } }
 

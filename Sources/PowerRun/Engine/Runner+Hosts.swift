@@ -136,16 +136,27 @@ extension Runner {
     }
 
     /// Maintenance mode, where the host agrees. What it refused is on record: a restore must not
-    /// take a host out of a mode that somebody else puts it in later.
+    /// take a host out of a mode that somebody else puts it in later. So it is not asked again:
+    /// it might agree then, against the record, and a battery does not wait for it twice.
     private func enterMaintenance(_ host: any HostControl) async {
+        if facts.hasRefusedMaintenance(host.host) { return }
         let step = StepID.maintenance(of: host.host)
         await recordAsk(step, "maintenance mode on \(host.host)")
         do {
             try await host.setMaintenance(true, within: around.site.limits.maintenance)
         } catch {
             let why = "\(error); it is shut down without maintenance mode"
-            await record(error.reason == .refused ? .stepEnded(step, .left(why)) : .noted(why))
+            guard error.reason == .refused, await isOutOfMaintenance(host) else {
+                return await record(.noted(why))
+            }
+            facts.refuseMaintenance(host.host)
+            await record(.stepEnded(step, .left(why)))
         }
+    }
+
+    /// Whether the host says so: what was asked before, and not answered, may have been done.
+    private func isOutOfMaintenance(_ host: any HostControl) async -> Bool {
+        do { return try await !host.inMaintenance() } catch { return false }
     }
 
     /// Host seen to be back with hostd ready; out of maintenance mode where vpower put it there.
