@@ -16,16 +16,14 @@ struct Afternoon {
         var faults: [LabFault: Int]
         /// Whether the outage, if there was one, is closed.
         var isClosed: Bool
+        /// Whether the outage cannot be closed, since the record of a host's maintenance mode was
+        /// lost with the power of vpower's machine.
+        var isForgotten: Bool
         var runs: Int
         /// What is on, and the automation, at the very end.
         var final: [String]
         var log: [LabEvent]
         var records: [LabRecord]
-
-        /// Whether records were lost with the power of vpower's machine while its disk was full.
-        var isForgotten: Bool {
-            faults[.diskFull] != nil && faults[.controllerLosesPower] != nil
-        }
 
         /// What happened and what was recorded, one line each.
         var trace: [String] { Afternoon.trace(log, records) }
@@ -93,6 +91,7 @@ struct Afternoon {
             case .afterRecord: await memory.world.took(.killedAfterRecord)
             case nil where life.losesPowerAt != draw.healsAt:
                 await memory.world.took(.controllerLosesPower)
+                await memory.world.loseRecords(except: memory.journal.records)
             case nil: break
             }
             _ = await memory.world.change(after: .max, within: life.pause)
@@ -120,8 +119,8 @@ struct Afternoon {
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
                 faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
-                runs: Ledger.runs(in: records), final: await Self.state(of: memory.world), log: log,
-                records: records)
+                isForgotten: checker.hasHostLeftInMaintenance, runs: Ledger.runs(in: records),
+                final: await Self.state(of: memory.world), log: log, records: records)
         }
         guard let end else { throw SimulationStuck(after: memory.time.elapsed) }
         return end

@@ -23,6 +23,12 @@ public struct LabChecker: Sendable {
     /// What was violated, rule by rule; empty when nothing was.
     public var violations: [String] { rules.flatMap(\.tally.violations) }
 
+    /// Whether a host is left in maintenance mode because the record of that is lost: then its
+    /// guests cannot be started, and the outage stays open.
+    public var hasHostLeftInMaintenance: Bool {
+        site.scenario.hosts.contains { site.isLeftInMaintenance($0.name.rawValue) }
+    }
+
     /// How often each rule was evaluated, by its name.
     public var evaluated: [String: Int] {
         Dictionary(

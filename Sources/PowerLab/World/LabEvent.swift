@@ -53,4 +53,7 @@ public struct LabRecord: Hashable, Sendable {
     public var atSeconds: Double
     /// The record.
     public var record: Record
+    /// Whether it is nowhere any more: it was in the spare journal only, and that went with the
+    /// power of vpower's machine.
+    public internal(set) var isLost = false
 }

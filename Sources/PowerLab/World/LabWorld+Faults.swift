@@ -60,7 +60,7 @@ extension LabWorld {
         mendVCSA()
     }
 
-    /// A person starts a vCSA that had crashed, as soon as its host is on.
+    /// A person starts a vCSA that had crashed, as soon as its host can run it.
     func mendVCSA() {
         let crashes: [LabFault] = [.vcenterDiesEarly, .vcenterDeadBefore]
         guard faults.areOver, crashes.contains(where: { faults.took[$0] != nil }),

@@ -157,6 +157,7 @@ extension LabWorld {
         hosts[name]?.inMaintenance = on
         view.hostChanged(name)
         note(on ? .maintenanceOn : .maintenanceOff, name.rawValue)
+        if !on { mendVCSA() }
         return true
     }
 

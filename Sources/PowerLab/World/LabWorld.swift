@@ -151,6 +151,20 @@ public actor LabWorld {
         records.append(LabRecord(afterEvent: log.count, atSeconds: seconds, record: record))
     }
 
+    /// vpower's machine lost its power: only these records are left of all that were seen.
+    public func loseRecords(except kept: [Record]) {
+        // Moving from the spare journal to the first one may have given them other numbers.
+        func unnumbered(_ record: Record) -> Record {
+            var record = record
+            record.number = 0
+            return record
+        }
+        let left = Set(kept.map(unnumbered))
+        for index in records.indices where !left.contains(unnumbered(records[index].record)) {
+            records[index].isLost = true
+        }
+    }
+
     func tell(_ transition: LabTransition) { transitionsUnread.append(transition) }
 
     /// What whoever plays the hosts on the wire must follow, since it last asked.

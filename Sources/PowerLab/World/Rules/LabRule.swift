@@ -74,6 +74,12 @@ public struct LabSiteState: Sendable {
     /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
     /// again. A power cut that nobody handled has none.
     private var goal: Set<String> = []
+    /// Whether the outage's snapshot is lost: vpower cannot know what to put back.
+    private var isSnapshotLost = false
+    /// What was asked for, and the record of it is lost.
+    private var lostSteps: Set<StepID> = []
+    /// Those of them whose outage's snapshot is lost too: the state before them is known nowhere.
+    private var lostChanges: Set<StepID> = []
     var plan: Plan?
     var planned: Set<StepID> = []
     var asked: Set<StepID> = []
@@ -134,6 +140,17 @@ public struct LabSiteState: Sendable {
     func isGoal(_ guest: LabGuestSpec) -> Bool {
         hasRecords ? goal.contains(guest.id.rawValue) : guest.isOn
     }
+
+    /// Whether vpower cannot know that it put a host in maintenance mode, where it still is.
+    func isLeftInMaintenance(_ host: String) -> Bool {
+        inMaintenance.contains(host) && lostSteps.contains(.maintenance(of: HostName(host)))
+    }
+
+    /// Whether this step changed something, and what was before it is known nowhere any more.
+    func isLost(_ step: StepID) -> Bool { lostChanges.contains(step) }
+
+    /// Whether vpower cannot know that it did this: the outage is lost, and none came after it.
+    func isForgotten(_ step: StepID) -> Bool { isSnapshotLost && isLost(step) }
 
     /// Whether any fault of these kinds has done something to one of these objects.
     func isFaulted(_ kinds: [LabFault], _ objects: [String]) -> Bool {
@@ -212,7 +229,9 @@ public struct LabSiteState: Sendable {
     mutating func apply(_ record: LabRecord) {
         switch record.record.event {
         case .outageOpened: outageIsOpen = true
-        case .snapshotTaken: goal = Set(onByPlace.values.flatMap(\.self))
+        case .snapshotTaken:
+            isSnapshotLost = record.isLost
+            goal = isSnapshotLost ? [] : Set(onByPlace.values.flatMap(\.self))
         case .outageClosed: outageIsOpen = false
         case .runStarted(let plan, _):
             self.plan = plan
@@ -224,7 +243,11 @@ public struct LabSiteState: Sendable {
             asked = []
             outcomes = [:]
             notes = []
-        case .asked(let step, _): asked.insert(step)
+        case .asked(let step, _):
+            asked.insert(step)
+            guard record.isLost else { break }
+            lostSteps.insert(step)
+            if isSnapshotLost { lostChanges.insert(step) }
         case .stepEnded(let step, let outcome): outcomes[step] = outcome
         case .noted(let text): notes.append(text)
         default: break

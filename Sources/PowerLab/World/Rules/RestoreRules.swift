@@ -66,13 +66,16 @@ struct EverythingPutBack: LabRule {
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
         let before = site.scenario.automation
         func check(_ isSo: Bool, _ what: String) { tally.judge(at: nil, isSo ? nil : what) }
-        check(automation.ha == before.ha, "HA is not as it was")
+        let isFreezeLost = site.isLost(StepID("freeze"))
+        check(isFreezeLost || automation.ha == before.ha, "HA is not as it was")
+        let isDRSAsBefore =
+            automation.drsLevel == before.drsLevel && automation.drsEnabled == before.drsEnabled
+        check(isFreezeLost || isDRSAsBefore, "DRS is not as it was")
+        check(isFreezeLost || automation.dpm == before.dpm, "DPM is not as it was")
         check(
-            automation.drsLevel == before.drsLevel && automation.drsEnabled == before.drsEnabled,
-            "DRS is not as it was")
-        check(automation.dpm == before.dpm, "DPM is not as it was")
-        check(
-            automation.vcls.keepsGuests == before.vcls.keepsGuests, "vCLS is not as it was")
+            site.isLost(StepID("retreat"))
+                || automation.vcls.keepsGuests == before.vcls.keepsGuests,
+            "vCLS is not as it was")
         for guest in site.scenario.guests where guest.nature == .ordinary {
             let id = guest.id.rawValue
             let isOn = site.power[id] == .on
@@ -80,7 +83,7 @@ struct EverythingPutBack: LabRule {
             let isExplained =
                 !isOn
                 && (site.isFaulted([.guestSuspended], [id])
-                    || isForgotten(site, on: site.place[id]))
+                    || site.place[id].map(site.isLeftInMaintenance) == true)
             let isWrong = isOn ? !guest.isOn : site.isGoal(guest)
             check(
                 !isWrong || isExplained,
@@ -89,16 +92,9 @@ struct EverythingPutBack: LabRule {
         for host in site.scenario.hosts {
             let isMaintained = site.inMaintenance.contains(host.name.rawValue)
             check(
-                !isMaintained || isForgotten(site, on: host.name.rawValue),
+                !isMaintained || site.isLeftInMaintenance(host.name.rawValue),
                 "\(host.name) is in maintenance mode")
         }
-    }
-
-    /// Whether vpower cannot know that it put a host in maintenance mode: the disk was full, and
-    /// what was in memory went with the power of its machine.
-    private func isForgotten(_ site: LabSiteState, on host: String?) -> Bool {
-        site.faulted[.diskFull] != nil && site.faulted[.controllerLosesPower] != nil
-            && host.map(site.inMaintenance.contains) == true
     }
 }
 
@@ -224,7 +220,9 @@ struct ArmedScriptsExpire: LabRule {
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
         for host in site.scenario.hosts {
             let isArmed = site.armed.contains(host.name.rawValue)
-            tally.judge(at: nil, isArmed ? "\(host.name) is still armed" : nil)
+            let isForgotten = site.isForgotten(StepID("arm/\(host.name)"))
+            tally.judge(
+                at: nil, isArmed && !isForgotten ? "\(host.name) is still armed" : nil)
         }
     }
 }

@@ -179,7 +179,8 @@ struct OutputAfterHosts: LabRule {
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
         for host in site.scenario.hosts {
             let isOn = site.hostsOn.contains(host.name.rawValue)
-            tally.judge(at: nil, isOn ? nil : "\(host.name) is off")
+            let isForgotten = site.isForgotten(StepID("stop-host/\(host.name)"))
+            tally.judge(at: nil, isOn || isForgotten ? nil : "\(host.name) is off")
         }
     }
 }
