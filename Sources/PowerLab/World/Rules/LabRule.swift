@@ -74,6 +74,8 @@ public struct LabSiteState: Sendable {
     /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
     /// again. A power cut that nobody handled has none.
     private var goal: Set<String> = []
+    /// The goal of the outage that is open as far as the records that are left tell.
+    private var goalOnDisk: Set<String>?
     /// Whether the outage's snapshot is lost: vpower cannot know what to put back.
     private var isSnapshotLost = false
     /// What was asked for, and the record of it is lost.
@@ -230,9 +232,12 @@ public struct LabSiteState: Sendable {
         switch record.record.event {
         case .outageOpened: outageIsOpen = true
         case .snapshotTaken:
-            isSnapshotLost = record.isLost
-            goal = isSnapshotLost ? [] : Set(onByPlace.values.flatMap(\.self))
-        case .outageClosed: outageIsOpen = false
+            if !record.isLost { goalOnDisk = Set(onByPlace.values.flatMap(\.self)) }
+            isSnapshotLost = goalOnDisk == nil
+            goal = goalOnDisk ?? []
+        case .outageClosed:
+            outageIsOpen = false
+            if !record.isLost { goalOnDisk = nil }
         case .runStarted(let plan, _):
             self.plan = plan
             planned = Set(plan.steps.map(\.id))
