@@ -265,7 +265,7 @@ struct FeedEye {
     init(_ cluster: ClusterSite, policy: TriggerPolicy) {
         self.cluster = cluster
         self.policy = policy
-        for feed in Set(cluster.hosts.flatMap(\.feeds)) {
+        for feed in cluster.feeds {
             watches[feed] = FeedWatch(policy: policy)
         }
     }
@@ -313,8 +313,6 @@ struct FeedEye {
     private var unhealthy: Set<FeedName> { Set(watches.filter { !$0.value.isHealthy }.keys) }
 
     private func isAtRisk(without lost: Set<FeedName>) -> Bool {
-        cluster.hosts.contains { host in
-            host.feeds.count { !lost.contains($0) } < host.feedsNeeded
-        }
+        !cluster.hostsAtRisk(healthy: Set(cluster.feeds).subtracting(lost)).isEmpty
     }
 }

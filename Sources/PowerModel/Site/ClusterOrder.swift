@@ -6,14 +6,20 @@ extension Site {
     ) -> [(cluster: ClusterName, scope: PlanScope)] {
         let together = Set(clusters)
         let waiting = together.map { cluster in
-            let dependents = together.filter { $0 != cluster && self.cluster($0, needs: cluster) }
-            return (cluster: cluster, dependents: dependents.sorted())
+            (cluster: cluster, dependents: dependents(of: cluster, among: together))
         }
         // Who needs another one is needed by fewer than that one, since need goes on through it.
         return waiting.sorted {
             ($0.dependents.count, $0.cluster) < ($1.dependents.count, $1.cluster)
         }
         .map { ($0.cluster, .cluster(dependents: $0.dependents)) }
+    }
+
+    /// The clusters that need this one, of those that are named, sorted: they go down before it.
+    public func dependents(
+        of cluster: ClusterName, among names: Set<ClusterName>
+    ) -> [ClusterName] {
+        names.filter { $0 != cluster && self.cluster($0, needs: cluster) }.sorted()
     }
 
     /// Whether a cluster needs another, itself or by way of others.

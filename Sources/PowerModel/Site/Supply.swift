@@ -11,25 +11,3 @@ extension ClusterSite {
         }.map(\.name)
     }
 }
-
-extension Site {
-    /// The clusters that need this one, of those that are named: they go down before it.
-    public func dependents(of cluster: ClusterName, among names: Set<ClusterName>) -> [ClusterName]
-    {
-        clusters.filter { names.contains($0.name) && $0.needs.contains(cluster) }.map(\.name)
-    }
-
-    /// These clusters in the order in which they come up: what others need comes first. Those
-    /// that need each other stay in the site's order.
-    public func inOrderUp(_ names: some Sequence<ClusterName>) -> [ClusterSite] {
-        let wanted = Set(names)
-        var waiting = clusters.filter { wanted.contains($0.name) }
-        var ordered: [ClusterSite] = []
-        while !waiting.isEmpty {
-            let names = Set(waiting.map(\.name))
-            let next = waiting.firstIndex { names.isDisjoint(with: $0.needs) } ?? 0
-            ordered.append(waiting.remove(at: next))
-        }
-        return ordered
-    }
-}

@@ -69,9 +69,7 @@ struct StatusCommand: AsyncParsableCommand {
             site: context.site.name, holds: context.holdLines(context.site.clusters), feeds: [],
             clusters: [])
         for feed in context.site.feeds {
-            let control = try context.feedControl(feed)
-            let reading = await control.read()
-            await control.close()
+            let reading = try await context.reading(of: feed)
             report.feeds.append(
                 Report.FeedReport(
                     feed: feed.name.rawValue, status: reading.status?.description,

@@ -20,9 +20,7 @@ extension SiteContext {
         var look = BatteryLook()
         for feed in feeds(of: cluster) {
             do {
-                let control = try feedControl(feed)
-                let reading = await control.read()
-                await control.close()
+                let reading = try await reading(of: feed)
                 outlook.take(reading, of: feed.name, at: .zero)
                 look.isOnBattery = look.isOnBattery || reading.status?.onBattery == true
                 if reading.status == nil {
@@ -37,12 +35,17 @@ extension SiteContext {
     /// Whether every feed of the cluster says OL now. One that cannot be read does not.
     func mainsAreThere(for cluster: ClusterSite) async throws -> Bool {
         for feed in feeds(of: cluster) {
-            let control = try feedControl(feed)
-            let reading = await control.read()
-            await control.close()
-            if reading.status?.onLine != true { return false }
+            if try await reading(of: feed).status?.onLine != true { return false }
         }
         return true
+    }
+
+    /// One look at a feed, over a connection of its own.
+    func reading(of feed: Feed) async throws -> FeedReading {
+        let control = try feedControl(feed)
+        let reading = await control.read()
+        await control.close()
+        return reading
     }
 
     /// The feeds that a cluster's hosts hang on.

@@ -425,12 +425,8 @@ final class ClusterKeeper: Service {
                 tell { state in (state.desk.undo(), nil) }
                 return
             }
-            for name in cluster.feeds {
-                guard let feed = context.site.feed(name) else { continue }
-                let control = try context.feedControl(feed)
-                let reading = await control.read()
-                await control.close()
-                if reading.status?.onBattery == true {
+            for feed in context.feeds(of: cluster) {
+                if try await context.reading(of: feed).status?.onBattery == true {
                     let reason = "resumed: \(run.cause.reason)"
                     tell { state in (state.desk.goOn(.wholeCluster, because: reason), nil) }
                     return

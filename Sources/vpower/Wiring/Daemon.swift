@@ -124,8 +124,8 @@ actor Daemon: OutageHandler {
 
     /// What others need comes up first.
     func supplied(_ clusters: [ClusterSite]) {
-        for cluster in context.site.inOrderUp(clusters.map(\.name)) {
-            keepers[cluster.name]?.takeUp()
+        for (cluster, _) in context.site.shutdownOrder(of: clusters.map(\.name)).reversed() {
+            keepers[cluster]?.takeUp()
         }
     }
 
