@@ -120,20 +120,31 @@ func obey(server *simulator.Server) {
 	}
 }
 
-// add clones a guest of the cluster through the API, so that collectors hear of it.
-func add(server *simulator.Server, name string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+// connect logs in, and finds in the only datacenter.
+func connect(ctx context.Context, server *simulator.Server) (
+	*govmomi.Client, *find.Finder, *object.Datacenter, error,
+) {
 	client, err := govmomi.NewClient(ctx, server.URL, true)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	finder := find.NewFinder(client.Client)
 	datacenter, err := finder.DefaultDatacenter(ctx)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	finder.SetDatacenter(datacenter)
+	return client, finder, datacenter, nil
+}
+
+// add clones a guest of the cluster through the API, so that collectors hear of it.
+func add(server *simulator.Server, name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, finder, datacenter, err := connect(ctx, server)
+	if err != nil {
+		return err
+	}
 	original, err := finder.VirtualMachine(ctx, "DC0_C0_RP0_VM4")
 	if err != nil {
 		return err
@@ -153,16 +164,10 @@ func add(server *simulator.Server, name string) error {
 func places(server *simulator.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	client, err := govmomi.NewClient(ctx, server.URL, true)
+	client, finder, datacenter, err := connect(ctx, server)
 	if err != nil {
 		return err
 	}
-	finder := find.NewFinder(client.Client)
-	datacenter, err := finder.DefaultDatacenter(ctx)
-	if err != nil {
-		return err
-	}
-	finder.SetDatacenter(datacenter)
 	guest, err := finder.VirtualMachine(ctx, "DC0_C0_RP0_VM4")
 	if err != nil {
 		return err
