@@ -163,12 +163,11 @@ final class SimulatedController: Sendable {
             case .continued(_, let result), .reversed(let result): result
             }
         }
-        if result == .finished { await cutOutputs() }
+        guard result == .finished || result == .finishedWithGaps else { return }
+        if try await operation.notOff().isEmpty { await cutOutputs() }
     }
 
-    /// Cuts every feed's output, once more seen to feed nothing that answers.
     private func cutOutputs() async {
-        for host in site.hosts where await !host.isSilent() { return }
         // A UPS that does not take it is told by the daemon's log.
         for feed in feeds { do { try await feed.cutOutput() } catch {} }
     }

@@ -133,6 +133,21 @@ struct GuestRuleTests {
         #expect(try Fixture().planner.warnings(now: Fixture().snapshot) == [])
     }
 
+    @Test func `a rule that fits no guest is told, and so is one that waits for none`() throws {
+        let fixture = fixture(
+            ["app-1"],
+            [
+                rule("app-1", after: ["db-*"]), rule("app-01", after: ["app-1"]),
+                GuestRule(choice: GuestChoice(folders: ["Prod/Web"], tags: ["tier/web"])),
+            ])
+        #expect(
+            try fixture.planner.warnings(now: fixture.snapshot) == [
+                "a rule under `guests` fits no guest: db-*",
+                "a rule under `guests` fits no guest: app-01",
+                "a rule under `guests` fits no guest: folder Prod/Web, tag tier/web",
+            ])
+    }
+
     @Test func `what is to stay off is not started, by anybody`() throws {
         var fixture = fixture(
             ["app-1", "app-2", "db-1", "dns1", "dns2"],

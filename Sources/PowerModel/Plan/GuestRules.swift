@@ -118,6 +118,18 @@ struct GuestRules: Sendable {
             members: count > 0 ? try ordered(members) : members, unmet: unmet)
     }
 
+    /// What the rules name and none of these guests is: mostly a slip of the pen.
+    func unmatched(among guests: [Guest]) -> [GuestChoice] {
+        if rules.isEmpty { return [] }
+        let fitting = Set(guests.flatMap(fits.fitting))
+        let fittingAfter = Set(guests.flatMap(after.fitting))
+        return rules.enumerated().flatMap { place, rule -> [GuestChoice] in
+            if !fitting.contains(place) { return [rule.choice] }
+            guard let after = rule.after, !fittingAfter.contains(place) else { return [] }
+            return [after]
+        }
+    }
+
     private func ordered(
         _ members: [GuestGroup.Member]
     ) throws(PlanError) -> [GuestGroup.Member] {

@@ -54,6 +54,9 @@ public struct Planner: Sendable {
             warnings.append(
                 "in no tier, so in \(site.defaultTier): " + unnamed.joined(separator: ", "))
         }
+        for choice in GuestRules(of: site).unmatched(among: now.inventory.guests) {
+            warnings.append("a rule under `guests` fits no guest: \(choice.summary)")
+        }
         for (guest, after) in groups.unmet {
             warnings.append(
                 "\(guest.name.onOneLine) is to go down after \(after.name.onOneLine), but that is "

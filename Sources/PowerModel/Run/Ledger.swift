@@ -64,20 +64,19 @@ public struct Ledger: Hashable, Sendable {
         return down
     }
 
-    /// Hosts that a run of this outage has seen down and no later one has seen back.
-    public var hostsDown: Set<HostName> {
-        var hosts = Set<HostName>()
+    /// Machines that were told to stop and seen down in this outage, and not seen back since.
+    public var machinesSeenDown: Set<MachineName> {
+        var down = Set<MachineName>()
         for run in runs {
             for step in run.plan.steps {
-                guard case .done = run.outcomes[step.id] else { continue }
-                switch step.action {
-                case .stopHost(let host, _): hosts.insert(host)
-                case .awaitHost(let host, _): hosts.remove(host)
+                switch (step.action, run.outcomes[step.id]) {
+                case (.stopMachine(let machine), .done): down.insert(machine)
+                case (.startMachine(let machine), .done): down.remove(machine)
                 default: break
                 }
             }
         }
-        return hosts
+        return down
     }
 
     /// Takes one record in.

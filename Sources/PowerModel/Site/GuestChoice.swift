@@ -35,6 +35,15 @@ public struct GuestChoice: Hashable, Codable, Sendable, ExpressibleByArrayLitera
             && attributes.isEmpty
     }
 
+    /// What it names, for people.
+    public var summary: String {
+        let parts =
+            names.map(\.text) + folders.map { "folder \($0.text)" }
+            + resourcePools.map { "resource pool \($0.text)" } + tags.map { "tag \($0.text)" }
+            + attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.text)" }
+        return parts.map(\.onOneLine).joined(separator: ", ")
+    }
+
     /// Whether a guest fits.
     public func matches(_ guest: Guest) -> Bool { !GuestChoices([self]).fitting(guest).isEmpty }
 }

@@ -26,28 +26,31 @@ struct HostLists: Sendable {
 extension Surroundings {
     /// Reads the lists of all hosts, some of them at the same time.
     func listGuests() async -> HostLists {
-        await withTaskGroup(of: (HostName, Result<[HostGuest], HostError>).self) { group in
-            var waiting = hosts.sorted { $0.key < $1.key }[...]
-            func readNext() {
-                guard let (name, host) = waiting.popFirst() else { return }
-                group.addTask {
-                    do throws(HostError) {
-                        return (name, .success(try await host.guests()))
-                    } catch {
-                        return (name, .failure(error))
-                    }
-                }
+        var lists = HostLists()
+        let answers = await askHosts { host -> Result<[HostGuest], HostError> in
+            do throws(HostError) { return .success(try await host.guests()) } catch {
+                return .failure(error)
             }
-            for _ in 0..<pace.hostsAtOnce { readNext() }
-            var lists = HostLists()
-            while let (name, result) = await group.next() {
-                switch result {
-                case .success(let guests): lists.guests[name] = guests
-                case .failure(let error): lists.unread[name] = error
-                }
-                readNext()
+        }
+        for (name, answer) in answers {
+            switch answer {
+            case .success(let guests): lists.guests[name] = guests
+            case .failure(let error): lists.unread[name] = error
             }
-            return lists
+        }
+        return lists
+    }
+
+    /// Asks every host the same, some of them at the same time.
+    func askHosts<Answer: Sendable>(
+        _ question: @escaping @Sendable (any HostControl) async -> Answer
+    ) async -> [HostName: Answer] {
+        let gate = CallGate(pace.hostsAtOnce)
+        return await withTaskGroup(of: (HostName, Answer).self) { group in
+            for (name, host) in hosts.sorted(by: { $0.key < $1.key }) {
+                group.addTask { (name, await gate.pass { await question(host) }) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
     }
 }

@@ -69,6 +69,11 @@ public struct Operation: Sendable {
         now = believed(now, ledger)
         let goal = ledger.snapshot ?? now
         now.inventory.takeLabels(of: goal.inventory)
+        if let outage = ledger.outage, ledger.snapshot == nil, !ledger.runs.isEmpty {
+            warnings.append(
+                "the snapshot of outage \(outage) is lost: what is on now, and HA, DRS and vCLS as "
+                    + "they are now, count as what was before it")
+        }
         let run = RunID(makeID())
         do {
             let plan = try planner.shutdown(
@@ -110,9 +115,8 @@ public struct Operation: Sendable {
     /// Plans the way back to the open outage's snapshot.
     public func prepareRestore() async throws(OperationError) -> Prepared {
         let ledger = try await ledger()
-        guard let goal = ledger.snapshot, let outage = ledger.outage else {
-            throw .nothingToRestore(around.site.name)
-        }
+        guard let outage = ledger.outage else { throw .nothingToRestore(around.site.name) }
+        guard let goal = ledger.snapshot else { throw .snapshotLost(around.site.name, outage) }
         do {
             let plan = try planner.restore(goal: goal, ledger: ledger)
             return Prepared(
@@ -149,9 +153,10 @@ public struct Operation: Sendable {
     /// seen to be back may have gone down with the power since, and nobody was there to see it.
     public func resume(mainsAreBack: Bool) async throws(OperationError) -> Resumed {
         let ledger = try await ledger()
-        guard let run = ledger.interruptedRun, let goal = ledger.snapshot,
-            let outage = ledger.outage
-        else { throw .nothingToResume(around.site.name) }
+        guard let run = ledger.interruptedRun, let outage = ledger.outage else {
+            throw .nothingToResume(around.site.name)
+        }
+        guard let goal = ledger.snapshot else { throw .snapshotLost(around.site.name, outage) }
         let undo =
             mainsAreBack && run.plan.kind == .cluster && run.cause.origin == .outage
             && !run.isPastReturn
@@ -195,7 +200,7 @@ public struct Operation: Sendable {
     private func believed(_ now: ClusterSnapshot, _ ledger: Ledger) -> ClusterSnapshot {
         guard let known = ledger.snapshot ?? kept else { return now }
         let wasOn = Set(known.inventory.guests.filter { $0.power == .on }.map(\.id))
-        let hostsDown = ledger.hostsDown
+        let hostsDown = ledger.hostsSeenDown
         var snapshot = now
         snapshot.inventory.guests = now.inventory.guests.map { guest in
             let isDown = guest.host.map(hostsDown.contains) ?? true
@@ -234,6 +239,8 @@ public enum OperationError: Error, Sendable, CustomStringConvertible {
     case journal(JournalError)
     /// There is no open outage of this cluster.
     case nothingToRestore(ClusterName)
+    /// There is an open outage of this cluster, but what it saw first is not on record.
+    case snapshotLost(ClusterName, OutageID)
     /// There is no interrupted run of this cluster.
     case nothingToResume(ClusterName)
 
@@ -244,6 +251,8 @@ public enum OperationError: Error, Sendable, CustomStringConvertible {
         case .cluster(let error): "\(error)"
         case .journal(let error): "\(error)"
         case .nothingToRestore(let cluster): "cluster \(cluster) has no open outage"
+        case .snapshotLost(let cluster, let outage):
+            "cluster \(cluster): the snapshot of outage \(outage) is lost, so nobody knows what was on"
         case .nothingToResume(let cluster): "cluster \(cluster) has no interrupted run"
         }
     }

@@ -116,15 +116,13 @@ extension Runner {
     private func tellToStop(
         _ host: any HostControl, maintenance: Bool, _ wait: Wait
     ) async throws(HostError) -> String? {
-        let on = try await host.guests().filter {
-            ($0.power == .on || $0.power == .unknown) && !mayStayOn.contains($0.vmxPath)
+        if let why = try await whyNotToStop(host) { return why }
+        // At the battery's end it is not waited for.
+        if maintenance, !control.isDeadlineReached {
+            await enterMaintenance(host)
+            // That may have taken minutes, in which somebody may have started a guest.
+            if let why = try await whyNotToStop(host) { return why }
         }
-        let names = on.map(\.name.onOneLine).sorted().joined(separator: ", ")
-        if !on.isEmpty {
-            guard control.isDeadlineReached else { return "guests are still on: \(names)" }
-            await record(.noted("\(host.host): the battery is at its end: cut off: \(names)"))
-        }
-        if maintenance { await enterMaintenance(host) }
         switch control.passReturn() {
         case .first: await record(.pointOfNoReturn("\(host.host) is told to stop"))
         case .before: break
@@ -132,6 +130,18 @@ extension Runner {
         }
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
+        return nil
+    }
+
+    /// Why a host must stay on: guests that matter are. At the battery's end they are cut off.
+    private func whyNotToStop(_ host: any HostControl) async throws(HostError) -> String? {
+        let on = try await host.guests().filter {
+            ($0.power == .on || $0.power == .unknown) && !mayStayOn.contains($0.vmxPath)
+        }
+        if on.isEmpty { return nil }
+        let names = on.map(\.name.onOneLine).sorted().joined(separator: ", ")
+        guard control.isDeadlineReached else { return "guests are still on: \(names)" }
+        await record(.noted("\(host.host): the battery is at its end: cut off: \(names)"))
         return nil
     }
 

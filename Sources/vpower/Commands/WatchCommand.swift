@@ -45,7 +45,8 @@ struct WatchCommand: AsyncParsableCommand {
                     context, cluster: cluster, journal: journal, logger: logger,
                     callbacks: ClusterKeeper.Callbacks(
                         dependents: { await daemon.dependents(of: $0) },
-                        whenDown: { await daemon.clusterIsDown($0, $1) }))
+                        isOver: { await daemon.clusterIsOver($0) },
+                        comesBack: { await daemon.clusterComesBack($0) }))
                 await daemon.add(keeper, for: cluster.name)
                 keepers.append(keeper)
             }

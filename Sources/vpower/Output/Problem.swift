@@ -84,6 +84,11 @@ extension Problem {
             self.init(
                 summary: "cluster \(name) has no open outage: there is nothing to restore",
                 tryThis: "vpower status", code: .failed)
+        case .snapshotLost:
+            self.init(
+                summary: "\(error)",
+                tryThis: "start what is off by hand, put HA and DRS back, then Runbooks/journal-damaged.md",
+                code: .failed)
         case .nothingToResume(let name):
             self.init(
                 summary: "cluster \(name) has no interrupted run", tryThis: "vpower status",

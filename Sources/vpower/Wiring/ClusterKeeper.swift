@@ -14,12 +14,13 @@ final class ClusterKeeper: Service {
     struct Callbacks: Sendable {
         /// The clusters that need this one and are going down too.
         var dependents: @Sendable (ClusterName) async -> [ClusterName]
-        /// A run has taken the whole cluster down, with how it ended; with nil when the cluster is
-        /// about to come back.
-        var whenDown: @Sendable (ClusterName, RunResult?) async -> Void
+        /// The whole cluster's way down is over, with or without gaps.
+        var isOver: @Sendable (ClusterName) async -> Void
+        /// The cluster is about to come back.
+        var comesBack: @Sendable (ClusterName) async -> Void
     }
 
-    private struct State {
+    struct State {
         var desk = ClusterDesk()
         var control: RunControl?
         var battery: ClusterBattery
@@ -27,14 +28,15 @@ final class ClusterKeeper: Service {
         var waiter: CheckedContinuation<Void, Never>?
     }
 
-    private let context: SiteContext
-    private let cluster: ClusterSite
-    private let journal: FallbackJournal
-    private let aborts: AbortBook
-    private let logger: Logger
-    private let callbacks: Callbacks
-    private let state: Mutex<State>
-    private let kept = Mutex<ClusterSnapshot?>(nil)
+    let context: SiteContext
+    let cluster: ClusterSite
+    let journal: FallbackJournal
+    let aborts: AbortBook
+    let logger: Logger
+    let callbacks: Callbacks
+    let state: Mutex<State>
+    /// The last snapshot: for when vCenter cannot be read as an outage begins.
+    let kept = Mutex<ClusterSnapshot?>(nil)
 
     init(
         _ context: SiteContext, cluster: ClusterSite, journal: FallbackJournal, logger: Logger,
@@ -130,7 +132,7 @@ final class ClusterKeeper: Service {
 
     /// Changes the state, tells the run that goes on, and wakes the keeper.
     @discardableResult
-    private func tell<Result: Sendable>(
+    func tell<Result: Sendable>(
         _ change: (inout State) -> (Result, ClusterDesk.Signal?)
     ) -> Result {
         let (result, waiter) = state.withLock { state in
@@ -205,199 +207,6 @@ final class ClusterKeeper: Service {
         while context.time.elapsed < end, !state.withLock({ $0.isStopping }) {
             do { try await context.time.sleep(for: Self.lockLook) } catch { return }
         }
-    }
-
-    // MARK: Runs
-
-    /// Carries a job out with the cluster's lock held, and reports what is thrown.
-    private func carryOut(_ job: ClusterDesk.Job) async -> RunResult? {
-        defer { state.withLock { $0.control = nil } }
-        do {
-            let lock = try await takeLock()
-            let around = try context.surroundings(
-                cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
-            var result: RunResult?
-            do {
-                switch job {
-                case .down(let scope, let reason):
-                    result = try await goDown(scope, reason, around)
-                case .up: result = try await comeBack(around)
-                }
-            } catch { report(error) }
-            await around.close()
-            _ = consume lock
-            return result
-        } catch {
-            report(error)
-            return nil
-        }
-    }
-
-    /// An operation with a control of its own, which the keeper's wishes go to from now on.
-    private func begin(
-        _ around: Surroundings
-    ) async -> (operation: Operation, control: RunControl) {
-        let estimates = await context.estimates(for: cluster, from: journal)
-        let control = RunControl()
-        state.withLock { state in
-            state.control = control
-            state.battery.tell(control)
-            if state.isStopping { control.ask(.stop) }
-        }
-        let operation = Operation(
-            in: around, machines: context.machines(of: cluster), estimates: estimates,
-            control: control, kept: kept.withLock { $0 }, makeID: { [context] in context.makeID() })
-        return (operation, control)
-    }
-
-    /// How long the daemon waits for a run that a person began: as long as a long one takes.
-    private static let lockLimit: Duration = .seconds(3600)
-    private static let lockLook: Duration = .milliseconds(500)
-
-    private func takeLock() async throws -> RunLock {
-        let deadline = context.time.elapsed + Self.lockLimit
-        var isTold = false
-        while true {
-            do {
-                return try RunLock(directory: context.lockDirectory, cluster: cluster.name)
-            } catch {
-                let mayWait = error.reason == .locked && context.time.elapsed < deadline
-                guard mayWait, !state.withLock({ $0.isStopping }) else { throw error }
-                if !isTold { logger.warning("waiting", metadata: ["why": "\(error)"]) }
-                isTold = true
-                try await context.time.sleep(for: Self.lockLook)
-            }
-        }
-    }
-
-    private func report(_ error: any Error) {
-        logger.error("not carried out", metadata: ["error": "\(error)"])
-    }
-
-    private func goDown(
-        _ scope: PlanScope, _ reason: String, _ around: Surroundings
-    ) async throws -> RunResult? {
-        let (operation, control) = await begin(around)
-        let watch = AbortWatch(
-            book: aborts, cluster: cluster.name, journal: journal, time: context.time,
-            tell: { [logger] in logger.critical("abort", metadata: ["what": "\($0)"]) },
-            whenTaken: { self.tell { state in (state.desk.abort(), nil) } })
-        let scope = await widened(scope)
-        let (result, isAborted) = try await watch.during(control) {
-            try await self.shutDown(operation, scope, reason)
-        }
-        logger.notice("shutdown ended", metadata: ["result": "\(result.rawValue)"])
-        if isAborted {
-            _ = try await undo(around)
-            return result
-        }
-        tell { state in (state.desk.forgetAbort(), nil) }
-        if result == .interrupted { tellHowToGoOn() }
-        let isWhole = try await operation.ledger().lastRun?.plan.kind.isWhole == true
-        // A reversed run is undone when the watch says that the mains are stable.
-        if isWhole, result == .finished || result == .finishedWithGaps {
-            await callbacks.whenDown(cluster.name, result)
-        }
-        return result
-    }
-
-    /// What an aborted run had done is undone at once: a person has said that there is power.
-    private func undo(_ around: Surroundings) async throws -> RunResult? {
-        logger.critical(
-            "aborted: undone now, and not triggered again in this outage. The mains must return once, or: vpower shutdown"
-        )
-        return try await restore(await begin(around).operation, because: "the shutdown was aborted")
-    }
-
-    private func tellHowToGoOn() {
-        guard state.withLock({ $0.isStopping }) else { return }
-        logger.warning(
-            "stopped after the present step; the daemon's next start goes on, or: vpower resume")
-    }
-
-    /// The scope with what is known only now: who else goes down, and whether vCSA is on a host
-    /// that is at risk: then the whole cluster goes.
-    private func widened(_ scope: PlanScope) async -> PlanScope {
-        switch scope {
-        case .tiers: return scope
-        case .cluster: break
-        case .hosts(let hosts):
-            guard let inventory = kept.withLock({ $0?.inventory }) else { return scope }
-            do {
-                let vcsa = try Roles(of: inventory, in: cluster).vcsa
-                guard let host = vcsa?.host, hosts.contains(host) else { return scope }
-                logger.critical("vCSA is at risk: the whole cluster goes down")
-            } catch {
-                logger.error("vCSA's host is not known", metadata: ["error": "\(error)"])
-                return scope
-            }
-        }
-        return .cluster(dependents: await callbacks.dependents(cluster.name))
-    }
-
-    private func shutDown(
-        _ operation: Operation, _ scope: PlanScope, _ reason: String
-    ) async throws -> RunResult {
-        if case .cluster = scope, let run = try await operation.ledger().interruptedRun,
-            run.plan.kind.isWhole
-        {
-            return switch try await operation.resume(mainsAreBack: false) {
-            case .continued(_, let result), .reversed(let result): result
-            }
-        }
-        let prepared = try await prepare(operation, scope)
-        return await operation.shutDown(prepared, because: RunCause(.outage, reason))
-    }
-
-    /// Plans the scope; the whole cluster where some hosts of it cannot be taken down alone.
-    private func prepare(
-        _ operation: Operation, _ scope: PlanScope
-    ) async throws -> Operation.Prepared {
-        do { return try await operation.prepareShutdown(scope) } catch OperationError.plan(
-            let error)
-        {
-            guard case .hosts = scope else { throw OperationError.plan(error) }
-            logger.critical(
-                "hosts cannot go down alone: the whole cluster does", metadata: ["why": "\(error)"])
-            return try await operation.prepareShutdown(
-                .cluster(dependents: await callbacks.dependents(cluster.name)))
-        }
-    }
-
-    private func comeBack(_ around: Surroundings) async throws -> RunResult? {
-        let (operation, _) = await begin(around)
-        let ledger = try await operation.ledger()
-        guard ledger.outage != nil else { return nil }
-        guard ledger.runs.last(where: { $0.plan.kind != .restore })?.cause.origin == .outage
-        else {
-            logger.notice("the cluster was shut down by hand: it is left so")
-            return nil
-        }
-        await callbacks.whenDown(cluster.name, nil)
-        // Tiers and hosts that were not done are simply brought back.
-        if let run = ledger.interruptedRun, run.plan.kind.isWhole || run.plan.kind == .restore {
-            let resumed = try await operation.resume(mainsAreBack: true)
-            switch resumed {
-            case .continued(let kind, .finished), .continued(let kind, .finishedWithGaps):
-                // Gaps in the way down are no reason to leave the cluster down.
-                guard kind.isWhole else { return nil }
-            case .continued(_, let result), .reversed(let result):
-                // It was a way back already, or was told to stop.
-                if result == .interrupted { tellHowToGoOn() }
-                return result
-            }
-        }
-        return try await restore(operation, because: "the mains are back")
-    }
-
-    private func restore(
-        _ operation: Operation, because reason: String
-    ) async throws -> RunResult {
-        let prepared = try await operation.prepareRestore()
-        let result = await operation.restore(prepared, because: RunCause(.outage, reason))
-        logger.notice("cluster restore ended", metadata: ["result": "\(result.rawValue)"])
-        if result == .interrupted { tellHowToGoOn() }
-        return result
     }
 
     // MARK: What was before

@@ -14,8 +14,6 @@ actor Daemon: OutageHandler {
     private let context: SiteContext
     private let logger: Logger
     private var keepers: [ClusterName: ClusterKeeper] = [:]
-    /// Clusters that are down in whole.
-    private var down: Set<ClusterName> = []
     /// Clusters whose shutdown is over, with or without gaps: there is nothing more to wait for.
     private var over: Set<ClusterName> = []
     /// The feeds that have a user at upsd.
@@ -151,27 +149,28 @@ actor Daemon: OutageHandler {
 
     // MARK: What the keepers did
 
-    /// A cluster's shutdown is over, or (nil) it is about to come back. When everything on a feed
-    /// is down its output is cut, where the site file says that vpower is to do it; and when there
-    /// is nothing more to wait for, the feed's NUT primary may go on.
-    func clusterIsDown(_ cluster: ClusterName, _ result: RunResult?) async {
-        guard let result else {
-            down.remove(cluster)
-            over.remove(cluster)
-            for feed in context.site.feeds where clusters(on: feed).contains(cluster) {
-                givenUp.remove(feed.name)
-                holdLogin(feed.name)
-            }
-            return
-        }
+    /// A cluster's way down is over. When that of every cluster on a feed is, and everything is
+    /// proven off, the feed's output is cut, where the site file says that vpower is to do it;
+    /// and as there is nothing more to wait for, the feed's NUT primary may go on.
+    func clusterIsOver(_ cluster: ClusterName) async {
         over.insert(cluster)
-        if result == .finished { down.insert(cluster) }
         for feed in context.site.feeds {
             let on = clusters(on: feed)
             guard on.contains(cluster), over.isSuperset(of: on) else { continue }
-            if feed.output != nil, down.isSuperset(of: on) { await cut(feed) }
+            if feed.output != nil { await cut(feed, of: on) }
+            // The mains may have returned meanwhile.
+            guard over.isSuperset(of: on) else { continue }
             givenUp.insert(feed.name)
             await feeds[feed.name]?.releaseLogin()
+        }
+    }
+
+    /// A cluster is about to come back: its feeds have a user again.
+    func clusterComesBack(_ cluster: ClusterName) {
+        over.remove(cluster)
+        for feed in context.site.feeds where clusters(on: feed).contains(cluster) {
+            givenUp.remove(feed.name)
+            holdLogin(feed.name)
         }
     }
 
@@ -179,7 +178,17 @@ actor Daemon: OutageHandler {
         Set(context.site.clusters.filter { $0.feeds.contains(feed.name) }.map(\.name))
     }
 
-    private func cut(_ feed: Feed) async {
+    private func cut(_ feed: Feed, of clusters: Set<ClusterName>) async {
+        for cluster in clusters.sorted() {
+            let notOff = await keepers[cluster]?.notOff() ?? []
+            guard notOff.isEmpty else {
+                let why = notOff.joined(separator: "; ")
+                logger.critical(
+                    "output not cut", metadata: ["feed": "\(feed.name)", "why": "\(why)"])
+                return
+            }
+        }
+        guard over.isSuperset(of: clusters) else { return }
         do {
             let control = try context.feedControl(feed)
             do {

@@ -1,0 +1,130 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+
+/// What must be so before a host is told to stop, and before anybody cuts the output.
+struct OffTests {
+    private static let host = HostName("esx1.lab")
+
+    // MARK: A host
+
+    @Test func `a guest that is started while its host enters maintenance mode keeps it on`() throws {
+        let site = MemorySite()
+        let world = site.world
+        let guest = try #require(world.scenario.guests.first { $0.name == "app-web01" }?.id)
+        let (result, gaps, power) = try simulate(site) {
+            let somebody = Upon { record in
+                guard case .asked(.maintenance(of: Self.host), _) = record.event else { return }
+                do { try await world.powerOnGuest(guest, on: Self.host, by: "a person") } catch {
+                    Issue.record(error)
+                }
+            }
+            let operation = site.operation(
+                announcer: somebody,
+                site: { site in
+                    site.maintenanceMode = true
+                    site.limits.host = .seconds(20)
+                })
+            let result = try await site.goDown(operation)
+            let gaps = try await operation.ledger().lastRun?.gaps.map { "\($0.step): \($0.why)" }
+            return (result, gaps, await world.answers(Self.host))
+        }
+        #expect(result == .finishedWithGaps)
+        #expect(gaps == ["stop-host/esx1.lab: guests are still on: app-web01"])
+        #expect(power)
+    }
+
+    // MARK: The output
+
+    @Test func `what was seen down and is silent is off`() throws {
+        let site = MemorySite()
+        let (before, after) = try simulate(site) {
+            let operation = site.operation()
+            let before = try await operation.notOff()
+            _ = try await site.goDown(operation)
+            return (before, try await operation.notOff())
+        }
+        #expect(before == ["esx1", "esx2", "esx3"].map { "host \($0).lab was not seen down" })
+        #expect(after == [])
+    }
+
+    @Test func `a host that came back by itself is not off`() throws {
+        let site = MemorySite()
+        let notOff = try simulate(site) {
+            let operation = site.operation()
+            _ = try await site.goDown(operation)
+            await site.world.wakeHost(Self.host)
+            try await site.time.sleep(for: .seconds(60))
+            return try await operation.notOff()
+        }
+        #expect(notOff == ["host esx1.lab answers"])
+    }
+
+    @Test func `a host that is silent and was never told to stop is not proven off`() throws {
+        let site = MemorySite()
+        let (result, notOff) = try simulate(site) {
+            var around = site.around(announcer: Quiet()) { $0.limits.host = .seconds(20) }
+            around.lose("esx1.lab")
+            let operation = Operation(in: around, control: RunControl(), makeID: { "r" })
+            let result = try await site.goDown(operation)
+            return (result, try await operation.notOff())
+        }
+        #expect(result == .finishedWithGaps)
+        #expect(notOff == ["host esx1.lab was not seen down"])
+    }
+
+    // MARK: Records that are lost
+
+    @Test func `an outage whose snapshot is lost says so, and the next run says what it takes`() throws
+    {
+        let site = MemorySite()
+        let (restore, resume, warnings) = try simulate(site) {
+            let before = try await site.cluster.snapshot()
+            _ = try await site.goDown(site.operation())
+            let lossy = LossyJournal(inner: site.journal)
+            let operation = site.operation(journal: lossy)
+            let restore = await words { try await operation.prepareRestore() }
+            let resume = await words { try await operation.resume(mainsAreBack: true) }
+            let prepared = try await Operation(
+                in: site.around(journal: lossy, announcer: Quiet()), control: RunControl(),
+                kept: before, makeID: { "r" }
+            ).prepareShutdown()
+            return (restore, resume, prepared.warnings)
+        }
+        #expect(restore?.contains("the snapshot of outage") == true, "\(restore ?? "nothing")")
+        #expect(resume == "cluster Lab has no interrupted run")
+        #expect(warnings.contains { $0.contains("is lost: what is on now, and HA") }, "\(warnings)")
+    }
+
+    private func words(_ body: () async throws -> some Any) async -> String? {
+        do {
+            _ = try await body()
+            return nil
+        } catch { return "\(error)" }
+    }
+}
+
+/// Does something at each record.
+struct Upon: Announcer {
+    let act: @Sendable (Record) async -> Void
+    func announce(_ record: Record) async { await act(record) }
+}
+
+/// A journal that has lost the snapshots.
+private struct LossyJournal: Journal {
+    let inner: MemoryJournal
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
+        try await inner.append(event, run: run, outage: outage)
+    }
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster).filter { record in
+            if case .snapshotTaken = record.event { false } else { true }
+        }
+    }
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
+}
