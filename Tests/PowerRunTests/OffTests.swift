@@ -9,7 +9,7 @@ struct OffTests {
 
     // MARK: A host
 
-    @Test func `a guest that is started while its host enters maintenance mode keeps it on`() throws {
+    @Test func `a guest started while its host enters maintenance mode keeps it on`() throws {
         let site = MemorySite()
         let world = site.world
         let guest = try #require(world.scenario.guests.first { $0.name == "app-web01" }?.id)
@@ -76,8 +76,7 @@ struct OffTests {
 
     // MARK: Records that are lost
 
-    @Test func `an outage whose snapshot is lost says so, and the next run says what it takes`() throws
-    {
+    @Test func `an outage whose snapshot is lost says so, and so does the next run`() throws {
         let site = MemorySite()
         let (restore, resume, warnings) = try simulate(site) {
             let before = try await site.cluster.snapshot()

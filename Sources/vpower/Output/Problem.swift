@@ -87,7 +87,8 @@ extension Problem {
         case .snapshotLost:
             self.init(
                 summary: "\(error)",
-                tryThis: "start what is off by hand, put HA and DRS back, then Runbooks/journal-damaged.md",
+                tryThis: "start what is off by hand, put HA and DRS back, then "
+                    + "Runbooks/journal-damaged.md",
                 code: .failed)
         case .nothingToResume(let name):
             self.init(
