@@ -52,9 +52,14 @@ public struct LabScenario: Sendable {
     /// The drill's site: one UPS, one HA cluster of three hosts and fourteen guests: eleven
     /// ordinary ones in three tiers (one without Tools, one that ignores the request, two whose
     /// names would be dangerous in a shell), vCSA, and two vCLS.
-    public static func standard(pace: LabPace = LabPace()) -> LabScenario {
+    /// - Parameter cluster: the hosts' names end in it too, in small letters.
+    public static func standard(
+        named cluster: ClusterName = ClusterName("Lab"), pace: LabPace = LabPace()
+    ) -> LabScenario {
+        let domain = cluster.rawValue.lowercased()
         let hosts = (1...3).map { number in
-            LabHostSpec(name: HostName("esx\(number).lab"), reference: "host-\(number + 8)")
+            LabHostSpec(
+                name: HostName("esx\(number).\(domain)"), reference: "host-\(number + 8)")
         }
         var guests: [LabGuestSpec] = []
         func add(_ name: String, on host: Int, _ nature: GuestNature = .ordinary) {
@@ -88,16 +93,12 @@ public struct LabScenario: Sendable {
             if guests[index].name == "vcsa01" { guests[index].isVCSA = true }
         }
         return LabScenario(
-            cluster: "Lab".asCluster, clusterReference: "domain-c8", feed: FeedName("ups1"),
+            cluster: cluster, clusterReference: "domain-c8", feed: FeedName("ups1"),
             hosts: hosts, guests: guests,
             automation: Automation(
                 ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset),
             pace: pace)
     }
-}
-
-extension String {
-    fileprivate var asCluster: ClusterName { ClusterName(self) }
 }
 
 /// A simulated host.

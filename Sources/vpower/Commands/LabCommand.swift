@@ -15,6 +15,7 @@ struct LabCommand: AsyncParsableCommand {
             one a line, each answered by one line:
               mains off | mains on      the mains fail, or return
               output off                cuts the UPS's output, as a drained battery would
+              wake HOST                 powers on a host that is off
               state                     what is on, as JSON
               log                       everything that happened, as JSON
               quit
@@ -27,6 +28,18 @@ struct LabCommand: AsyncParsableCommand {
     @Option(help: "Where the lab keeps its files; made if it is not there.")
     var directory: String
 
+    @Option(
+        help: "The cluster's name; its hosts' names end in it, so that a site file can have two.")
+    var cluster = "Lab"
+
+    func validate() throws {
+        // It becomes part of host names and directories.
+        guard cluster.wholeMatch(of: /[A-Za-z][A-Za-z0-9-]{0,30}/) != nil else {
+            throw ValidationError(
+                "--cluster: a letter, then letters, digits and hyphens, 31 at most")
+        }
+    }
+
     func run() async throws {
         try await Problem.report {
             let missing = await DrillWire.missing()
@@ -37,7 +50,8 @@ struct LabCommand: AsyncParsableCommand {
             }
             // Short: Unix sockets have short paths, and bubblewrap wants absolute ones.
             let path = URL(filePath: directory).standardizedFileURL.path
-            let lab = LabWire(directory: path, time: SystemTime())
+            let lab = LabWire(
+                .standard(named: ClusterName(cluster)), directory: path, time: SystemTime())
             let site = try await lab.start()
             Terminal.out(site)
             await serve(lab)
@@ -81,7 +95,14 @@ struct LabCommand: AsyncParsableCommand {
             return "ok"
         case "log": return oneLine(await world.log)
         case "state": return oneLine(await state(world))
-        default: return "unknown command: mains off|mains on|output off|state|log|quit"
+        case _ where line.hasPrefix("wake "):
+            let name = HostName(String(line.dropFirst("wake ".count)))
+            guard world.scenario.hosts.contains(where: { $0.name == name }) else {
+                return "no such host"
+            }
+            await world.wakeHost(name)
+            return "ok"
+        default: return "unknown command: mains off|mains on|output off|wake HOST|state|log|quit"
         }
     }
 
