@@ -261,7 +261,7 @@ struct EndToEnd {
         }
     }
 
-    func expectNothingOpen(_ stage: Stage) async throws {
+    func expectNothingOpen(_ stage: Stage, clusters: Int = 1) async throws {
         struct Status: Decodable {
             struct Cluster: Decodable {
                 var outage: String?
@@ -272,7 +272,7 @@ struct EndToEnd {
         #expect(try await stage.vpower("status-json", "status", "--format", "json") == 0)
         let status = try JSONDecoder().decode(
             Status.self, from: Data(stage.text("status-json.out").utf8))
-        #expect(status.clusters.count == 1)
+        #expect(status.clusters.count == clusters)
         #expect(status.clusters.allSatisfy { $0.outage == nil && !$0.interrupted })
     }
 

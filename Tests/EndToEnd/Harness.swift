@@ -110,7 +110,7 @@ final class Stage {
 
     let directory: String
     private var children: [(name: String, child: Child)] = []
-    private var lab: Lab?
+    private var labs: [Lab] = []
 
     private init(_ directory: String) { self.directory = directory }
 
@@ -122,10 +122,7 @@ final class Stage {
         let stage = Stage(
             String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
         do {
-            for folder in ["spool", "nut"] {
-                try FileManager.default.createDirectory(
-                    atPath: stage.path(folder), withIntermediateDirectories: false)
-            }
+            try stage.makeFolder("spool")
             try await body(stage)
             await stage.clean()
         } catch {
@@ -133,6 +130,11 @@ final class Stage {
             await stage.clean()
             throw error
         }
+    }
+
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(
+            atPath: path(name), withIntermediateDirectories: false)
     }
 
     /// A path in the stage's directory.
@@ -218,10 +220,14 @@ final class Stage {
     }
 
     /// Starts the lab; its site file is `lab/site.yaml`.
-    func startLab() async throws -> Lab {
-        let lab = try await Lab(on: self)
-        self.lab = lab
-        return lab
+    func startLab() async throws -> Lab { try await startLabs([ClusterName("Lab")])[0] }
+
+    /// Starts a lab for each of these clusters, each with a site file of its own; commands read
+    /// that of cluster Lab.
+    func startLabs(_ clusters: [ClusterName]) async throws -> [Lab] {
+        for cluster in clusters { labs.append(try Lab(on: self, cluster)) }
+        for lab in labs { try await lab.awaitStart() }
+        return labs
     }
 
     /// Changes the lab's site file.
@@ -237,20 +243,21 @@ final class Stage {
 
     private func everythingSaid() -> String {
         children.map(\.name).reduce(into: [String]()) { names, name in
-            if !names.contains(name), !name.hasPrefix("upsc-") { names.append(name) }
+            if !names.contains(name), !name.contains("-upsc-") { names.append(name) }
         }.map { name in
             "--- \(name)\n\(text("\(name).out").suffix(3000))\n\(text("\(name).err").suffix(9000))"
         }.joined(separator: "\n")
     }
 
     private func clean() async {
-        // The lab ends by itself and takes its hosts along: it comes last, and is asked.
-        for (name, child) in children.reversed() where child !== lab?.child {
+        // A lab ends by itself and takes its hosts along: it comes last, and is asked.
+        for (name, child) in children.reversed() where !labs.contains(where: { $0.child === child })
+        {
             await stop(name, child)
         }
-        if let lab {
+        for lab in labs {
             lab.hangUp()
-            await stop("lab", lab.child, asked: true)
+            await stop(lab.folder, lab.child, asked: true)
         }
         do { try FileManager.default.removeItem(atPath: directory) } catch {
             Issue.record("\(directory) is left: \(error)")
@@ -285,15 +292,19 @@ final class Lab {
     private static let answerLimit: Duration = .seconds(10)
 
     /// The site it simulates.
-    let scenario = LabScenario.standard()
+    let scenario: LabScenario
     let child: Child
+    /// Where its files are, on the stage.
+    let folder: String
     private let stage: Stage
     private var input: Int32
     private var linesRead = 0
     private var offset = 0
 
-    fileprivate init(on stage: Stage) async throws {
+    fileprivate init(on stage: Stage, _ cluster: ClusterName) throws {
         self.stage = stage
+        folder = cluster.rawValue.lowercased()
+        scenario = .standard(named: cluster)
         // A socket, not a pipe: writing to a lab that has died is then an error, not SIGPIPE.
         var ends: [Int32] = [-1, -1]
         guard
@@ -302,16 +313,24 @@ final class Lab {
         input = ends[0]
         defer { close(ends[1]) }
         child = try stage.launch(
-            "lab", Stage.product("vpower"), ["lab", "--directory", stage.path("lab")],
+            folder, Stage.product("vpower"),
+            ["lab", "--directory", stage.path(folder), "--cluster", cluster.rawValue],
             input: ends[1])
+    }
+
+    fileprivate func awaitStart() async throws {
         let site = try await nextLine(within: Stage.startLimit)
-        guard site == stage.path("lab/site.yaml") else {
+        guard site == stage.path("\(folder)/site.yaml") else {
             throw SetupError(description: "the lab says \(site)")
         }
     }
 
-    /// Ends its standard input: it stops by itself.
+    /// Stops the whole site where it stands, or lets it go on: nobody is refused, nobody answered.
+    func hang(_ hangs: Bool) { child.signal(hangs ? SIGSTOP : SIGCONT) }
+
+    /// Ends its standard input: it stops by itself, also when it hangs.
     fileprivate func hangUp() {
+        hang(false)
         if input >= 0 { close(input) }
         input = -1
     }
@@ -321,7 +340,7 @@ final class Lab {
         try await eventually("the lab answers", within: limit, every: .milliseconds(20)) {
             line = try takeLine()
             if line == nil, !child.isRunning {
-                throw SetupError(description: "the lab ended: \(stage.text("lab.err"))")
+                throw SetupError(description: "the lab ended: \(stage.text("\(folder).err"))")
             }
             return line != nil
         }
@@ -330,8 +349,8 @@ final class Lab {
 
     /// The next whole line of its output file, if it is there.
     private func takeLine() throws -> String? {
-        let file = try FileHandle(forReadingFrom: URL(filePath: stage.path("lab.out")))
-        defer { do { try file.close() } catch { Issue.record("lab.out: \(error)") } }
+        let file = try FileHandle(forReadingFrom: URL(filePath: stage.path("\(folder).out")))
+        defer { do { try file.close() } catch { Issue.record("\(folder).out: \(error)") } }
         try file.seek(toOffset: UInt64(offset))
         let rest = try file.readToEnd() ?? Data()
         guard let end = rest.firstIndex(of: 0x0A) else { return nil }
@@ -344,7 +363,7 @@ final class Lab {
     func ask(_ command: String) async throws -> String {
         let bytes = Array("\(command)\n".utf8)
         guard send(input, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-            throw SetupError(description: "the lab is gone: \(stage.text("lab.err"))")
+            throw SetupError(description: "the lab is gone: \(stage.text("\(folder).err"))")
         }
         return try await nextLine(within: Self.answerLimit)
     }
@@ -430,33 +449,40 @@ final class NUTChain {
     private static let stepLimit: Duration = .seconds(15)
 
     let port: Int
+    /// Where its files are, on the stage; its programs' names begin with it.
+    private let folder: String
     private let stage: Stage
     private let variables: [String: String]
     private var servers: [Child] = []
 
     /// Starts driver and server with this status.
-    init(on stage: Stage, status: String = "OL CHRG") async throws {
+    init(
+        on stage: Stage, folder: String = "nut", status: String = "OL CHRG"
+    ) async throws {
         for tool in ["/lib/nut/dummy-ups", "/lib/nut/upsd", "/lib/nut/upsmon", "/bin/upsrw"]
         where access(tool, X_OK) != 0 {
             throw SetupError(description: "\(tool) is missing: run `make setup`")
         }
         self.stage = stage
+        self.folder = folder
         port = try freePort()
+        let path = stage.path(folder)
         variables = [
-            "NUT_CONFPATH": stage.path("nut"), "NUT_STATEPATH": stage.path("nut"),
-            "NUT_ALTPIDPATH": stage.path("nut"), "NUT_QUIET_INIT_SSL": "true",
+            "NUT_CONFPATH": path, "NUT_STATEPATH": path, "NUT_ALTPIDPATH": path,
+            "NUT_QUIET_INIT_SSL": "true",
         ]
+        try stage.makeFolder(folder)
         try writeFiles()
         try await startServers(status)
     }
 
     private func startServers(_ status: String) async throws {
         try Data("ups.status: \(status)\nbattery.charge: 90\nups.load: 12\n".utf8)
-            .write(to: URL(filePath: stage.path("nut/ups1.dev")))
+            .write(to: URL(filePath: stage.path("\(folder)/ups1.dev")))
         let user = geteuid() == 0 ? ["-u", "root"] : []
         let driver = try launch("driver", "/lib/nut/dummy-ups", user + ["-F", "-a", "ups1"])
         try await eventually("dummy-ups listens", within: Self.stepLimit) {
-            access(stage.path("nut/dummy-ups-ups1"), F_OK) == 0
+            access(stage.path("\(folder)/dummy-ups-ups1"), F_OK) == 0
         }
         servers = [try launch("upsd", "/lib/nut/upsd", user + ["-F"]), driver]
         try await waitForStatus(status)
@@ -477,7 +503,8 @@ final class NUTChain {
         with more: [String: String] = [:]
     ) throws -> Child {
         try stage.launch(
-            name, program, arguments, with: variables.merging(more) { _, new in new })
+            "\(folder)-\(name)", program, arguments,
+            with: variables.merging(more) { _, new in new })
     }
 
     private func writeFiles() throws {
@@ -517,14 +544,14 @@ final class NUTChain {
             HOSTSYNC 120
             DEADTIME 9
             FINALDELAY 0
-            POWERDOWNFLAG \(stage.path("nut/killpower"))
+            POWERDOWNFLAG \(stage.path("\(folder)/killpower"))
             SHUTDOWNCMD "/usr/bin/touch \(stage.path("halted"))"
             NOTIFYCMD \(Stage.product("vpower-notify"))
             \(flags)
             """,
         ]
         for (name, content) in files {
-            let path = stage.path("nut/\(name)")
+            let path = stage.path("\(folder)/\(name)")
             try Data(content.utf8).write(to: URL(filePath: path))
             chmod(path, 0o600)
         }
@@ -544,7 +571,7 @@ final class NUTChain {
             with: ["VPOWER_NOTIFY_SOCKET": stage.socket, "VPOWER_SPOOL": stage.spool])
         try await eventually("upsmon logs in at upsd", within: Self.stepLimit) {
             guard monitor.isRunning else {
-                throw SetupError(description: "upsmon ended: \(stage.text("upsmon.err"))")
+                throw SetupError(description: "upsmon ended: \(stage.text("\(folder)-upsmon.err"))")
             }
             return logins(of: "primary") > 0
         }
@@ -554,7 +581,7 @@ final class NUTChain {
     /// How often upsd has said that this user logged in.
     private func logins(of user: String) -> Int {
         let line = "User \(user)@127.0.0.1 logged into UPS [ups1]"
-        return stage.text("upsd.err").split(separator: "\n").count { $0.contains(line) }
+        return stage.text("\(folder)-upsd.err").split(separator: "\n").count { $0.contains(line) }
     }
 
     /// Waits until this user has logged in at upsd so many times.
@@ -574,7 +601,7 @@ final class NUTChain {
             ])
         let code = try await stage.end(of: "upsrw", tool, within: Self.stepLimit)
         guard code == 0 else {
-            throw SetupError(description: "upsrw: \(stage.text("upsrw.err"))")
+            throw SetupError(description: "upsrw: \(stage.text("\(folder)-upsrw.err"))")
         }
         try await waitForStatus(status)
     }
@@ -585,7 +612,7 @@ final class NUTChain {
             let name = "upsc-\(UInt32.random(in: 0...UInt32.max))"
             let tool = try launch(name, "/bin/upsc", ["ups1@127.0.0.1:\(port)", "ups.status"])
             _ = try await stage.end(of: "upsc", tool, within: Self.stepLimit)
-            let shown = stage.text("\(name).out")
+            let shown = stage.text("\(folder)-\(name).out")
             return shown == "\(status)\n" || shown == "FSD \(status)\n"
         }
     }
