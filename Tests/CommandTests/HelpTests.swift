@@ -76,6 +76,10 @@ extension CommandTests {
             let value = try await VpowerProgram.run(["status", "--format", "xml"])
             #expect(value.code == 64)
             #expect(value.errors.contains("json"), "\(value.all)")
+            let name = try await VpowerProgram.run(
+                ["lab", "--directory", "/nonexistent", "--cluster", "../up"])
+            #expect(name.code == 64)
+            #expect(name.errors.contains("--cluster: a letter"), "\(name.all)")
         }
     }
 }

@@ -31,7 +31,7 @@ extension CommandTests {
                 try await Task.sleep(for: .seconds(3))
                 #expect(run.status == nil, "the first signal waits: \(told())")
                 run.signal(SIGTERM)
-                let status = try await run.status(within: .seconds(5))
+                let status = try await run.status(within: .seconds(3))
                 lab.hang(false)
                 try await run.stop()
                 #expect(status.map(VpowerProgram.exitCode) == 75, "\(told())")

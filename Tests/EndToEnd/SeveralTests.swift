@@ -183,8 +183,8 @@ extension EndToEnd {
             try await Task.sleep(for: .seconds(3))
             #expect(daemon.isRunning, "the first signal waits for the present step")
             daemon.signal(SIGTERM)
-            // A logout that nobody answers takes 5 s.
-            #expect(try await stage.end(of: "the daemon", daemon, within: .seconds(10)) == 0)
+            // Shorter than a logout that nobody answers.
+            #expect(try await stage.end(of: "the daemon", daemon, within: .seconds(3)) == 0)
             #expect(stage.text("daemon.err").contains("nothing is waited for any more"))
             try await stage.daemonSays("shutdown ended", "result=interrupted")
             lab.hang(false)

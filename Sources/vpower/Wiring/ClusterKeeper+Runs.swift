@@ -22,7 +22,8 @@ extension ClusterKeeper {
                 case .up: result = try await comeBack(around)
                 }
             } catch { report(error) }
-            await around.close()
+            let isAbandoned = state.withLock { $0.control?.isAbandoned == true }
+            await around.close(waits: !isAbandoned)
             _ = consume lock
             return result
         } catch {

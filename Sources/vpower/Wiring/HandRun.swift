@@ -58,7 +58,7 @@ struct HandRun: Sendable {
             code = .success(
                 try await take(waiting.dropFirst(), turns + [turn], journal, controls, body))
         } catch { code = .failure(error) }
-        await around.close()
+        await around.close(waits: !turn.control.isAbandoned)
         _ = consume lock
         return try code.get()
     }
@@ -118,8 +118,9 @@ struct HandTurn: Sendable {
 }
 
 extension Surroundings {
-    /// Ends every session.
-    func close() async {
+    /// Ends every session; where nothing is waited for, the end of the process does.
+    func close(waits: Bool = true) async {
+        guard waits else { return }
         await cluster.close()
         for host in hosts.values { await host.close() }
         for machine in machines.values { await machine.close() }
