@@ -109,16 +109,29 @@ extension EndToEnd {
             let before = try await lab.state()
             _ = try await stage.startDaemon()
             for chain in [nut, other] { try await chain.waitForLogin(of: "vpower") }
+            let monitor = try await other.startMonitor()
 
             try await other.set("OB DISCHRG LB")
             try await stage.daemonSays("run began", "kind=hosts")
+            try await eventually("the host is off", within: Stage.runLimit) {
+                // Looked at first: upsmon may go on right after the host is off.
+                let isHalted = access(stage.path("halted"), F_OK) == 0
+                let isOn = try await lab.state().hostsOn.contains("esx3.lab")
+                if isHalted, isOn { throw SetupError(description: "the primary did not wait") }
+                return !isOn
+            }
             try await stage.daemonSays("shutdown ended", "result=finished", within: Stage.runLimit)
             try await expectOnlyDown("esx3.lab", lab, before)
+            // Its NUT primary has waited for it, and waits for nothing else.
+            try await eventually("upsmon runs SHUTDOWNCMD", within: Stage.startLimit) {
+                access(stage.path("halted"), F_OK) == 0 && !monitor.isRunning
+            }
 
-            // As its BIOS does when the output comes back.
+            // As the primary's own boot and the host's BIOS do it when the output comes back.
             try await lab.tell("wake esx3.lab")
-            try await other.set("OL CHRG")
+            try await other.restart("OL CHRG")
             try await stage.daemonSays("outage closed", within: Stage.runLimit)
+            try await other.waitForLogin(of: "vpower", times: 2)
             try await expectRestored(lab, to: before)
             let history = try await lab.history()
             #expect(history.count(.hostTold) == 1 && history.count(.hostUp) == 1)

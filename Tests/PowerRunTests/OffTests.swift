@@ -49,6 +49,16 @@ struct OffTests {
         #expect(after == [])
     }
 
+    @Test func `where one feed is meant, only what hangs on it counts`() throws {
+        let site = MemorySite()
+        let notOff = try simulate(site) {
+            let operation = site.operation()
+            let on = try await operation.notOff(on: site.world.scenario.feed)
+            return (on.count, try await operation.notOff(on: FeedName("another")).count)
+        }
+        #expect(notOff == (3, 0))
+    }
+
     @Test func `a host that came back by itself is not off`() throws {
         let site = MemorySite()
         let notOff = try simulate(site) {

@@ -1,26 +1,29 @@
-import PowerModel
+public import PowerModel
 
 /// What must be known before anybody cuts the output.
 extension Operation {
-    /// What of the cluster is not proven off, each thing in words; empty when its output may be cut.
+    /// What of the cluster is not proven off, each thing in words; empty when the output may be
+    /// cut.
     ///
-    /// A host or machine is off when it was told to stop and seen down in this outage, and is silent
-    /// now: one that came back by itself since, or that a run gave up on, is not. What else a run
+    /// A host or machine is off when it was told to stop and seen down in this outage, and is
+    /// silent now: one that came back by itself since, or that a run gave up on, is not. What else a run
     /// left undone, a hook say, has no part in it.
-    public func notOff() async throws(OperationError) -> [String] {
+    /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
+    public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
+        func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
         let ledger = try await ledger()
         let hostsDown = ledger.hostsSeenDown
         let machinesDown = ledger.machinesSeenDown
         let silence = await around.askHosts { await $0.isSilent() }
         var notOff: [String] = []
-        for name in around.site.hosts.map(\.name).sorted() {
+        for name in around.site.hosts.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
             if !hostsDown.contains(name) {
                 notOff.append("host \(name) was not seen down")
             } else if silence[name] != true {
                 notOff.append("host \(name) answers")
             }
         }
-        for name in planner.machines.map(\.name).sorted() {
+        for name in planner.machines.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
             if !machinesDown.contains(name) {
                 notOff.append("machine \(name) was not seen down")
             } else if await around.machines[name]?.isSilent() != true {

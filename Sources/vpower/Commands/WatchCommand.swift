@@ -46,6 +46,7 @@ struct WatchCommand: AsyncParsableCommand {
                     callbacks: ClusterKeeper.Callbacks(
                         dependents: { await daemon.dependents(of: $0) },
                         isOver: { await daemon.clusterIsOver($0) },
+                        hostsAreDown: { await daemon.hostsAreDown(of: $0) },
                         comesBack: { await daemon.clusterComesBack($0) }))
                 await daemon.add(keeper, for: cluster.name)
                 keepers.append(keeper)

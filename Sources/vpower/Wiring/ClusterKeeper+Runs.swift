@@ -80,8 +80,9 @@ extension ClusterKeeper {
         logger.error("not carried out", metadata: ["error": "\(error)"])
     }
 
-    /// What of the cluster is not proven off, each thing in words.
-    func notOff() async -> [String] {
+    /// What of the cluster is not proven off, each thing in words; of all of it, or of what hangs
+    /// on one feed.
+    func notOff(on feed: FeedName? = nil) async -> [String] {
         do {
             let around = try context.surroundings(
                 cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
@@ -89,7 +90,7 @@ extension ClusterKeeper {
                 in: around, machines: context.machines(of: cluster), control: RunControl(),
                 makeID: { [context] in context.makeID() })
             let answer: [String]
-            do { answer = try await operation.notOff() } catch { answer = ["\(error)"] }
+            do { answer = try await operation.notOff(on: feed) } catch { answer = ["\(error)"] }
             await around.close()
             return answer
         } catch { return ["cluster \(cluster.name): \(error)"] }
@@ -114,10 +115,12 @@ extension ClusterKeeper {
         }
         tell { state in (state.desk.forgetAbort(), nil) }
         if result == .interrupted { tellHowToGoOn() }
-        let isWhole = try await operation.ledger().lastRun?.plan.kind.isWhole == true
         // A reversed run is undone when the watch says that the mains are stable.
-        if isWhole, result == .finished || result == .finishedWithGaps {
-            await callbacks.isOver(cluster.name)
+        guard result == .finished || result == .finishedWithGaps else { return result }
+        switch try await operation.ledger().lastRun?.plan.kind {
+        case .cluster, .vsan: await callbacks.isOver(cluster.name)
+        case .hosts: await callbacks.hostsAreDown(cluster.name)
+        default: break
         }
         return result
     }

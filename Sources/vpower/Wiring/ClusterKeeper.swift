@@ -16,6 +16,8 @@ final class ClusterKeeper: Service {
         var dependents: @Sendable (ClusterName) async -> [ClusterName]
         /// The whole cluster's way down is over, with or without gaps.
         var isOver: @Sendable (ClusterName) async -> Void
+        /// Some hosts are down, and the others stay.
+        var hostsAreDown: @Sendable (ClusterName) async -> Void
         /// The cluster is about to come back.
         var comesBack: @Sendable (ClusterName) async -> Void
     }

@@ -16,6 +16,8 @@ actor Daemon: OutageHandler {
     private var keepers: [ClusterName: ClusterKeeper] = [:]
     /// Clusters whose shutdown is over, with or without gaps: there is nothing more to wait for.
     private var over: Set<ClusterName> = []
+    /// Clusters of which some hosts went down and the others stay.
+    private var partlyDown: Set<ClusterName> = []
     /// The feeds that have a user at upsd.
     private let feeds: [FeedName: any FeedControl]
     /// Feeds whose NUT primary may go on: everything on them is down.
@@ -160,14 +162,34 @@ actor Daemon: OutageHandler {
             if feed.output != nil { await cut(feed, of: on) }
             // The mains may have returned meanwhile.
             guard over.isSuperset(of: on) else { continue }
-            givenUp.insert(feed.name)
-            await feeds[feed.name]?.releaseLogin()
+            await giveUp(feed)
         }
+    }
+
+    /// Some hosts of a cluster are down, the others stay on their own feeds. A feed that nothing
+    /// hangs on but what is proven off is done with, as when a whole cluster is over.
+    func hostsAreDown(of cluster: ClusterName) async {
+        partlyDown.insert(cluster)
+        for feed in context.site.feeds {
+            let on = clusters(on: feed)
+            guard on.contains(cluster), await notOff(on: feed, of: on).isEmpty else { continue }
+            // The mains may have returned meanwhile.
+            guard partlyDown.contains(cluster) else { return }
+            if feed.output != nil { await tellToCut(feed) }
+            guard partlyDown.contains(cluster) else { return }
+            await giveUp(feed)
+        }
+    }
+
+    private func giveUp(_ feed: Feed) async {
+        givenUp.insert(feed.name)
+        await feeds[feed.name]?.releaseLogin()
     }
 
     /// A cluster is about to come back: its feeds have a user again.
     func clusterComesBack(_ cluster: ClusterName) {
         over.remove(cluster)
+        partlyDown.remove(cluster)
         for feed in context.site.feeds where clusters(on: feed).contains(cluster) {
             givenUp.remove(feed.name)
             holdLogin(feed.name)
@@ -179,16 +201,28 @@ actor Daemon: OutageHandler {
     }
 
     private func cut(_ feed: Feed, of clusters: Set<ClusterName>) async {
-        for cluster in clusters.sorted() {
-            let notOff = await keepers[cluster]?.notOff() ?? []
-            guard notOff.isEmpty else {
-                let why = notOff.joined(separator: "; ")
-                logger.critical(
-                    "output not cut", metadata: ["feed": "\(feed.name)", "why": "\(why)"])
-                return
-            }
+        var notOff: [String] = []
+        for cluster in clusters.sorted() { notOff += await keepers[cluster]?.notOff() ?? [] }
+        guard notOff.isEmpty else {
+            let why = notOff.joined(separator: "; ")
+            logger.critical(
+                "output not cut", metadata: ["feed": "\(feed.name)", "why": "\(why)"])
+            return
         }
         guard over.isSuperset(of: clusters) else { return }
+        await tellToCut(feed)
+    }
+
+    /// What of these clusters hangs on the feed and is not proven off.
+    private func notOff(on feed: Feed, of clusters: Set<ClusterName>) async -> [String] {
+        var notOff: [String] = []
+        for cluster in clusters.sorted() {
+            notOff += await keepers[cluster]?.notOff(on: feed.name) ?? []
+        }
+        return notOff
+    }
+
+    private func tellToCut(_ feed: Feed) async {
         do {
             let control = try context.feedControl(feed)
             do {
