@@ -6,8 +6,8 @@ extension Operation {
     /// cut.
     ///
     /// A host or machine is off when it was told to stop and seen down in this outage, and is
-    /// silent now: one that came back by itself since, or that a run gave up on, is not. What else a run
-    /// left undone, a hook say, has no part in it.
+    /// silent now: one that came back by itself since, or that a run gave up on, is not. What else
+    /// a run left undone, a hook say, has no part in it.
     /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
     public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
