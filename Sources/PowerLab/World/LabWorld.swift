@@ -174,6 +174,12 @@ public actor LabWorld {
         return transitionsUnread
     }
 
+    /// How new the world is now.
+    func presentVersion() -> UInt64 {
+        advance()
+        return version
+    }
+
     /// Returns when the world is newer than `version`, or `limit` has passed.
     public func change(after seen: UInt64, within limit: Duration) async -> UInt64 {
         let deadline = time.elapsed + limit
