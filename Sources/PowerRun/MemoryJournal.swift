@@ -1,22 +1,31 @@
 public import PowerModel
+import Synchronization
 
 /// A journal in memory: for simulations, and for a run whose disk fails.
-public actor MemoryJournal: RecordStore {
-    /// Every record it holds, in order.
-    public private(set) var records: [Record] = []
+public final class MemoryJournal: RecordStore {
+    private let held: Mutex<[Record]>
     private let wall: @Sendable () -> Timestamp
 
     /// A journal that stamps its records with `wall`, beginning with these records.
     public init(records: [Record] = [], wall: @escaping @Sendable () -> Timestamp) {
-        self.records = records.sorted { $0.number < $1.number }
+        held = Mutex(records.sorted { $0.number < $1.number })
         self.wall = wall
     }
+
+    /// Every record it holds, in order.
+    public var records: [Record] { held.withLock { $0 } }
 
     /// Adds one event; never fails.
     public func append(
         _ event: RunEvent, run: RunID?, outage: OutageID
     ) async throws(JournalError) -> Record {
-        add(event, run: run, outage: outage)
+        held.withLock { records in
+            let record = Record(
+                number: (records.last?.number ?? 0) + 1, at: wall(), run: run, outage: outage,
+                event: event)
+            records.append(record)
+            return record
+        }
     }
 
     /// All records of the outages of this cluster that are still open, in order.
@@ -48,26 +57,20 @@ public actor MemoryJournal: RecordStore {
 
     /// Takes in what it does not have yet; never fails.
     public func take(_ others: [Record]) async throws(JournalError) {
-        var new = others.filter { other in !records.contains { $0.isSame(as: other) } }
-        let numbers = Set(records.map(\.number))
-        if new.contains(where: { numbers.contains($0.number) }) {
-            let last = numbers.max() ?? 0
-            for index in new.indices { new[index].number = last + 1 + Int64(index) }
+        held.withLock { records in
+            var new = others.filter { other in !records.contains { $0.isSame(as: other) } }
+            let numbers = Set(records.map(\.number))
+            if new.contains(where: { numbers.contains($0.number) }) {
+                let last = numbers.max() ?? 0
+                for index in new.indices { new[index].number = last + 1 + Int64(index) }
+            }
+            records = (records + new).sorted { $0.number < $1.number }
         }
-        records = (records + new).sorted { $0.number < $1.number }
     }
 
     /// Lets go of every record up to this number.
     public func forget(through number: Int64) async throws(JournalError) {
-        records.removeAll { $0.number <= number }
-    }
-
-    private func add(_ event: RunEvent, run: RunID?, outage: OutageID) -> Record {
-        let record = Record(
-            number: (records.last?.number ?? 0) + 1, at: wall(), run: run, outage: outage,
-            event: event)
-        records.append(record)
-        return record
+        held.withLock { $0.removeAll { $0.number <= number } }
     }
 }
 

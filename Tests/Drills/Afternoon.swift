@@ -128,7 +128,7 @@ struct Afternoon {
 
     /// Whether no outage is open; one without a snapshot has changed nothing.
     private static func isClosed(_ memory: MemorySite) async -> Bool {
-        await memory.journal.records.reduce(true) { isClosed, record in
+        memory.journal.records.reduce(true) { isClosed, record in
             switch record.event {
             case .snapshotTaken: false
             case .outageClosed: true

@@ -88,9 +88,11 @@ struct SpeedTests {
     }
 
     private static func live(_ site: MemorySite) async throws -> [RunResult] {
+        // The engine's own pace, not the lab's.
+        var around = site.around(announcer: Nobody())
+        around.pace = EnginePace()
         func operation(_ name: String) -> Operation {
-            Operation(
-                in: site.around(announcer: Nobody()), control: RunControl(), makeID: { name })
+            Operation(in: around, control: RunControl(), makeID: { name })
         }
         await site.world.failMains()
         let down = try await operation("down").prepareShutdown()

@@ -71,7 +71,7 @@ struct BudgetRunTests {
             let result = try await site.goDown(operation)
             let ledger = try #require(try await operation.ledger().lastRun)
             return Told(
-                result: result, records: await site.journal.records, log: await site.world.log,
+                result: result, records: site.journal.records, log: await site.world.log,
                 ledger: ledger)
         }
     }

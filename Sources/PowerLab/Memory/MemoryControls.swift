@@ -1,40 +1,21 @@
 public import PowerModel
 public import PowerRun
-import Synchronization
-
-/// Counts what went through an adapter: for the drill's summary.
-public final class CallCounter: Sendable {
-    private let calls = Mutex(0)
-
-    /// Nothing yet.
-    public init() {}
-
-    /// How many calls there were.
-    public var count: Int { calls.withLock { $0 } }
-
-    func count(_ world: LabWorld) -> LabWorld {
-        calls.withLock { $0 += 1 }
-        return world
-    }
-}
 
 /// The simulated cluster in memory.
 public struct MemoryCluster: ClusterControl {
-    private let lab: LabWorld
+    private let caller: LabCaller
     private let name: ClusterName
     private let reference: String
-    /// How many calls there were.
-    public let counter = CallCounter()
-
-    private let life: LabLife
 
     /// The cluster of a simulated site, as one process sees it.
     public init(_ world: LabWorld, life: LabLife = LabLife()) {
-        lab = world
-        self.life = life
+        caller = LabCaller(world: world, life: life)
         name = world.scenario.cluster
         reference = world.scenario.clusterReference
     }
+
+    /// How many calls there were.
+    public var counter: CallCounter { caller.counter }
 
     private func error(_ attempting: String, _ reason: ClusterError.Reason, _ detail: String)
         -> ClusterError
@@ -42,49 +23,50 @@ public struct MemoryCluster: ClusterControl {
         ClusterError(vcenter: "lab", attempting: attempting, reason: reason, detail: detail)
     }
 
-    private func reach(_ attempting: String) async throws(ClusterError) -> LabWorld {
-        let world = counter.count(lab)
-        guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
-        guard let obstacle = await world.obstacleToVCenter() else { return world }
-        if obstacle.delay > .zero {
-            do { try await world.time.sleep(for: obstacle.delay) } catch {
-                throw self.error(attempting, .timedOut, "cancelled")
+    private func ask<Value: Sendable>(
+        _ attempting: String, _ body: @Sendable (isolated LabWorld) -> Value
+    ) async throws(ClusterError) -> Value {
+        do throws(LabCaller.Failure) {
+            return try await caller.ask(past: { $0.obstacleToVCenter() }, body)
+        } catch {
+            switch error {
+            case .isDead: throw self.error(attempting, .unreachable, "vpower is dead")
+            case .cancelled: throw self.error(attempting, .timedOut, "cancelled")
+            case .hindered(let reason, let detail):
+                throw self.error(attempting, ClusterError.Reason(reason), detail)
             }
-            guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
-        }
-        switch obstacle.reason {
-        case nil: return world
-        case .notReady: throw error(attempting, .starting, obstacle.detail)
-        case .session: throw error(attempting, .refused, obstacle.detail)
-        case .timedOut: throw error(attempting, .timedOut, obstacle.detail)
-        case .unreachable, .keyRefused, .refused:
-            throw error(attempting, .unreachable, obstacle.detail)
         }
     }
 
     /// As the protocol has it: being asked for what is already so is success.
-    private func translate(
-        _ attempting: String, wanted: GuestPower, _ body: () async throws(LabRefusal) -> Void
+    private func ask(
+        _ attempting: String, wanted: GuestPower,
+        _ body: @Sendable (isolated LabWorld) throws(LabRefusal) -> Void
     ) async throws(ClusterError) {
-        do { try await body() } catch {
-            switch error {
-            case .wrongState(wanted): return
-            case .notFound: throw self.error(attempting, .notFound, "no such guest")
-            case .wrongState(let power):
-                throw self.error(attempting, .wrongState, "it is \(power.rawValue)")
-            case .toolsUnavailable:
-                throw self.error(attempting, .toolsUnavailable, "Tools do not answer")
-            case .failed(let why): throw self.error(attempting, .refused, why)
-            }
+        let refusal = try await ask(attempting) { world -> LabRefusal? in
+            do throws(LabRefusal) {
+                try body(world)
+                return nil
+            } catch { return error }
+        }
+        switch refusal {
+        case nil, .wrongState(wanted): return
+        case .notFound: throw error(attempting, .notFound, "no such guest")
+        case .wrongState(let power): throw error(attempting, .wrongState, "it is \(power.rawValue)")
+        case .toolsUnavailable:
+            throw error(attempting, .toolsUnavailable, "Tools do not answer")
+        case .failed(let why): throw error(attempting, .refused, why)
         }
     }
 
     /// Hosts, guests and automation.
     public func snapshot() async throws(ClusterError) -> ClusterSnapshot {
-        let world = try await reach("take a snapshot")
-        return ClusterSnapshot(
-            cluster: name, reference: reference, inventory: await world.inventory(),
-            automation: await world.currentAutomation())
+        let (name, reference) = (name, reference)
+        return try await ask("take a snapshot") { world in
+            ClusterSnapshot(
+                cluster: name, reference: reference, inventory: world.inventory(),
+                automation: world.currentAutomation())
+        }
     }
 
     /// The inventory when it is newer, or the limit has passed.
@@ -92,80 +74,82 @@ public struct MemoryCluster: ClusterControl {
         async throws(ClusterError) -> Inventory
     {
         let what = "read the inventory"
-        let world = try await reach(what)
         if let version, limit > .zero {
-            let start = world.time.elapsed
-            let seen = await world.change(after: version, within: limit)
+            let time = caller.world.time
+            let start = time.elapsed
+            var seen = try await ask(what) { $0.presentVersion() }
+            if seen <= version {
+                seen = await caller.world.change(
+                    after: version, within: limit - (time.elapsed - start))
+            }
             // Several changes are told at once, as vCenter does; never later than the limit.
-            let left = limit - (world.time.elapsed - start)
+            let left = limit - (time.elapsed - start)
             if seen > version, left > .zero {
-                try await wait(what, min(left, world.scenario.pace.vcenterTells))
+                try await wait(what, min(left, caller.world.scenario.pace.vcenterTells))
             }
         }
-        let inventory = try await reach(what).inventory()
+        let (inventory, lag) = try await ask(what) { ($0.inventory(), $0.inventoryLag()) }
         // What was so some time ago is what is told now.
-        if let lag = await world.inventoryLag() { try await wait(what, lag) }
+        if let lag { try await wait(what, lag) }
         return inventory
     }
 
     private func wait(_ attempting: String, _ duration: Duration) async throws(ClusterError) {
-        do { try await lab.time.sleep(for: duration) } catch {
+        do { try await caller.world.time.sleep(for: duration) } catch {
             throw self.error(attempting, .timedOut, "cancelled")
         }
     }
 
     /// The automation.
     public func automation() async throws(ClusterError) -> Automation {
-        await (try reach("read HA and DRS")).currentAutomation()
+        try await ask("read HA and DRS") { $0.currentAutomation() }
     }
 
     /// Changes the automation.
     public func change(_ change: AutomationChange) async throws(ClusterError) {
-        let world = try await reach("change HA and DRS")
-        if await world.haTaskFails() {
-            throw error("change HA and DRS", .refused, "the task failed")
+        let what = "change HA and DRS"
+        let isDone = try await ask(what) { world in
+            if world.haTaskFails() { return false }
+            world.change(change)
+            return true
         }
-        await world.change(change)
+        if !isDone { throw error(what, .refused, "the task failed") }
     }
 
     /// Changes vCLS.
     public func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
-        await (try reach("change vCLS")).setVCLS(setting)
+        try await ask("change vCLS") { $0.setVCLS(setting) }
     }
 
     /// Asks a guest to shut down.
     public func shutDown(_ guest: Guest) async throws(ClusterError) {
-        let what = "shut down guest \(guest.name.onOneLine)"
-        let world = try await reach(what)
-        try await translate(what, wanted: .off) { () throws(LabRefusal) in
-            try await world.shutDownGuest(guest.id, by: "vcenter")
+        try await ask("shut down guest \(guest.name.onOneLine)", wanted: .off) {
+            (world) throws(LabRefusal) in
+            try world.shutDownGuest(guest.id, by: "vcenter")
         }
     }
 
     /// Cuts a guest's power.
     public func powerOff(_ guest: Guest) async throws(ClusterError) {
-        let what = "power off guest \(guest.name.onOneLine)"
-        let world = try await reach(what)
-        try await translate(what, wanted: .off) { () throws(LabRefusal) in
-            try await world.powerOffGuest(guest.id)
+        try await ask("power off guest \(guest.name.onOneLine)", wanted: .off) {
+            (world) throws(LabRefusal) in
+            try world.powerOffGuest(guest.id)
         }
     }
 
     /// Writes a guest's memory to disk.
     public func suspend(_ guest: Guest) async throws(ClusterError) {
-        let what = "suspend guest \(guest.name.onOneLine)"
-        let world = try await reach(what)
-        try await translate(what, wanted: .suspended) { () throws(LabRefusal) in
-            try await world.suspendGuest(guest.id)
+        try await ask("suspend guest \(guest.name.onOneLine)", wanted: .suspended) {
+            (world) throws(LabRefusal) in
+            try world.suspendGuest(guest.id)
         }
     }
 
     /// Starts a guest.
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
-        let what = "start guest \(guest.name.onOneLine)"
-        let world = try await reach(what)
-        try await translate(what, wanted: .on) { () throws(LabRefusal) in
-            try await world.powerOnGuest(guest.id, on: host, by: "vcenter")
+        try await ask("start guest \(guest.name.onOneLine)", wanted: .on) {
+            (world) throws(LabRefusal) in
+            try world.powerOnGuest(guest.id, on: host, by: "vcenter")
         }
     }
 
@@ -177,18 +161,16 @@ public struct MemoryCluster: ClusterControl {
 public struct MemoryHost: HostControl {
     /// The host.
     public let host: HostName
-    private let lab: LabWorld
-    /// How many calls there were.
-    public let counter = CallCounter()
-
-    private let life: LabLife
+    private let caller: LabCaller
 
     /// A host of a simulated site, as one process sees it.
     public init(_ host: HostName, in world: LabWorld, life: LabLife = LabLife()) {
         self.host = host
-        lab = world
-        self.life = life
+        caller = LabCaller(world: world, life: life)
     }
+
+    /// How many calls there were.
+    public var counter: CallCounter { caller.counter }
 
     private func error(_ attempting: String, _ reason: HostError.Reason, _ detail: String)
         -> HostError
@@ -196,132 +178,161 @@ public struct MemoryHost: HostControl {
         HostError(host: host, attempting: attempting, reason: reason, detail: detail)
     }
 
-    private func reach(
-        _ attempting: String, hostd: Bool = true, acting: Bool = false
-    ) async throws(HostError) -> LabWorld {
-        let world = counter.count(lab)
-        guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
-        guard let obstacle = await world.obstacle(to: host, hostd: hostd, acting: acting) else {
-            return world
-        }
-        if obstacle.delay > .zero {
-            do { try await world.time.sleep(for: obstacle.delay) } catch {
-                throw self.error(attempting, .timedOut, "cancelled")
+    /// - Parameters:
+    ///   - hostd: whether it takes the host's management service, not only its SSH daemon.
+    ///   - acting: whether it changes anything.
+    private func ask<Value: Sendable>(
+        _ attempting: String, hostd: Bool = true, acting: Bool = false,
+        _ body: @Sendable (isolated LabWorld) -> Value
+    ) async throws(HostError) -> Value {
+        let host = host
+        do throws(LabCaller.Failure) {
+            return try await caller.ask(
+                past: { $0.obstacle(to: host, hostd: hostd, acting: acting) }, body)
+        } catch {
+            switch error {
+            case .isDead: throw self.error(attempting, .unreachable, "vpower is dead")
+            case .cancelled: throw self.error(attempting, .timedOut, "cancelled")
+            case .hindered(let reason, let detail):
+                throw self.error(attempting, HostError.Reason(reason), detail)
             }
-            guard life.isAlive else { throw error(attempting, .unreachable, "vpower is dead") }
-        }
-        switch obstacle.reason {
-        case nil: return world
-        case .unreachable: throw error(attempting, .unreachable, obstacle.detail)
-        case .refused, .session: throw error(attempting, .refused, obstacle.detail)
-        case .keyRefused: throw error(attempting, .hostKeyRefused, obstacle.detail)
-        case .notReady: throw error(attempting, .notReady, obstacle.detail)
-        case .timedOut: throw error(attempting, .timedOut, obstacle.detail)
         }
     }
 
-    private func find(_ guest: BootGuest, _ attempting: String) async throws(HostError)
-        -> (LabWorld, GuestID)
-    {
-        let world = try await reach(attempting, acting: true)
-        guard let row = await world.rows(on: host).first(where: { $0.vmxPath == guest.vmxPath })
-        else { throw error(attempting, .notFound, "it is not registered there") }
-        return (world, row.id)
+    /// Asks something of a guest that is registered there. As the protocol has it: being asked for
+    /// what is already so is success.
+    private func ask(
+        _ attempting: String, of guest: BootGuest, wanted: GuestPower,
+        _ body: @Sendable (isolated LabWorld, GuestID) throws(LabRefusal) -> Void
+    ) async throws(HostError) {
+        let host = host
+        let refusal = try await ask(attempting, acting: true) { world -> LabRefusal? in
+            do throws(LabRefusal) {
+                guard let id = world.guest(at: guest.vmxPath, on: host) else { return .notFound }
+                try body(world, id)
+                return nil
+            } catch { return error }
+        }
+        switch refusal {
+        case nil, .wrongState(wanted): return
+        case .notFound: throw error(attempting, .notFound, "it is not registered there")
+        case .toolsUnavailable: throw error(attempting, .toolsUnavailable, "Tools do not answer")
+        case .wrongState, .failed:
+            throw error(attempting, .refused, refusal.map { "\($0)" } ?? "")
+        }
     }
 
     /// The guests registered there.
     public func guests() async throws(HostError) -> [HostGuest] {
-        await (try reach("list the guests")).rows(on: host).map {
-            HostGuest(name: $0.name, vmxPath: $0.vmxPath, power: $0.power)
+        let host = host
+        return try await ask("list the guests") { world in
+            world.rows(on: host).map {
+                HostGuest(name: $0.name, vmxPath: $0.vmxPath, power: $0.power)
+            }
         }
     }
 
     /// Asks a guest to shut down.
     public func shutDown(_ guest: BootGuest) async throws(HostError) {
-        let what = "shut down guest \(guest.name.onOneLine)"
-        let (world, id) = try await find(guest, what)
-        do { try await world.shutDownGuest(id, by: host.rawValue) } catch .toolsUnavailable {
-            throw error(what, .toolsUnavailable, "Tools do not answer")
-        } catch .wrongState(.off) {
-        } catch { throw self.error(what, .refused, "\(error)") }
+        let by = host.rawValue
+        try await ask("shut down guest \(guest.name.onOneLine)", of: guest, wanted: .off) {
+            (world, id) throws(LabRefusal) in
+            try world.shutDownGuest(id, by: by)
+        }
     }
 
     /// Cuts a guest's power.
     public func powerOff(_ guest: BootGuest) async throws(HostError) {
-        let what = "power off guest \(guest.name.onOneLine)"
-        let (world, id) = try await find(guest, what)
-        do { try await world.powerOffGuest(id) } catch .wrongState(.off) {
-        } catch { throw self.error(what, .refused, "\(error)") }
+        try await ask("power off guest \(guest.name.onOneLine)", of: guest, wanted: .off) {
+            (world, id) throws(LabRefusal) in
+            try world.powerOffGuest(id)
+        }
     }
 
     /// Writes a guest's memory to disk.
     public func suspend(_ guest: BootGuest) async throws(HostError) {
-        let what = "suspend guest \(guest.name.onOneLine)"
-        let (world, id) = try await find(guest, what)
-        do { try await world.suspendGuest(id) } catch .wrongState(.suspended) {
-        } catch { throw self.error(what, .refused, "\(error)") }
-    }
-
-    /// Registers a guest whose own host is gone.
-    public func register(_ guest: BootGuest) async throws(HostError) {
-        let what = "register guest \(guest.name.onOneLine)"
-        let world = try await reach(what, acting: true)
-        do { try await world.registerGuest(at: guest.vmxPath, on: host) } catch {
-            throw self.error(what, error == .notFound ? .notFound : .refused, "\(error)")
+        try await ask("suspend guest \(guest.name.onOneLine)", of: guest, wanted: .suspended) {
+            (world, id) throws(LabRefusal) in
+            try world.suspendGuest(id)
         }
     }
 
     /// Starts a guest.
     public func powerOn(_ guest: BootGuest) async throws(HostError) {
-        let what = "start guest \(guest.name.onOneLine)"
-        let (world, id) = try await find(guest, what)
-        do { try await world.powerOnGuest(id, on: host, by: host.rawValue) } catch .wrongState(.on)
-        {
-        } catch { throw self.error(what, .refused, "\(error)") }
+        let host = host
+        try await ask("start guest \(guest.name.onOneLine)", of: guest, wanted: .on) {
+            (world, id) throws(LabRefusal) in
+            try world.powerOnGuest(id, on: host, by: host.rawValue)
+        }
+    }
+
+    /// Registers a guest whose own host is gone.
+    public func register(_ guest: BootGuest) async throws(HostError) {
+        let what = "register guest \(guest.name.onOneLine)"
+        let host = host
+        let refusal = try await ask(what, acting: true) { world -> LabRefusal? in
+            do throws(LabRefusal) {
+                try world.registerGuest(at: guest.vmxPath, on: host)
+                return nil
+            } catch { return error }
+        }
+        if let refusal {
+            throw error(what, refusal == .notFound ? .notFound : .refused, "\(refusal)")
+        }
     }
 
     /// Whether it is in maintenance mode.
     public func inMaintenance() async throws(HostError) -> Bool {
-        await (try reach("read maintenance mode")).inMaintenance(host)
+        let host = host
+        return try await ask("read maintenance mode") { $0.inMaintenance(host) }
     }
 
     /// Enters or leaves maintenance mode.
     public func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
         let what = "\(on ? "enter" : "leave") maintenance mode"
-        let world = try await reach(what, acting: true)
-        guard await world.setMaintenance(host, on: on) else {
+        let host = host
+        guard try await ask(what, acting: true, { $0.setMaintenance(host, on: on) }) else {
             throw error(what, .refused, "guests run there")
         }
     }
 
     /// Tells it to power itself off.
     public func shutDownHost(reason: String) async throws(HostError) {
-        await (try reach("shut down the host", hostd: false, acting: true)).shutDownHost(host)
+        let host = host
+        try await ask("shut down the host", hostd: false, acting: true) { $0.shutDownHost(host) }
     }
 
     /// Whether nobody answers.
     public func isSilent() async -> Bool {
-        guard life.isAlive else { return false }
-        return await counter.count(lab).isSilent(host)
+        caller.counter.add()
+        guard caller.life.isAlive else { return false }
+        return await caller.world.isSilent(host)
     }
 
     /// Keeps the orders as the boot script.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
-        await (try reach("install the boot script", hostd: false, acting: true)).setOrders(
-            orders, on: host)
+        let host = host
+        try await ask("install the boot script", hostd: false, acting: true) {
+            $0.setOrders(orders, on: host)
+        }
         return BootScriptInstall(
             sha256: String(repeating: "0", count: 64), drift: [], unchanged: false)
     }
 
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
-        await (try reach("take out the boot script", hostd: false, acting: true)).setOrders(
-            nil, on: host)
+        let host = host
+        try await ask("take out the boot script", hostd: false, acting: true) {
+            $0.setOrders(nil, on: host)
+        }
     }
 
     /// What the boot script has reported.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
-        await (try reach("read the boot report", hostd: false)).bootReport(of: run, on: host)
+        let host = host
+        return try await ask("read the boot report", hostd: false) {
+            $0.bootReport(of: run, on: host)
+        }
     }
 
     /// No session to end.
@@ -348,7 +359,8 @@ public struct MemoryFeed: FeedControl {
     /// What the UPS says now.
     public func read() async -> FeedReading {
         guard life.isAlive else { return FeedReading(status: nil, problem: "vpower is dead") }
-        return await counter.count(lab).reading(of: feed)
+        counter.add()
+        return await lab.reading(of: feed)
     }
 
     /// There is no login to hold in memory.
@@ -358,8 +370,34 @@ public struct MemoryFeed: FeedControl {
     /// Cuts the output.
     public func cutOutput() async throws(FeedError) {
         guard life.isAlive else { return }
-        await counter.count(lab).cutOutput(feed)
+        counter.add()
+        await lab.cutOutput(feed)
     }
     /// There is no connection.
     public func close() async {}
+}
+
+extension ClusterError.Reason {
+    fileprivate init(_ reason: LabObstacle.Reason) {
+        self =
+            switch reason {
+            case .notReady: .starting
+            case .session: .refused
+            case .timedOut: .timedOut
+            case .unreachable, .keyRefused, .refused: .unreachable
+            }
+    }
+}
+
+extension HostError.Reason {
+    fileprivate init(_ reason: LabObstacle.Reason) {
+        self =
+            switch reason {
+            case .unreachable: .unreachable
+            case .refused, .session: .refused
+            case .keyRefused: .hostKeyRefused
+            case .notReady: .notReady
+            case .timedOut: .timedOut
+            }
+    }
 }

@@ -47,15 +47,10 @@ extension LabWorld {
         for name in view.hosts {
             changed.formUnion(guestsOn[name] ?? [])
             guard let host = hosts[name] else { continue }
-            if let place = inventory.hosts.sortedPlace(of: name, by: \.name) {
-                inventory.hosts[place] = shown(host)
-            }
+            inventory.update(shown(host))
         }
         for id in changed {
-            guard let guest = guests[id] else { continue }
-            if let place = inventory.guests.sortedPlace(of: id, by: \.id) {
-                inventory.guests[place] = shown(guest)
-            }
+            if let guest = guests[id] { inventory.update(shown(guest)) }
         }
         inventory.version = version
     }
@@ -84,18 +79,5 @@ extension LabWorld {
             tools: guest.toolsRunning && !isMute ? .running : .absent, nature: guest.spec.nature,
             labels: guest.spec.labels, memoryMiB: guest.spec.memoryMiB,
             hasQuestion: hasQuestion(guest))
-    }
-}
-
-extension Array {
-    /// Where the element with this key is, in a list sorted by it.
-    fileprivate func sortedPlace<Key: Comparable>(of key: Key, by keyOf: (Element) -> Key) -> Int? {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if keyOf(self[middle]) < key { low = middle + 1 } else { high = middle }
-        }
-        return low < count && keyOf(self[low]) == key ? low : nil
     }
 }

@@ -56,7 +56,7 @@ public actor LabWorld {
         case outputCuts(FeedName)
         case outputMayReturn(FeedName)
         case batteryDies(FeedName)
-        case bootScript(HostName, BootOrders)
+        indirect case bootScript(HostName, BootOrders)
         case bootStart(HostName, GuestID, generation: Int)
         case bootScriptDone(HostName, RunID)
         case heal
@@ -174,6 +174,12 @@ public actor LabWorld {
         return transitionsUnread
     }
 
+    /// How new the world is now.
+    func presentVersion() -> UInt64 {
+        advance()
+        return version
+    }
+
     /// Returns when the world is newer than `version`, or `limit` has passed.
     public func change(after seen: UInt64, within limit: Duration) async -> UInt64 {
         let deadline = time.elapsed + limit
@@ -226,9 +232,15 @@ public actor LabWorld {
     }
 }
 
+/// What never changes of something that is copied at every look.
+private final class Fixed<Value: Sendable>: Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
+
 /// A simulated guest as it is now.
 struct LabGuest {
-    let spec: LabGuestSpec
+    private let fixed: Fixed<LabGuestSpec>
     var vmid: Int
     var host: HostName
     var power: GuestPower
@@ -238,8 +250,10 @@ struct LabGuest {
     /// HA restarts only what did not stop cleanly.
     var stoppedCleanly = true
 
+    var spec: LabGuestSpec { fixed.value }
+
     init(spec: LabGuestSpec, vmid: Int) {
-        self.spec = spec
+        fixed = Fixed(spec)
         self.vmid = vmid
         host = spec.host
         power = spec.isOn ? .on : .off
@@ -250,7 +264,7 @@ struct LabGuest {
 /// A simulated host as it is now.
 struct LabHost {
     enum Power { case on, stopping, off, booting }
-    let spec: LabHostSpec
+    private let fixed: Fixed<LabHostSpec>
     var power: Power = .on
     var hostdReady = true
     var hostdUpAt: Duration = .zero
@@ -265,7 +279,9 @@ struct LabHost {
     var orders: BootOrders?
     var bootReport: (run: RunID, report: BootReport)?
 
-    init(spec: LabHostSpec) { self.spec = spec }
+    var spec: LabHostSpec { fixed.value }
+
+    init(spec: LabHostSpec) { fixed = Fixed(spec) }
 }
 
 /// What whoever plays the hosts on the wire must follow.

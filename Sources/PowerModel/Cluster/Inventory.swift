@@ -138,19 +138,48 @@ public struct HostView: Hashable, Codable, Sendable {
 public struct Inventory: Hashable, Codable, Sendable {
     /// Grows whenever something in it changed; compares only within one connection.
     public var version: UInt64
-    /// The hosts, sorted by name; sorted again when they are set.
-    public var hosts: [HostView] { didSet { Self.sort(&hosts, by: \.name) } }
-    /// The guests, sorted by identity; sorted again when they are set. Absent means unknown,
-    /// never off.
-    public var guests: [Guest] { didSet { Self.sort(&guests, by: \.id) } }
+    private var sortedHosts: [HostView]
+    private var sortedGuests: [Guest]
+
+    private enum CodingKeys: String, CodingKey {
+        case version
+        case sortedHosts = "hosts"
+        case sortedGuests = "guests"
+    }
 
     /// An inventory; sorts what it is given.
     public init(version: UInt64, hosts: [HostView], guests: [Guest]) {
         self.version = version
-        self.hosts = hosts
-        self.guests = guests
-        Self.sort(&self.hosts, by: \.name)
-        Self.sort(&self.guests, by: \.id)
+        sortedHosts = Self.sorted(hosts, by: \.name)
+        sortedGuests = Self.sorted(guests, by: \.id)
+    }
+
+    /// The hosts, sorted by name; sorted again when they are set.
+    public var hosts: [HostView] {
+        get { sortedHosts }
+        set { sortedHosts = Self.sorted(newValue, by: \.name) }
+    }
+
+    /// The guests, sorted by identity; sorted again when they are set. Absent means unknown,
+    /// never off.
+    public var guests: [Guest] {
+        get { sortedGuests }
+        set { sortedGuests = Self.sorted(newValue, by: \.id) }
+    }
+
+    /// Puts this guest in the place of the one of its identity; where there is none, nothing
+    /// changes. To set one of twenty thousand through `guests` looks at all of them.
+    public mutating func update(_ guest: Guest) {
+        if let place = Self.place(of: guest.id, in: sortedGuests, by: \.id) {
+            sortedGuests[place] = guest
+        }
+    }
+
+    /// Puts this host in the place of the one of its name; where there is none, nothing changes.
+    public mutating func update(_ host: HostView) {
+        if let place = Self.place(of: host.name, in: sortedHosts, by: \.name) {
+            sortedHosts[place] = host
+        }
     }
 
     /// Reads an inventory, and sorts what was written in another order.
@@ -158,33 +187,37 @@ public struct Inventory: Hashable, Codable, Sendable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
             version: try values.decode(UInt64.self, forKey: .version),
-            hosts: try values.decode([HostView].self, forKey: .hosts),
-            guests: try values.decode([Guest].self, forKey: .guests))
+            hosts: try values.decode([HostView].self, forKey: .sortedHosts),
+            guests: try values.decode([Guest].self, forKey: .sortedGuests))
     }
 
     /// The guest of this identity.
-    public func guest(_ id: GuestID) -> Guest? { Self.find(id, in: guests, by: \.id) }
-
-    /// The host of this name.
-    public func host(_ name: HostName) -> HostView? { Self.find(name, in: hosts, by: \.name) }
-
-    private static func sort<T, Key: Comparable>(_ list: inout [T], by key: (T) -> Key) {
-        // Most lists come sorted; to look is much cheaper than to sort.
-        let isSorted = zip(list, list.dropFirst()).allSatisfy { key($0) <= key($1) }
-        if !isSorted { list.sort { key($0) < key($1) } }
+    public func guest(_ id: GuestID) -> Guest? {
+        Self.place(of: id, in: sortedGuests, by: \.id).map { sortedGuests[$0] }
     }
 
-    /// The first of these, which are sorted, with this key.
-    private static func find<T, Key: Comparable>(
-        _ wanted: Key, in list: [T], by key: (T) -> Key
-    ) -> T? {
+    /// The host of this name.
+    public func host(_ name: HostName) -> HostView? {
+        Self.place(of: name, in: sortedHosts, by: \.name).map { sortedHosts[$0] }
+    }
+
+    private static func sorted<T, Key: Comparable>(_ list: [T], by key: (T) -> Key) -> [T] {
+        // Most lists come sorted; to look is much cheaper than to sort.
+        let isSorted = zip(list, list.dropFirst()).allSatisfy { key($0) <= key($1) }
+        return isSorted ? list : list.sorted { key($0) < key($1) }
+    }
+
+    /// The place of the first of these, which are sorted, with this key.
+    private static func place<T, Key: Comparable>(
+        of wanted: Key, in list: [T], by key: (T) -> Key
+    ) -> Int? {
         var low = 0
         var high = list.count
         while low < high {
             let middle = (low + high) / 2
             if key(list[middle]) < wanted { low = middle + 1 } else { high = middle }
         }
-        return low < list.count && key(list[low]) == wanted ? list[low] : nil
+        return low < list.count && key(list[low]) == wanted ? low : nil
     }
 }
 

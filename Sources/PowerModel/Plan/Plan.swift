@@ -168,9 +168,9 @@ public enum Action: Hashable, Codable, Sendable {
     /// vCLS into retreat mode: its guests seen to be gone.
     case retreat
     /// Boot script installed and read back.
-    case arm(HostName, BootOrders)
+    indirect case arm(HostName, BootOrders)
     /// A hook of a tier: its place among those of the same moment counts from 1.
-    case runHook(Hook, TierName, HookMoment, place: Int)
+    indirect case runHook(Hook, TierName, HookMoment, place: Int)
     /// A cluster that needs this one seen to be down, where it goes down in the same outage.
     case awaitClusterDown(ClusterName)
     /// Guest shut down through vCenter.
@@ -263,6 +263,8 @@ extension String {
     /// The text with control characters shown as `\u{…}` and cut after 80 scalars: for people.
     public var onOneLine: String {
         let limit = 80
+        let printable = UInt8(ascii: " ")...UInt8(ascii: "~")
+        if utf8.count <= limit, utf8.allSatisfy(printable.contains) { return self }
         var shown = ""
         // Scalars, since any number of combining marks makes one character.
         for (count, scalar) in unicodeScalars.enumerated() {

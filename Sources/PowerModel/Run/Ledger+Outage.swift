@@ -5,7 +5,7 @@ extension Ledger {
         var armed: [HostName: RunID] = [:]
         var awaited: [HostName: RunID] = [:]
         for run in runs {
-            for step in run.plan.steps {
+            for step in run.steps {
                 if case .arm(let host, _) = step.action, case .done = run.outcomes[step.id] {
                     armed[host] = run.id
                 }
@@ -28,7 +28,7 @@ extension Ledger {
     public var guestsThatMayStillStop: Set<GuestID> {
         var guests = Set<GuestID>()
         for run in runs where !run.isPastReturn {
-            for step in run.plan.steps {
+            for step in run.steps {
                 if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
                     guests.remove(started)
                 }
@@ -61,7 +61,7 @@ extension Ledger {
 
     /// The guests that a run was to shut down, whether or not it came to that.
     var guestsMeant: Set<GuestID> {
-        Set(runs.flatMap(\.plan.steps).compactMap(\.action.stoppedGuest))
+        Set(runs.flatMap(\.steps).compactMap(\.action.stoppedGuest))
     }
 
     /// The hosts that were told to stop, or to enter maintenance mode.
@@ -84,7 +84,7 @@ extension Ledger {
     /// How long a run's boot scripts wait between their guests, by host.
     func bootPauses(of run: RunID) -> [HostName: Duration] {
         var pauses: [HostName: Duration] = [:]
-        for step in runs.last(where: { $0.id == run })?.plan.steps ?? [] {
+        for step in runs.last(where: { $0.id == run })?.steps ?? [] {
             if case .arm(let host, let orders) = step.action {
                 pauses[host] = orders.guests.reduce(.zero) { $0 + $1.thenWait }
             }
@@ -94,7 +94,7 @@ extension Ledger {
 
     /// The steps that asked for something, of all runs.
     private var stepsAsked: [Step] {
-        runs.flatMap { run in run.plan.steps.filter { run.asked.contains($0.id) } }
+        runs.flatMap { run in run.steps.filter { run.asked.contains($0.id) } }
     }
 }
 

@@ -31,7 +31,7 @@ public struct Ledger: Hashable, Sendable {
     public var hostsPutInMaintenance: Set<HostName> {
         var hosts = Set<HostName>()
         for run in runs {
-            for step in run.plan.steps {
+            for step in run.steps {
                 if case .stopHost(let host, maintenance: true) = step.action,
                     run.asked.contains(.maintenance(of: host)),
                     run.outcomes[.maintenance(of: host)] == nil
@@ -53,7 +53,7 @@ public struct Ledger: Hashable, Sendable {
     public var hostsSeenDown: Set<HostName> {
         var down = Set<HostName>()
         for run in runs {
-            for step in run.plan.steps {
+            for step in run.steps {
                 switch (step.action, run.outcomes[step.id]) {
                 case (.stopHost(let host, _), .done): down.insert(host)
                 case (.awaitHost(let host, _), .done): down.remove(host)
@@ -68,7 +68,7 @@ public struct Ledger: Hashable, Sendable {
     public var machinesSeenDown: Set<MachineName> {
         var down = Set<MachineName>()
         for run in runs {
-            for step in run.plan.steps {
+            for step in run.steps {
                 switch (step.action, run.outcomes[step.id]) {
                 case (.stopMachine(let machine), .done): down.insert(machine)
                 case (.startMachine(let machine), .done): down.remove(machine)
@@ -119,6 +119,8 @@ public struct RunLedger: Hashable, Sendable {
     public let id: RunID
     /// Its plan.
     public let plan: Plan
+    /// Every step of the plan, in the order shown.
+    public let steps: [Step]
     /// Why it was started, and by whom.
     public let cause: RunCause
     /// When it began, by the wall clock.
@@ -151,6 +153,7 @@ public struct RunLedger: Hashable, Sendable {
     init(_ record: Record, id: RunID, plan: Plan, cause: RunCause) {
         self.id = id
         self.plan = plan
+        steps = plan.steps
         self.cause = cause
         started = record.at
         firstRecord = record.number

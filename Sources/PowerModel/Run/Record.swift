@@ -28,9 +28,9 @@ public enum RunEvent: Hashable, Codable, Sendable {
     /// An outage began for this cluster, for this reason.
     case outageOpened(cluster: ClusterName, reason: String)
     /// The outage's one snapshot: what a restore goes back to.
-    case snapshotTaken(ClusterSnapshot)
+    indirect case snapshotTaken(ClusterSnapshot)
     /// A run began: this plan will be carried out.
-    case runStarted(Plan, RunCause)
+    indirect case runStarted(Plan, RunCause)
     /// A phase began.
     case phaseStarted(PhaseName)
     /// A phase is over; the next may begin.

@@ -47,8 +47,10 @@ extension Inventory {
     public mutating func takeLabels(of other: Inventory) {
         let labels = Dictionary(
             other.guests.map { ($0.id, $0.labels) }, uniquingKeysWith: { first, _ in first })
-        for index in guests.indices {
-            if let known = labels[guests[index].id] { guests[index].labels = known }
+        guests = guests.map { guest in
+            var guest = guest
+            guest.labels = labels[guest.id] ?? guest.labels
+            return guest
         }
     }
 }

@@ -64,7 +64,7 @@ extension Runner {
                 if let moment = crowd.takeTimer(
                     now: around.time.elapsed, atMost: around.pace.look)
                 {
-                    group.addTask { await tick(at: moment) }
+                    group.addTask { await self.tick(at: moment) }
                 }
             }
             group.cancelAll()

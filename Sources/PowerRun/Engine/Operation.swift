@@ -67,8 +67,8 @@ public struct Operation: Sendable {
         }
         warnings += now.warnings
         now = believed(now, ledger)
+        if let first = ledger.snapshot { now.inventory.takeLabels(of: first.inventory) }
         let goal = ledger.snapshot ?? now
-        now.inventory.takeLabels(of: goal.inventory)
         if let outage = ledger.outage, ledger.snapshot == nil, !ledger.runs.isEmpty {
             warnings.append(
                 "the snapshot of outage \(outage) is lost: what is on now, and HA, DRS and vCLS as "

@@ -11,7 +11,7 @@ final class RunFacts: Sendable {
     init(_ earlier: RunLedger?) {
         var lost = Set<HostName>()
         var refused = Set<HostName>()
-        for step in earlier?.plan.steps ?? [] {
+        for step in earlier?.steps ?? [] {
             if case .awaitHost(let host, _) = step.action,
                 case .gaveUp = earlier?.outcomes[step.id]
             {

@@ -59,7 +59,7 @@ final class BudgetBook: Sendable {
         var isUnderReview = false
     }
 
-    private let rules: Budgets
+    private let rules: Budgets?
     /// Which phase a step is in; nothing where a run has no budgets that shrink.
     private let phases: [StepID: PhaseName]
     private let planned: [PhaseName: Duration]
@@ -70,7 +70,7 @@ final class BudgetBook: Sendable {
     /// does is to be done however long the battery lasts.
     init(_ plan: Plan, continuing earlier: RunLedger?) {
         let shrinks = plan.kind == .restore ? [] : plan.phases
-        rules = Budgets(of: plan)
+        rules = shrinks.isEmpty ? nil : Budgets(of: plan)
         phases = Dictionary(
             shrinks.flatMap { phase in phase.steps.map { ($0.id, phase.name) } },
             uniquingKeysWith: { first, _ in first })
@@ -117,7 +117,7 @@ final class BudgetBook: Sendable {
 
     /// What is to be changed, when it is time to look and nobody else does; `endReview` follows.
     func beginReview(deadline: Duration?, now: Duration) -> [Budgets.Change]? {
-        if planned.isEmpty { return nil }
+        guard let rules else { return nil }
         let due: ([PhaseName: Duration], Budgets.Progress)? = state.withLock { state in
             // Before the first reading, what an earlier try of the run was left holds.
             guard deadline != nil || state.seenDeadline != nil else { return nil }

@@ -2,7 +2,9 @@ public import PowerModel
 
 /// Carries one plan out: phase by phase, each step recorded before its act and verified by
 /// looking. A failed step is a record, never a thrown error: nothing stops a shutdown that began.
-public struct Runner: Sendable {
+///
+/// It never changes; a class, since every step and every wait has it.
+public final class Runner: Sendable {
     let around: Surroundings
     let plan: Plan
     let run: RunID
@@ -77,9 +79,9 @@ public struct Runner: Sendable {
     /// Runs the phases; when the run is abandoned, whatever they wait for is called off.
     private func runPhasesUnlessAbandoned() async -> Gaps {
         await withTaskGroup(of: Gaps?.self) { group in
-            group.addTask { await runPhases() }
+            group.addTask { await self.runPhases() }
             group.addTask {
-                await control.untilAbandoned()
+                await self.control.untilAbandoned()
                 return nil
             }
             var gaps = Gaps(unfinished: true)
@@ -114,17 +116,18 @@ public struct Runner: Sendable {
     /// Starts each phase when those it needs are over, and waits for all of them.
     private func runPhases() async -> Gaps {
         await withTaskGroup(of: (PhaseName, Gaps).self) { group in
+            let planned = Set(plan.phases.map(\.name))
             var over = Set(earlier?.phasesEnded.keys.sorted() ?? [])
             var begun = over
             var total = Gaps(count: earlier?.gaps.count ?? 0)
             while true {
-                let ready = plan.phases.filter { phase in
-                    !begun.contains(phase.name)
-                        && phase.needs.allSatisfy { over.contains($0) || plan.phase($0) == nil }
-                }
-                for phase in ready where !control.mustStop {
+                for phase in plan.phases where !begun.contains(phase.name) && !control.mustStop {
+                    let isReady = phase.needs.allSatisfy {
+                        over.contains($0) || !planned.contains($0)
+                    }
+                    guard isReady else { continue }
                     begun.insert(phase.name)
-                    group.addTask { (phase.name, await carryOut(phase)) }
+                    group.addTask { (phase.name, await self.carryOut(phase)) }
                 }
                 guard let (name, gaps) = await group.next() else {
                     total.unfinished = plan.phases.contains { !over.contains($0.name) }
@@ -160,13 +163,13 @@ public struct Runner: Sendable {
             var order = StepOrder(of: steps)
             var gaps = Gaps()
             for step in steps where order.mayBegin(step.id) {
-                group.addTask { (step.id, await carryOut(step)) }
+                group.addTask { (step.id, await self.carryOut(step)) }
             }
             while let (id, outcome) = await group.next() {
                 gaps.count(outcome)
                 guard outcome != nil else { continue }
                 for step in order.end(id).compactMap({ byID[$0] }) {
-                    group.addTask { (step.id, await carryOut(step)) }
+                    group.addTask { (step.id, await self.carryOut(step)) }
                 }
             }
             return gaps

@@ -10,6 +10,7 @@ struct StepOrder: Sendable {
     /// Needs that go round in a circle cannot be met: they are dropped, since nothing may stop a
     /// shutdown that began.
     init(of steps: [Step]) {
+        if steps.allSatisfy(\.needs.isEmpty) { return }
         let here = Set(steps.map(\.id))
         for step in steps {
             let needs = Set(step.needs).intersection(here)
