@@ -3,11 +3,12 @@ import PowerModel
 import PowerRun
 import PowerService
 import PowerStore
+import Synchronization
 
 /// How the keeper carries a job out: under the cluster's lock, with what the site file names.
 extension ClusterKeeper {
     /// Carries a job out with the cluster's lock held, and reports what is thrown.
-    private func carryOut(_ job: ClusterDesk.Job) async -> RunResult? {
+    func carryOut(_ job: ClusterDesk.Job) async -> RunResult? {
         defer { state.withLock { $0.control = nil } }
         do {
             let lock = try await takeLock()
@@ -49,7 +50,7 @@ extension ClusterKeeper {
 
     /// How long the daemon waits for a run that a person began: as long as a long one takes.
     private static let lockLimit: Duration = .seconds(3600)
-    private static let lockLook: Duration = .milliseconds(500)
+    static let lockLook: Duration = .milliseconds(500)
 
     /// The cluster's lock; nil where it can neither be taken nor seen, on a broken /run say: an
     /// outage does not wait until that is mended.
