@@ -149,7 +149,7 @@ extension ESXiHost {
         if VimFault(answer) == nil, !VimText.saysNotReady(answer) {
             throw error(
                 .timedOut, attempting,
-                "it is not \(words.lowercased()) after \(limit); "
+                "it is not \(words.lowercased()) after \(limit.short); "
                     + "the host says: \(Self.shortened(answer))")
         }
         throw failure(answer, attempting)

@@ -1,3 +1,4 @@
+import PowerModel
 public import PowerRun
 
 extension ESXiHost {
@@ -45,7 +46,7 @@ extension ESXiHost {
         if try await inMaintenance() == on { return }
         let said = sections.text("said") ?? ""
         if VimText.saysNotReady(said) { throw error(.notReady, attempting, Self.shortened(said)) }
-        throw error(.refused, attempting, "not done within \(limit): \(Self.shortened(said))")
+        throw error(.refused, attempting, "not done within \(limit.short): \(Self.shortened(said))")
     }
 
     /// Tells the host to power itself off, orderly and in the background, so that the answer

@@ -107,7 +107,7 @@ public final class WatchLoop: Service {
     ) async -> FeedReading {
         let limit = pace.readLimit
         let time = time
-        let silence = FeedReading(status: nil, problem: "no answer from upsd within \(limit)")
+        let silence = FeedReading(status: nil, problem: "no answer from upsd within \(limit.short)")
         return await withTaskGroup(of: FeedReading?.self) { group in
             group.addTask { await feed.read() }
             group.addTask {

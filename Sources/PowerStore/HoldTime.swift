@@ -30,12 +30,12 @@ public enum HoldTime {
         return Timestamp(millisecondsSinceEpoch: then * 1000)
     }
 
-    /// A moment as people read it here: `2026-11-21 14:30`.
+    /// A moment as people read it here, with the zone: `2026-11-21 14:30 CET`.
     public static func text(_ moment: Timestamp) -> String {
         let time = local(moment)
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
         return "\(time.tm_year + 1900)-\(two(time.tm_mon + 1))-\(two(time.tm_mday))"
-            + " \(two(time.tm_hour)):\(two(time.tm_min))"
+            + " \(two(time.tm_hour)):\(two(time.tm_min)) \(String(cString: time.tm_zone))"
     }
 
     private static func local(_ moment: Timestamp) -> tm {

@@ -1,3 +1,5 @@
+import PowerModel
+
 /// How far a task must be.
 enum TaskProgress {
     /// vCenter is at it, or has done it.
@@ -38,7 +40,7 @@ extension SOAPClient {
             guard ContinuousClock.now + pause < deadline else {
                 throw .timedOut(
                     "the task \(task.id) (\(method)) is still \(info["state"]?.text ?? "") after "
-                        + "\(limit)")
+                        + limit.short)
             }
             try await sleep(pause)
             pause = min(pause * 2, Self.longestPause)

@@ -8,6 +8,7 @@ struct HelpDump: Decodable {
             var names: [Name]?
         }
         var commandName: String
+        var discussion: String?
         var subcommands: [Command]?
         var arguments: [Argument]?
 
@@ -44,6 +45,28 @@ extension CommandTests {
                     first.hasPrefix("  vpower ")
                         && first.contains(arguments.count > 1 ? arguments[0] : "drill"),
                     "\(help.command) shows no example: \(first)")
+            }
+        }
+
+        @Test func `every command's help tells its exit codes, and no line of it is broken`()
+            async throws
+        {
+            for command in try await HelpDump.commands() {
+                let discussion = try #require(command.discussion, "\(command.commandName)")
+                let help = try await VpowerProgram.run([command.commandName, "--help"])
+                let lines = Set(help.lines)
+                for line in discussion.asLines {
+                    #expect(lines.contains(line), "\(command.commandName) breaks: \(line)")
+                }
+                let codes = try exitCodesOfSource().map { "\($0)" }
+                let heading = try #require(
+                    discussion.firstRange(of: "EXIT CODES\n"), "\(command.commandName) has no codes"
+                )
+                let told = discussion[heading.upperBound...].matches(of: /(?:  +)(\d+) [a-z]/)
+                    .map { String($0.output.1) }
+                #expect(
+                    told.contains("0") && told.contains("64"), "\(command.commandName): \(told)")
+                #expect(Set(told).isSubset(of: Set(codes)), "\(command.commandName): \(told)")
             }
         }
 

@@ -163,6 +163,37 @@ extension CommandTests {
             }
         }
 
+        @Test func `a name in characters of two columns does not break the terminal's lines`()
+            async throws
+        {
+            try await ShortDirectory.with { directory in
+                let writer = try Writer(directory)
+                let wide = String(repeating: "日本語 ", count: 19)
+                let stop = Step(.stopGuest(GuestID("1"), name: wide, .leave), limit: .seconds(60))
+                let plan = Plan(
+                    kind: .cluster, cluster: ClusterName("東京第一クラスタ"),
+                    phases: [Phase(name: Self.apps, needs: [], budget: .seconds(60), steps: [stop])]
+                )
+                let cause = RunCause(.hand, wide)
+                try await writer.write(
+                    0, .outageOpened(cluster: plan.cluster, reason: "x"), outage: "first")
+                try await writer.write(0, .runStarted(plan, cause), run: "run-1", outage: "first")
+                func columns(_ line: String) -> Int {
+                    line.unicodeScalars.reduce(0) { $0 + ($1.value >= 0x3000 ? 2 : 1) }
+                }
+                for shown in [try await history(directory), try await history(directory, "last")] {
+                    #expect(shown.code == 0 && shown.out.contains("日本語"), "\(shown.all)")
+                    #expect(shown.lines.filter { columns($0) > 80 } == [])
+                }
+                let list = try await history(directory).lines
+                let took = try #require(list[0].firstRange(of: "took"))
+                let before = try #require(list[1].firstRange(of: "-       not ended"))
+                #expect(
+                    columns(String(list[0][..<took.lowerBound]))
+                        == columns(String(list[1][..<before.lowerBound])))
+            }
+        }
+
         @Test func `a run that was killed is shown as far as it got, as the last one`() async throws
         {
             try await ShortDirectory.with { directory in

@@ -48,6 +48,7 @@ extension CommandTests {
                 #expect(lines.contains(expected), "\(expected) is not in \(check.all)")
             }
             #expect(!check.out.contains("BAD"))
+            #expect(lines.last == "everything is there, 1 note")
             #expect(try await changed() == [])
         }
 
@@ -63,7 +64,23 @@ extension CommandTests {
             #expect(bad.contains { $0.contains("nobody") }, "\(check.all)")
             #expect(bad.contains { $0.contains("host esx3.lab is not in the site file") })
             #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
+            #expect(check.lines.last == "4 things BAD", "\(check.all)")
             #expect(check.out.tooWide == [])
+        }
+
+        @Test func `check names a host with a long name whole, and each thing once`() async throws {
+            let long = "esx3.rack-17.datacentre.example"
+            let site = try lab.changedSite("long.yaml") { text in
+                text.replacing("name: esx3.lab", with: "name: \(long)")
+                    .replacing(/sshPort: \d+/, with: "sshPort: 1")
+            }
+            let check = try await lab.vpower("check", site: site)
+            #expect(check.code == 1, "\(check.all)")
+            #expect(check.out.tooWide == [])
+            let rows = check.lines.filter { $0.contains("host \(long)") }
+            #expect(
+                rows.contains { $0.hasPrefix("BAD   host \(long) cannot read") }, "\(check.all)")
+            #expect(!rows.contains { $0.contains("host \(long): ") }, "\(check.all)")
         }
 
         @Test func `trust shows what is presented, as pinned, in the site file's own form`()
@@ -130,7 +147,34 @@ extension CommandTests {
                 #expect(outcome.code == 69, "\(outcome.all)")
                 #expect(outcome.errors.contains("Try: is vCenter on"), "\(outcome.all)")
             }
-            #expect(try await lab.vpower("trust", site: site).code == 69)
+            let trust = try await lab.vpower("trust", site: site)
+            #expect(trust.code == 69, "\(trust.all)")
+            #expect(trust.errors.contains("vCenter at https://127.0.0.1:1: "), "\(trust.all)")
+            #expect(trust.errors.contains("Try: is vCenter on"), "\(trust.all)")
+        }
+
+        @Test func `a UPS whose secret is missing hides nothing else from status and check`()
+            async throws
+        {
+            let site = try lab.changedSite("no-ups-secret.yaml") { text in
+                text.replacing("/lab/ups.secret", with: "/none.secret")
+            }
+            let status = try await lab.vpower("status", site: site)
+            #expect(status.code == 0, "\(status.all)")
+            #expect(status.out.contains("none.secret"), "\(status.all)")
+            #expect(status.out.contains("cluster Lab           nothing open"), "\(status.all)")
+            let resume = try await lab.vpower("resume", site: site)
+            #expect(
+                resume.code == 1 && resume.errors.contains("no interrupted run"), "\(resume.all)")
+            #expect(resume.errors.contains("not on line power: feed ups1: secret"), "\(resume.all)")
+            for told in [
+                try await lab.vpower("check", site: site), try await lab.vpower("plan", site: site),
+            ] {
+                #expect(told.out.contains("none.secret"), "\(told.all)")
+                // One thing on its own lines, without the words of a command that ended by it.
+                #expect(
+                    !told.out.contains("vpower: ") && !told.out.contains("Try: "), "\(told.all)")
+            }
         }
 
         @Test func `a wrong password is refused with 77 and does not appear in the message`()
@@ -343,7 +387,7 @@ extension CommandTests {
             #expect(told.code == 0, "\(told.all)")
             #expect(told.out.tooWide == [])
             #expect(told.lines.first == "site lab")
-            #expect(told.out.contains("OL CHRG, 100 % charge, 600 s of runtime"), "\(told.all)")
+            #expect(told.out.contains("OL CHRG, 100 % charge, 10m of runtime"), "\(told.all)")
             let status: Status = try decoded(
                 try await lab.vpower("status", "--format", "json").out)
             #expect(status.feeds.map(\.feed) == ["ups1"])
@@ -427,6 +471,12 @@ extension CommandTests {
             let outcome = try await lab.vpower("render-localsh", "--host", "esx9.lab")
             #expect(outcome.code == 64, "\(outcome.all)")
             #expect(outcome.errors.contains("--host with one of: esx1.lab, esx2.lab, esx3.lab"))
+        }
+
+        @Test func `install and remove at once are wrong use`() async throws {
+            let outcome = try await lab.vpower(
+                "render-localsh", "--host", "esx1.lab", "--install", "--remove")
+            #expect(outcome.code == 64, "\(outcome.all)")
         }
 
         @Test func `a changed host key is refused with 77 and nothing is installed`() async throws {

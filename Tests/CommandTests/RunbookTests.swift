@@ -115,7 +115,7 @@ extension CommandTests {
                 let run = try await RunningShutdown(lab, until: "> guests: middle")
                 _ = try await follow("stop-a-shutdown.md", lab)
                 let (code, told) = try await run.end()
-                #expect(code == 0, "\(told)")
+                #expect(code == 1, "\(told)")
                 try await expectAsBefore(lab, before)
             }
         }

@@ -200,4 +200,14 @@ struct UPSStatusTests {
         #expect(UPSStatus("FSD  NEW OB FSD ").tokens == ["FSD", "NEW", "OB"])
         #expect("\(UPSStatus(" OB  LB "))" == "OB LB")
     }
+
+    @Test(arguments: [
+        (FeedWatch.Reason.onBatteryFor(.seconds(300)), "on battery for 5m"),
+        (.runtimeBelow(.milliseconds(1500)), "no more than 1.5s of runtime left"),
+        (.silentOnBattery(.seconds(5400)), "silent for 90m since it was seen on battery"),
+    ])
+    func `a reason is told as an operator would say it`(_ reason: FeedWatch.Reason, _ told: String)
+    {
+        #expect(reason.description == told)
+    }
 }

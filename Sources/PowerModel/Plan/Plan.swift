@@ -233,7 +233,7 @@ public enum Action: Hashable, Codable, Sendable {
         switch self {
         case .freeze: "HA off, DRS manual, DPM off"
         case .retreat: "vCLS into retreat mode"
-        case .arm(let host, let orders): "arm \(host) (\(orders.guests.count) guests)"
+        case .arm(let host, let orders): "arm \(host) (\(orders.guests.count.counted("guest")))"
         case .runHook(let hook, _, _, _):
             "run \(hook.command.joined(separator: " ").onOneLine)"
         case .awaitClusterDown(let cluster): "wait until cluster \(cluster) is down"
@@ -261,8 +261,10 @@ public enum Action: Hashable, Codable, Sendable {
 
 extension String {
     /// The text with control characters shown as `\u{…}` and cut after 80 scalars: for people.
-    public var onOneLine: String {
-        let limit = 80
+    public var onOneLine: String { onOneLine(atMost: 80) }
+
+    /// The same, cut after another number of scalars.
+    public func onOneLine(atMost limit: Int) -> String {
         let printable = UInt8(ascii: " ")...UInt8(ascii: "~")
         if utf8.count <= limit, utf8.allSatisfy(printable.contains) { return self }
         var shown = ""

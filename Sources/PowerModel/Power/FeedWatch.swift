@@ -151,10 +151,10 @@ extension FeedWatch.Reason: CustomStringConvertible {
         switch self {
         case .lowBattery: "the battery is low"
         case .forcedShutdown: "FSD is set while on battery"
-        case .onBatteryFor(let limit): "on battery for \(limit)"
-        case .runtimeBelow(let limit): "no more than \(limit) of runtime left"
+        case .onBatteryFor(let limit): "on battery for \(limit.short)"
+        case .runtimeBelow(let limit): "no more than \(limit.short) of runtime left"
         case .chargeBelowPercent(let limit): "no more than \(limit) % of charge left"
-        case .silentOnBattery(let limit): "silent for \(limit) since it was seen on battery"
+        case .silentOnBattery(let limit): "silent for \(limit.short) since it was seen on battery"
         }
     }
 }

@@ -119,6 +119,11 @@ public struct Timestamp: Hashable, Comparable, Codable, Sendable {
     }
 }
 
+extension Int {
+    /// So many things, e.g. `1 guest`, `2 guests`: for words whose plural ends in s.
+    public func counted(_ thing: String) -> String { "\(self) \(thing)\(self == 1 ? "" : "s")" }
+}
+
 extension Duration {
     /// Whole milliseconds, rounded towards zero.
     public var milliseconds: Int64 {
@@ -127,4 +132,20 @@ extension Duration {
 
     /// Seconds, with the fraction.
     public var inSeconds: Double { Double(milliseconds) / 1000 }
+
+    /// As people write it: `90s`, `5m`, `1h 30m`, `1.5s`.
+    public var short: String {
+        let milliseconds = self.milliseconds
+        if milliseconds % 1000 != 0, milliseconds < 60_000 { return "\(tenths)s" }
+        let seconds = milliseconds / 1000
+        if seconds < 120 { return "\(seconds)s" }
+        if seconds < 7200 {
+            return seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds / 60)m \(seconds % 60)s"
+        }
+        let minutes = seconds / 60
+        return minutes % 60 == 0 ? "\(minutes / 60)h" : "\(minutes / 60)h \(minutes % 60)m"
+    }
+
+    /// Seconds with one decimal, e.g. `12.3`.
+    public var tenths: String { "\(milliseconds / 1000).\(abs(milliseconds) % 1000 / 100)" }
 }

@@ -10,8 +10,8 @@ struct AbortCommand: AsyncParsableCommand {
         commandName: "abort", abstract: "Reverse the shutdown that is going on, now.",
         usage: "vpower abort [--cluster <cluster>] [<options>]",
         discussion: """
-            Reaches the daemon or a `vpower shutdown` on this machine. What was shut down is
-            started again at once, without waiting for the mains. The daemon leaves this
+            Reaches the daemon or a `vpower shutdown` on this machine. What was shut down
+            is started again at once, without waiting for the mains. The daemon leaves this
             outage alone from then on. Refused once a host was told to stop: then
             `vpower restore` brings the cluster back when power is there.
 

@@ -8,15 +8,17 @@ struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Look at everything an outage will need.",
         discussion: """
-            The site file, every secret, every UPS (with a real login), every vCenter, every
-            host over SSH, who is who, guests in no tier, and whether a shutdown fits the
-            runtime at the present load. Changes nothing.
+            The site file, every secret, every UPS (with a real login), every vCenter,
+            every host over SSH, who is who, guests in no tier, and whether a shutdown fits
+            the runtime at the present load. Changes nothing. `BAD` is what would hinder a
+            shutdown or a restore; `note` is what you should know.
 
             EXAMPLE
               vpower check
 
             EXIT CODES
-              0 everything is there   1 something is not   65 site file invalid
+              0 everything is there   1 something is BAD   64 wrong use
+              65 site file invalid
             """)
 
     @OptionGroup var options: SiteOptions
@@ -75,7 +77,8 @@ struct CheckCommand: AsyncParsableCommand {
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
                     what,
-                    "\(snapshot.inventory.hosts.count) hosts, \(on) guests on; HA "
+                    "\(snapshot.inventory.hosts.count.counted("host")), "
+                        + "\(on.counted("guest")) on; HA "
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
@@ -152,7 +155,7 @@ struct CheckCommand: AsyncParsableCommand {
             do {
                 let isMaintained = try await control.inMaintenance()
                 let guests = try await control.guests()
-                sheet.good(what, "SSH, hostd and \(guests.count) guests")
+                sheet.good(what, "SSH, hostd and \(guests.count.counted("guest"))")
                 if isMaintained { sheet.note(what, "it is in maintenance mode") }
             } catch { sheet.bad(what, "\(error)") }
             await control.close()
@@ -160,19 +163,50 @@ struct CheckCommand: AsyncParsableCommand {
     }
 }
 
-/// What was found, line by line.
+/// What was found, thing by thing.
 struct CheckSheet {
-    private(set) var lines: [String] = []
+    private struct Row {
+        var mark: String
+        var what: String
+        var text: String
+    }
+
+    private var rows: [Row] = []
     private(set) var problems = 0
+    private var notes = 0
+
+    /// Names stay whole up to here; behind a longer one little room would be left.
+    private static let nameColumns = 20...40
+
+    /// Every row, and what comes of them all.
+    var lines: [String] {
+        let longest = rows.map(\.what.columns).max() ?? 0
+        let columns = min(max(longest, Self.nameColumns.lowerBound), Self.nameColumns.upperBound)
+        return rows.flatMap { row in
+            row.text.wrapped(after: "\(row.mark)  \(row.what.padded(columns)) ")
+        } + ["", end]
+    }
+
+    private var end: String {
+        let noted = notes == 0 ? "" : ", \(notes.counted("note"))"
+        return problems == 0
+            ? "everything is there\(noted)" : "\(problems.counted("thing")) BAD\(noted)"
+    }
 
     mutating func good(_ what: String, _ text: String) { add("ok  ", what, text) }
-    mutating func note(_ what: String, _ text: String) { add("note", what, text) }
+    mutating func note(_ what: String, _ text: String) {
+        notes += 1
+        add("note", what, text)
+    }
     mutating func bad(_ what: String, _ text: String) {
         problems += 1
         add("BAD ", what, text)
     }
 
     private mutating func add(_ mark: String, _ what: String, _ text: String) {
-        lines += text.wrapped(after: "\(mark)  \(what.padded(20)) ")
+        // Many errors name the thing too.
+        let named = "\(what): "
+        let text = text.hasPrefix(named) ? String(text.dropFirst(named.count)) : text
+        rows.append(Row(mark: mark, what: what, text: text))
     }
 }

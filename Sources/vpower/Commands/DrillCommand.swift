@@ -9,8 +9,8 @@ struct DrillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drill", abstract: "Run the whole job against a simulated site.",
         discussion: """
-            The mains fail, the cluster goes down in order, the UPS cuts its output, the mains
-            return, everything comes back. Judged by the simulated site's own log.
+            The mains fail, the cluster goes down in order, the UPS cuts its output, the
+            mains return, everything comes back. Judged by the simulated site's own log.
             On the wire (a NUT server, a vCenter over TLS, hosts on sshd and busybox) where
             sshd, bwrap and busybox are there, else in memory. Touches nothing real.
 
@@ -21,6 +21,7 @@ struct DrillCommand: AsyncParsableCommand {
 
             EXIT CODES
               0 restored, nothing violated   1 not restored, or something violated
+              64 wrong use
             """)
 
     enum Over: String, ExpressibleByArgument, CaseIterable {
@@ -75,7 +76,7 @@ struct DrillText {
     var lines: [String] {
         var lines = [
             "",
-            "result    \(report.result), over \(report.over), in "
+            "result    \(RunResult.words(of: report.result)), over \(report.over), in "
                 + "\(Duration.milliseconds(Int64(report.seconds * 1000)).tenths) s",
             "guests    \(report.guestsCleanlyShutDown) shut down cleanly, "
                 + "\(report.guestsForcedOff) forced off, \(report.guestsRestored) restored",

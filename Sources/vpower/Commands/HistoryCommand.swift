@@ -9,15 +9,18 @@ struct HistoryCommand: AsyncParsableCommand {
         commandName: "history", abstract: "Show past runs; expected against observed.",
         usage: "vpower history [<run>] [<options>]",
         discussion: """
-            Without RUN: the newest runs, newest first. With RUN, which is an identity of that
-            list or `last`: each phase and step with the time expected and the time it took,
-            what was forced, left or gave up, and why. Reads no site file and changes nothing;
-            it may be asked while a run is going on.
+            Without RUN: the newest runs, newest first. With RUN, which is an identity of
+            that list or `last`: each phase and step with the time expected and the time it
+            took, what was forced, left or gave up, and why. Times are UTC. Reads no site
+            file and changes nothing; it may be asked while a run is going on.
 
             EXAMPLE
               vpower history
               vpower history last
               vpower history last --format json
+
+            EXIT CODES
+              0 done   1 there is no such run, or the journal cannot be read   64 wrong use
             """)
 
     @Argument(help: "The run, or `last`.")
@@ -73,7 +76,10 @@ struct HistoryCommand: AsyncParsableCommand {
             // The newest outage's: an older one that is still open may have a newer run.
             guard let last = try await newest(limit, in: history).first else {
                 throw Problem(
-                    summary: "there is no run yet", tryThis: "vpower drill", code: .failed)
+                    summary: cluster.map { "there is no run of cluster \($0.onOneLine) yet" }
+                        ?? "there is no run yet",
+                    tryThis: "vpower history, with the --state of the daemon if it has one",
+                    code: .failed)
             }
             return last
         }

@@ -8,6 +8,9 @@ struct InitCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLE
               vpower init --example | sudo tee /etc/vpower/site.yaml
+
+            EXIT CODES
+              0 done   64 wrong use
             """)
 
     @Flag(help: "Print the example: every key with its default and unit.")

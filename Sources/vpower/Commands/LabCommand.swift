@@ -11,8 +11,8 @@ struct LabCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lab", abstract: "Run the simulated site on the wire, on 127.0.0.1.",
         discussion: """
-            Writes DIRECTORY/site.yaml, prints its path, and takes commands on standard input,
-            one a line, each answered by one line:
+            Writes DIRECTORY/site.yaml, prints its path, and takes commands on standard
+            input, one a line, each answered by one line:
               mains off | mains on      the mains fail, or return
               output off                cuts the UPS's output, as a drained battery would
               wake HOST                 powers on a host that is off
@@ -23,6 +23,9 @@ struct LabCommand: AsyncParsableCommand {
             EXAMPLE
               vpower lab --directory /tmp/lab
               VPOWER_SITE=/tmp/lab/site.yaml VPOWER_STATE=/tmp/lab/state vpower check
+
+            EXIT CODES
+              0 done   1 it cannot start   64 wrong use
             """)
 
     @Option(help: "Where the lab keeps its files; made if it is not there.")

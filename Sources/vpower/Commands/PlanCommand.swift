@@ -9,10 +9,15 @@ struct PlanCommand: AsyncParsableCommand {
             Reads vCenter and the UPSes; changes nothing. Shows when each phase would run,
             how long the battery lasts at the present load, and the latest start.
             `vpower shutdown --plan DIGEST` carries out exactly what was shown, or nothing.
+            For several clusters at once: `vpower shutdown --dry-run --all`.
 
             EXAMPLE
               vpower plan --cluster Prod
               vpower plan --cluster Prod --format json
+
+            EXIT CODES
+              0 done   1 no plan can be made   64 wrong use   65 site file
+              69 vCenter and the hosts unreachable   77 key or login refused
             """)
 
     @OptionGroup var options: SiteOptions

@@ -9,18 +9,18 @@ struct RenderLocalshCommand: AsyncParsableCommand {
         commandName: "render-localsh", abstract: "Print or install a host's boot script.",
         usage: "vpower render-localsh --host <host> [--install | --remove] [<options>]",
         discussion: """
-            Prints the block that goes into /etc/rc.local.d/local.sh: vCSA first, a pause, the
-            other guests that are on now, tier by tier. --install uploads it, keeps what was
-            there, runs auto-backup.sh, reads it back, and shows what auto-backup saw change.
-            `vpower shutdown` does the same by itself for every host.
+            Prints the block that goes into /etc/rc.local.d/local.sh: vCSA first, a pause,
+            the other guests that are on now, tier by tier. --install uploads it, keeps
+            what was there, runs auto-backup.sh, reads it back, and shows what auto-backup
+            saw change. `vpower shutdown` does the same by itself for every host.
 
             EXAMPLE
               vpower render-localsh --host esx1.example
               vpower render-localsh --host esx1.example --install
 
             EXIT CODES
-              0 done   1 failed (Secure Boot on, not read back as written)
-              69 host unreachable   77 host key or login refused
+              0 done   1 failed (Secure Boot on, not read back as written)   64 wrong use
+              65 site file   69 host or vCenter unreachable   77 key or login refused
             """)
 
     @OptionGroup var options: SiteOptions
@@ -33,6 +33,10 @@ struct RenderLocalshCommand: AsyncParsableCommand {
 
     @Flag(help: "Take it out again.")
     var remove = false
+
+    func validate() throws {
+        if install, remove { throw ValidationError("--install and --remove exclude each other") }
+    }
 
     func run() async throws {
         try await Problem.report {
@@ -93,7 +97,7 @@ struct RenderLocalshCommand: AsyncParsableCommand {
             Terminal.out(shown.count > Terminal.columns ? shown.padded(Terminal.columns) : shown)
         }
         Terminal.out(
-            "\(host): \(orders.guests.count) guests; local.sh "
+            "\(host): \(orders.guests.count.counted("guest")); local.sh "
                 + (done.unchanged ? "was so already" : "installed and read back"))
         Terminal.out("sha256 \(done.sha256)")
         return .done

@@ -8,16 +8,18 @@ struct RestoreCommand: AsyncParsableCommand {
         commandName: "restore", abstract: "Bring a cluster back to what it was.",
         usage: "vpower restore [--cluster <cluster>] [<options>]",
         discussion: """
-            Waits for the hosts and their boot scripts, for vCenter, puts vCLS and DRS back,
-            starts what is still missing, HA last, and takes the boot scripts out. May be run
-            at any time, and twice.
+            Waits for the hosts and their boot scripts, for vCenter, puts vCLS and DRS
+            back, starts what is still missing, HA last, and takes the boot scripts out.
+            May be run at any time, and twice.
 
             EXAMPLE
+              vpower restore --cluster Prod --dry-run
               vpower restore --cluster Prod
 
             EXIT CODES
               0 done: the outage is closed   3 some steps gave up: the outage stays open
-              75 interrupted: vpower resume
+              1 failed, or nothing to restore   64 wrong use   65 site file
+              75 interrupted: vpower resume   77 refused: another run has the cluster
             """)
 
     @OptionGroup var options: SiteOptions
@@ -41,9 +43,11 @@ struct RestoreCommand: AsyncParsableCommand {
                     try PlanReport(prepared, battery: BatteryLook()).print(.text)
                     return .done
                 }
-                return ExitCodes(
-                    await turn.operation.restore(
-                        prepared, because: RunCause(.hand, "by hand"), acceptGaps: acceptGaps))
+                let result = await turn.operation.restore(
+                    prepared, because: RunCause(.hand, "by hand"), acceptGaps: acceptGaps)
+                let end = HandTurn.End(result: result, isAborted: false)
+                if !acceptGaps { await turn.tellNext(after: .restore, end) }
+                return end.code
             }
         }
     }

@@ -13,6 +13,10 @@ struct ShutdownCommand: AsyncParsableCommand {
             are down. If it is interrupted, `vpower resume` continues it; `vpower abort`
             reverses it; `vpower restore` brings everything back.
 
+            --cut-output tells a UPS to cut only when everything on it is proven off: each
+            host and machine seen down by this outage's runs, and silent now. What else
+            gave up is no hindrance. What is not off is named, and the exit code is 3.
+
             EXAMPLE
               vpower shutdown --cluster Prod --dry-run
               vpower shutdown --cluster Prod --reason "moving the rack"
@@ -20,8 +24,9 @@ struct ShutdownCommand: AsyncParsableCommand {
               vpower shutdown --cluster Prod --plan 0f1e2d3c4b5a6978 --yes
 
             EXIT CODES
-              0 done   1 failed   3 some steps gave up   64 wrong use   65 site file
-              69 vCenter unreachable   75 interrupted   77 refused
+              0 done   1 failed, or aborted and brought back   64 wrong use   65 site file
+              3 some steps gave up, or an output was not cut   69 vCenter unreachable
+              75 interrupted   77 refused
             """)
 
     @OptionGroup var options: SiteOptions
@@ -44,7 +49,7 @@ struct ShutdownCommand: AsyncParsableCommand {
     @Option(help: "Why, for the records.")
     var reason = "by hand"
 
-    @Flag(help: "When every host is down, tell the UPSes they hang on to cut their output.")
+    @Flag(help: "When everything on a UPS is proven off, tell it to cut its output.")
     var cutOutput = false
 
     @Option(help: "text or json: how the plan of --dry-run is printed.")
@@ -56,8 +61,8 @@ struct ShutdownCommand: AsyncParsableCommand {
         if all || cluster.count > 1 { throw ValidationError("--plan is for one cluster") }
         if PlanDigest(typed: plan) == nil {
             throw ValidationError(
-                "--plan: \(plan) is no digest: it has \(PlanDigest.length) hexadecimal digits, "
-                    + "as `vpower plan` prints them")
+                "--plan: \(plan.onOneLine) is no digest, which `vpower plan` prints: "
+                    + "\(PlanDigest.length) of 0-9, a-f")
         }
     }
 
@@ -76,11 +81,9 @@ struct ShutdownCommand: AsyncParsableCommand {
                 }
                 try await ask(prepared, sites, context)
                 let results = try await carryOut(zip(turns, prepared))
-                if cutOutput {
-                    let isFinished = results.allSatisfy { $0.result == .finished && !$0.isAborted }
-                    try await cut(isFinished, context, sites, turns[0].timeline)
-                }
-                return results.map { ExitCodes($0.result) }.worst
+                var codes = results.map(\.code)
+                if cutOutput { codes += await OutputCut(context, turns).carryOut() }
+                return codes.worst
             }
         }
     }
@@ -108,16 +111,19 @@ struct ShutdownCommand: AsyncParsableCommand {
     /// Carries the runs out side by side.
     private func carryOut(
         _ runs: some Sequence<(HandTurn, Operation.Prepared)>
-    ) async throws -> [(result: RunResult, isAborted: Bool)] {
+    ) async throws -> [HandTurn.End] {
         let cause = RunCause(.hand, reason)
-        return try await withThrowingTaskGroup(of: (result: RunResult, isAborted: Bool).self) {
-            group in
+        return try await withThrowingTaskGroup(of: HandTurn.End.self) { group in
             for (turn, prepared) in runs {
                 group.addTask {
-                    try await turn.goDown { await $0.shutDown(prepared, because: cause) }
+                    let end = try await turn.goDown {
+                        await $0.shutDown(prepared, because: cause)
+                    }
+                    await turn.tellNext(after: prepared.plan.kind, end)
+                    return end
                 }
             }
-            var results: [(result: RunResult, isAborted: Bool)] = []
+            var results: [HandTurn.End] = []
             for try await result in group { results.append(result) }
             return results
         }
@@ -148,38 +154,6 @@ struct ShutdownCommand: AsyncParsableCommand {
             detail: ["reviewed  \(plan)", "now       \(now)"],
             tryThis: "vpower plan, and review what changed: guests, their hosts, or the site file",
             code: .refused)
-    }
-
-    /// Cuts the output of the clusters' feeds, only when the runs saw every host down.
-    private func cut(
-        _ isFinished: Bool, _ context: SiteContext, _ sites: [ClusterSite], _ timeline: Timeline
-    ) async throws {
-        guard isFinished else {
-            await timeline.say("not every step was done: the output is not cut")
-            return
-        }
-        for name in Set(sites.flatMap(\.feeds)).sorted() {
-            guard let feed = context.site.feed(name) else { continue }
-            let others = context.site.clusters.filter { other in
-                !sites.contains(other) && other.feeds.contains(name)
-            }
-            guard others.isEmpty else {
-                await timeline.say(
-                    "\(name): cluster \(others[0].name) hangs on it: the output is not cut")
-                continue
-            }
-            let control = try context.feedControl(feed)
-            do {
-                try await control.cutOutput()
-                await timeline.say("\(name): told to cut its output")
-            } catch {
-                await control.close()
-                throw Problem(
-                    summary: "\(error)", tryThis: "cut the output at the UPS itself",
-                    code: .failed)
-            }
-            await control.close()
-        }
     }
 }
 

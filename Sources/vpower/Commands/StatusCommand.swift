@@ -8,9 +8,15 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show the feeds and what is open or interrupted.",
         discussion: """
+            Reads the UPSes and the journal, and changes nothing. A UPS that cannot be read
+            is told in its line.
+
             EXAMPLE
               vpower status
               vpower status --format json
+
+            EXIT CODES
+              0 done   1 the journal cannot be read   64 wrong use   65 site file
             """)
 
     @OptionGroup var options: SiteOptions
@@ -69,12 +75,7 @@ struct StatusCommand: AsyncParsableCommand {
             site: context.site.name, holds: context.holdLines(context.site.clusters), feeds: [],
             clusters: [])
         for feed in context.site.feeds {
-            let reading = try await context.reading(of: feed)
-            report.feeds.append(
-                Report.FeedReport(
-                    feed: feed.name.rawValue, status: reading.status?.description,
-                    runtimeSeconds: reading.runtime?.inSeconds,
-                    chargePercent: reading.chargePercent, problem: reading.problem))
+            report.feeds.append(await self.report(feed, context))
         }
         // The feeds are told all the same.
         do {
@@ -83,8 +84,20 @@ struct StatusCommand: AsyncParsableCommand {
                 report.clusters.append(try await self.report(cluster.name, context, journal))
             }
         } catch {
-            report.journalProblem = (error as? Problem)?.summary ?? "\(error)"
+            report.journalProblem = "\(error)"
         }
+        return report
+    }
+
+    private func report(_ feed: Feed, _ context: SiteContext) async -> Report.FeedReport {
+        var report = Report.FeedReport(feed: feed.name.rawValue)
+        do {
+            let reading = try await context.reading(of: feed)
+            report.status = reading.status?.description
+            report.runtimeSeconds = reading.runtime?.inSeconds
+            report.chargePercent = reading.chargePercent
+            report.problem = reading.problem
+        } catch { report.problem = "\(error)" }
         return report
     }
 
@@ -119,15 +132,16 @@ struct StatusCommand: AsyncParsableCommand {
         lines += report.holds.flatMap { $0.wrapped(after: "  ") }
         for feed in report.feeds {
             let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
-            let runtime = feed.runtimeSeconds.map { ", \(Int($0)) s of runtime" } ?? ""
-            let text = (feed.status ?? feed.problem ?? "no status") + charge + runtime
+            let runtime = feed.runtimeSeconds.map { ", \(Duration.seconds($0).short) of runtime" }
+            let text = (feed.status ?? feed.problem ?? "no status") + charge + (runtime ?? "")
             lines += text.wrapped(after: "  feed \(feed.feed.padded(16)) ")
         }
         for cluster in report.clusters {
             let name = "  cluster \(cluster.cluster.padded(13))"
             defer {
                 if let aborted = cluster.aborted {
-                    lines += "\(aborted); the daemon does not act until the mains were back"
+                    lines +=
+                        "\(aborted); the daemon does not act until the mains have returned once"
                         .wrapped(after: "    ")
                 }
             }
@@ -139,14 +153,14 @@ struct StatusCommand: AsyncParsableCommand {
             let run = cluster.run ?? "no run"
             if let runBy = cluster.runBy {
                 let phases = cluster.openPhases.joined(separator: ", ")
-                lines += "run \(run) goes on, in: \(phases)".wrapped(after: name + " ")
+                lines += "the \(run) run goes on, in: \(phases)".wrapped(after: name + " ")
                 lines += runBy.wrapped(after: "    ")
             } else if cluster.interrupted {
                 let phases = cluster.openPhases.joined(separator: ", ")
-                lines += "run \(run) was interrupted in: \(phases)".wrapped(after: name + " ")
+                lines += "the \(run) run was interrupted in: \(phases)".wrapped(after: name + " ")
                 lines.append("    Try: vpower resume --cluster \(cluster.cluster)")
             } else {
-                let result = cluster.result ?? "not begun"
+                let result = cluster.result.map(RunResult.words) ?? "not begun"
                 lines.append("\(name) outage open; last run: \(run), \(result)")
                 lines.append("    Try: vpower restore --cluster \(cluster.cluster)")
             }
@@ -165,7 +179,7 @@ extension RunJSON {
     /// The run shortly, and where there is more of it.
     fileprivate var words: [String] {
         let moment = began.replacing("T", with: " ").replacing("Z", with: " UTC")
-        let ending = result ?? "not ended"
+        let ending = result.map(RunResult.words) ?? "not ended"
         return "last run: \(kind), \(moment), \(ending): vpower history"
             .wrapped(after: "    ")
     }

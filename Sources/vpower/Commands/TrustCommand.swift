@@ -8,11 +8,15 @@ struct TrustCommand: AsyncParsableCommand {
         commandName: "trust", abstract: "Show host keys and certificates, to pin them.",
         discussion: """
             Logs in nowhere and changes nothing. Compare each with what the host's console
-            shows (`ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub`) before you copy it into
-            the site file.
+            shows (`ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub`) before you copy it
+            into the site file.
 
             EXAMPLE
               vpower trust
+
+            EXIT CODES
+              0 all are as pinned, or not pinned yet   64 wrong use   65 site file
+              69 one does not answer   77 one is not as pinned
             """)
 
     @OptionGroup var options: SiteOptions
@@ -51,8 +55,10 @@ struct TrustCommand: AsyncParsableCommand {
             show(shown)
             return isSame ? .done : .refused
         } catch {
-            Terminal.error("vpower: \(error)")
-            return .unreachable
+            return Problem(
+                summary: "vCenter at \(error)",
+                tryThis: "is vCenter on, and does this machine reach it?", code: .unreachable
+            ).tell()
         }
     }
 
@@ -73,8 +79,11 @@ struct TrustCommand: AsyncParsableCommand {
             Terminal.out("  hostKeys: [\"\(key.fingerprint)\"]")
             return isKnown || host.hostKeys.isEmpty ? .done : .refused
         } catch {
-            Terminal.error("vpower: \(error)")
-            return .unreachable
+            return Problem(
+                summary: "host \(host.name): \(error)",
+                tryThis: "is SSH on at the host, and does this machine reach it?",
+                code: .unreachable
+            ).tell()
         }
     }
 }

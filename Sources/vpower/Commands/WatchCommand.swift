@@ -19,6 +19,9 @@ struct WatchCommand: AsyncParsableCommand {
 
             EXAMPLE
               vpower watch
+
+            EXIT CODES
+              0 told to stop   1 failed   64 wrong use   65 site file
             """)
 
     @OptionGroup var options: SiteOptions

@@ -71,19 +71,22 @@ struct DrillRun: Sendable {
         let reason = try await waitForTrigger()
         await timeline.say("trigger: \(reason)")
         let triggered = site.time.elapsed
-        let (down, plan) = try await goDown(because: reason)
+        let (notOff, plan) = try await goDown(because: reason)
         let isDown = site.time.elapsed
-        if down == .finished || down == .finishedWithGaps {
-            await timeline.say("every host is down: the UPS is told to cut its output")
+        if notOff.isEmpty {
+            await timeline.say("everything is off: the UPS is told to cut its output")
             try await site.feed.cutOutput()
             try await waitUntil { await !site.world.hasOutput }
             await timeline.say("output off")
         }
+        for why in notOff { await timeline.say("the output is not cut: \(why)") }
         try await site.time.sleep(for: Self.calm)
         await site.world.returnMains()
         await timeline.say("MAINS RETURN (\(await statusNow()))")
         let powered = site.time.elapsed
-        let (up, way) = try await comeBack()
+        var (up, way) = try await comeBack()
+        // What was never off need not come back.
+        if leavesHAOn { way.phases.removeAll { $0.name == .haBack } }
         let scenario = site.world.scenario
         let orders = plan.steps.compactMap { step in
             if case .arm(_, let orders) = step.action { orders } else { nil }
@@ -97,9 +100,10 @@ struct DrillRun: Sendable {
                 leastSeconds: scenario.leastTime(of: way, booting: orders).inSeconds),
         ]
         for way in ways {
+            let took = Duration.seconds(way.seconds).tenths
+            let least = Duration.seconds(way.leastSeconds).tenths
             await timeline.say(
-                "the way \(way.way) took \(way.seconds) s; the site itself needs at least "
-                    + "\(way.leastSeconds) s")
+                "the way \(way.way) took \(took) s; the site itself needs at least \(least) s")
         }
         return await report(up: up, ways: ways, seconds: (site.time.elapsed - began).inSeconds)
     }
@@ -131,17 +135,18 @@ struct DrillRun: Sendable {
             makeID: { "drill-\(outages)-\(UInt32.random(in: 0...UInt32.max))" })
     }
 
+    /// What is not proven off afterwards, and the plan.
     private func goDown(
         because reason: FeedWatch.Reason
-    ) async throws -> (RunResult, Plan) {
+    ) async throws -> (notOff: [String], Plan) {
         let operation = try operation()
         var prepared = try await operation.prepareShutdown()
         if leavesHAOn { prepared.plan.phases.removeAll { $0.name == .freeze } }
         try await site.feed.holdLogin()
-        let result = await operation.shutDown(
+        _ = await operation.shutDown(
             prepared, because: RunCause(.outage, reason.description))
         await site.feed.releaseLogin()
-        return (result, prepared.plan)
+        return (try await operation.notOff(), prepared.plan)
     }
 
     private func comeBack() async throws -> (RunResult, Plan) {

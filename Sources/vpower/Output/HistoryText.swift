@@ -48,7 +48,7 @@ struct HistoryText {
         let state = report.outageIsClosed ? "closed: everything is back" : "still open"
         lines.append("  outage   \(report.outage.rawValue.onOneLine), \(state)")
         if let point = report.pointOfNoReturn {
-            lines += point.text.onOneLine.wrapped(
+            lines += point.text.onOneLine(atMost: .max).wrapped(
                 after: "  point of no return \(offset(point.at)): ")
         }
         return lines
@@ -90,14 +90,17 @@ struct HistoryText {
 
     private var sections: [(title: String, texts: [String])] {
         [
-            ("Gave up:", report.gaveUp.map { "\($0.step.action.summary): \($0.why.onOneLine)" }),
+            (
+                "Gave up:",
+                report.gaveUp.map { "\($0.step.action.summary): \($0.why.onOneLine(atMost: .max))" }
+            ),
             (
                 "By other means than planned:",
                 report.drastic.map { "\($0.step.action.summary): \($0.means.rawValue)" }
             ),
             (
                 "Left alone:",
-                report.left.map { "\($0.step.action.summary): \($0.why.onOneLine)" }
+                report.left.map { "\($0.step.action.summary): \($0.why.onOneLine(atMost: .max))" }
             ),
             (
                 "In another order than planned:",
@@ -109,17 +112,18 @@ struct HistoryText {
                 "Budgets changed:",
                 report.budgetChanges.map { change in
                     "\(offset(change.at)) \(change.phase.rawValue): \(change.from.short) -> "
-                        + "\(change.to.short): \(change.why.onOneLine)"
+                        + "\(change.to.short): \(change.why.onOneLine(atMost: .max))"
                 }
             ),
-            ("Notes:", report.notes.map { "\(offset($0.at)) \($0.text.onOneLine)" }),
+            ("Notes:", report.notes.map { "\(offset($0.at)) \($0.text.onOneLine(atMost: .max))" }),
         ]
     }
 
     /// A moment counted from the run's beginning.
     private func offset(_ moment: Timestamp) -> String {
         let after = moment - report.run.started
-        return after < .zero ? "-\((.zero - after).short)" : "+\(after.short)"
+        return after < .zero
+            ? "-\(max(.milliseconds(100), .zero - after).short)" : "+\(after.short)"
     }
 
     private func text(_ took: Duration?) -> String { took?.short ?? "-" }
@@ -137,17 +141,15 @@ extension AfterAction {
     var end: String {
         switch run.result {
         case nil: "not ended"
-        case .finished: "finished"
-        case .finishedWithGaps: "finished with gaps"
-        case .reversed: "reversed"
-        case .interrupted: ended == nil ? "not ended" : "interrupted"
+        case .interrupted where ended == nil: "not ended"
+        case .some(let result): result.words
         }
     }
 
     /// Who started it, and why.
     var cause: String {
         let who = run.cause.origin == .hand ? "by hand" : "by an outage"
-        let why = run.cause.reason.onOneLine
+        let why = run.cause.reason.onOneLine(atMost: .max)
         return why == who ? who : "\(who): \(why)"
     }
 
@@ -171,7 +173,7 @@ extension AfterAction.StepReport {
         switch outcome {
         case nil: asked == nil ? "" : ": not over"
         case .done(.asked): ""
-        case .done(.already): ": already so"
+        case .done(.already): step.action.isWait ? "" : ": already so"
         case .done(.forced): ": FORCED OFF"
         case .done(let means): ": \(means.rawValue)"
         case .gaveUp: ": GAVE UP"

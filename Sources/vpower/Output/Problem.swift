@@ -14,11 +14,19 @@ struct Problem: Error, CustomStringConvertible {
     /// What the command exits with.
     var code: ExitCodes
 
-    var description: String {
-        var lines = ["vpower: \(summary)"]
-        lines += detail.map { "  \($0)" }
-        if let tryThis { lines.append("Try: \(tryThis)") }
-        return lines.joined(separator: "\n")
+    /// In one line, for where it is one of several things told.
+    var description: String { summary }
+
+    /// As it is told on stderr, within 80 columns.
+    var lines: [String] {
+        "vpower: \(summary)".wrapped() + detail.flatMap { "  \($0)".wrapped() }
+            + (tryThis.map { "Try: \($0)".wrapped() } ?? [])
+    }
+
+    /// Tells it on stderr; what it exits with.
+    func tell() -> ExitCodes {
+        lines.forEach(Terminal.error)
+        return code
     }
 }
 
@@ -50,23 +58,15 @@ extension Problem {
     static func report(_ body: () async throws -> ExitCodes) async throws {
         let code: ExitCodes
         do { code = try await body() } catch let problem as Problem {
-            Terminal.error(problem.description)
-            code = problem.code
+            code = problem.tell()
         } catch let error as OperationError {
-            let problem = Problem(error)
-            Terminal.error(problem.description)
-            code = problem.code
+            code = Problem(error).tell()
         } catch let error as HostError {
-            let problem = Problem(error)
-            Terminal.error(problem.description)
-            code = problem.code
+            code = Problem(error).tell()
         } catch let error as ClusterError {
-            let problem = Problem(error)
-            Terminal.error(problem.description)
-            code = problem.code
+            code = Problem(error).tell()
         } catch {
-            Terminal.error("vpower: \(error)")
-            code = .failed
+            code = Problem(summary: "\(error)", code: .failed).tell()
         }
         throw ExitCode(code.rawValue)
     }
@@ -77,8 +77,10 @@ extension Problem {
             self.init(summary: plan.summary, tryThis: plan.tryThis, code: .failed)
         case .cluster(let cluster): self.init(cluster)
         case .journal(let journal):
+            // A lock is no journal: who holds it is all there is to say.
             self.init(
-                summary: "\(journal)", tryThis: Self.next(after: journal),
+                summary: journal.reason == .locked ? journal.detail : "\(journal)",
+                tryThis: Self.next(after: journal),
                 code: journal.reason == .locked ? .refused : .failed)
         case .nothingToRestore(let name):
             self.init(
@@ -92,8 +94,8 @@ extension Problem {
                 code: .failed)
         case .nothingToResume(let name):
             self.init(
-                summary: "cluster \(name) has no interrupted run", tryThis: "vpower status",
-                code: .failed)
+                summary: "cluster \(name) has no interrupted run: there is nothing to resume",
+                tryThis: "vpower status", code: .failed)
         }
     }
 

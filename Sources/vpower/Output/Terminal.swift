@@ -51,51 +51,58 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 extension String {
     /// Cut or filled with blanks to a number of columns.
     func padded(_ columns: Int) -> String {
-        let count = self.count
-        if count > columns { return prefix(columns - 1) + "…" }
-        return self + String(repeating: " ", count: columns - count)
+        if self.columns > columns { return prefix(columns: columns - 1) + "…" }
+        return self + String(repeating: " ", count: columns - self.columns)
     }
 
     /// The text behind a lead, in lines that fit a terminal: words stay whole, and what does not
     /// fit goes on two columns further in than it began.
     func wrapped(after lead: String = "") -> [String] {
-        let room = Terminal.columns - lead.count
+        let room = Terminal.columns - lead.columns
         let indent = String(repeating: " ", count: prefix { $0 == " " }.count)
         var rest = self[...]
         var lead = lead
         var lines: [String] = []
         while true {
-            let line = rest.count <= room ? rest : rest.prefix(room).upToLastBlank
+            let line = rest.columns <= room ? rest : rest.prefix(columns: room).upToLastBlank
             lines.append(lead + line)
             rest = rest.dropFirst(line.count).drop { $0 == " " }
             if rest.isEmpty { return lines }
             rest = (indent + "  " + rest)[...]
-            lead = String(repeating: " ", count: lead.count)
+            lead = String(repeating: " ", count: lead.columns)
         }
     }
 
     /// Filled with blanks on the left to a number of columns.
     func leftPadded(_ columns: Int) -> String {
-        String(repeating: " ", count: max(0, columns - count)) + self
+        String(repeating: " ", count: max(0, columns - self.columns)) + self
     }
 }
 
-extension Duration {
-    /// As people write it: `90s`, `5m`, `1h 30m`, `1.5s`.
-    var short: String {
-        let milliseconds = self.milliseconds
-        if milliseconds % 1000 != 0, milliseconds < 60_000 { return "\(tenths)s" }
-        let seconds = milliseconds / 1000
-        if seconds < 120 { return "\(seconds)s" }
-        if seconds < 7200 {
-            return seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds / 60)m \(seconds % 60)s"
-        }
-        let minutes = seconds / 60
-        return minutes % 60 == 0 ? "\(minutes / 60)h" : "\(minutes / 60)h \(minutes % 60)m"
-    }
+extension StringProtocol where SubSequence == Substring {
+    /// How many columns of a terminal it takes.
+    var columns: Int { reduce(0) { $0 + $1.columns } }
 
-    /// Seconds with one decimal, e.g. `12.3`.
-    var tenths: String { "\(milliseconds / 1000).\(abs(milliseconds) % 1000 / 100)" }
+    /// As much of its beginning as fits so many columns.
+    fileprivate func prefix(columns room: Int) -> Substring {
+        var taken = 0
+        return prefix { character in
+            taken += character.columns
+            return taken <= room
+        }
+    }
+}
+
+extension Character {
+    /// East Asian characters and pictures take two columns of a terminal.
+    fileprivate var columns: Int {
+        switch unicodeScalars.first?.value ?? 0 {
+        case 0x1100...0x115f, 0x2e80...0xa4cf, 0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe6f,
+            0xff00...0xff60, 0xffe0...0xffe6, 0x1f300...0x1faff, 0x20000...0x3fffd:
+            2
+        default: 1
+        }
+    }
 }
 
 extension Substring {

@@ -7,7 +7,7 @@ actor Timeline: Announcer {
     private let start: Duration
     private let lead: String
     private let print: @Sendable (String) -> Void
-    private var summaries: [StepID: String] = [:]
+    private var actions: [StepID: Action] = [:]
     private var phaseStarts: [PhaseName: Duration] = [:]
     /// How long each phase took, in the order in which they ended.
     private(set) var phases: [(name: String, seconds: Double)] = []
@@ -26,7 +26,12 @@ actor Timeline: Announcer {
     /// One line of its own, wrapped so that it fits 80 columns.
     func say(_ text: String) {
         let stamp = (time.elapsed - start).tenths.leftPadded(7) + "s  " + lead
-        text.withControlsShown.wrapped(after: stamp).forEach(print)
+        text.onOneLine(atMost: .max).wrapped(after: stamp).forEach(print)
+    }
+
+    /// The steps of a plan whose run began before: they are told in words.
+    func learn(_ plan: Plan) {
+        for step in plan.steps { actions[step.id] = step.action }
     }
 
     func announce(_ record: Record) {
@@ -34,10 +39,11 @@ actor Timeline: Announcer {
         case .outageOpened(_, let reason): say("outage: \(reason)")
         case .snapshotTaken(let snapshot):
             let on = snapshot.inventory.guests.count { $0.power == .on }
-            say("snapshot: \(snapshot.inventory.hosts.count) hosts, \(on) guests on")
+            let hosts = snapshot.inventory.hosts.count.counted("host")
+            say("snapshot: \(hosts), \(on.counted("guest")) on")
         case .runStarted(let plan, _):
-            for step in plan.steps { summaries[step.id] = step.action.summary }
-            say("run: \(plan.kind.rawValue), \(plan.steps.count) steps")
+            learn(plan)
+            say("run: \(plan.kind.rawValue), \(plan.steps.count.counted("step"))")
         case .phaseStarted(let name):
             phaseStarts[name] = time.elapsed
             say("> \(name)")
@@ -46,21 +52,21 @@ actor Timeline: Announcer {
             phases.append((name.rawValue, took.inSeconds))
             say("< \(name), \(took.tenths) s")
         case .asked(let step, let what):
-            if summaries[step] == nil { say("    \(what)") }
+            if actions[step] == nil { say("    \(what)") }
         case .stepEnded(let step, let outcome): say("    \(describe(step, outcome))")
         case .budgetChanged(let phase, let from, let to, let why):
             say("  ! \(phase): budget \(from.short) -> \(to.short): \(why)")
         case .noted(let text): say("  ! \(text)")
         case .pointOfNoReturn(let why): say("  ! point of no return: \(why)")
-        case .runEnded(let result): say("run \(result.rawValue)")
+        case .runEnded(let result): say("run \(result.words)")
         case .outageClosed: say("outage closed: everything is back")
         }
     }
 
     private func describe(_ step: StepID, _ outcome: StepOutcome) -> String {
-        let what = summaries[step] ?? step.rawValue
+        let what = actions[step]?.summary ?? step.rawValue
         return switch outcome {
-        case .done(.already): "\(what): already so"
+        case .done(.already): "\(what): \(actions[step]?.isWait == true ? "done" : "already so")"
         case .done(.asked): "\(what): done"
         case .done(.forced): "\(what): FORCED OFF"
         case .done(.suspended): "\(what): SUSPENDED"
@@ -70,17 +76,20 @@ actor Timeline: Announcer {
     }
 }
 
-extension String {
-    /// Control characters shown, not obeyed.
-    fileprivate var withControlsShown: String {
-        var shown = ""
-        for scalar in unicodeScalars {
-            if scalar.value < 0x20 || scalar.value == 0x7f {
-                shown += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
+extension Action {
+    /// Whether the step only waits: that is done, and never was "already so".
+    var isWait: Bool {
+        switch self {
+        case .awaitClusterDown, .awaitHost, .awaitBootScript, .awaitVCenter: true
+        default: false
         }
-        return shown
     }
+}
+
+extension RunResult {
+    /// How a run ended, in an operator's words.
+    var words: String { self == .finishedWithGaps ? "finished with gaps" : rawValue }
+
+    /// The same of a result as JSON has it.
+    static func words(of raw: String) -> String { RunResult(rawValue: raw)?.words ?? raw }
 }

@@ -32,12 +32,19 @@ extension SiteContext {
         return look
     }
 
-    /// Whether every feed of the cluster says OL now. One that cannot be read does not.
-    func mainsAreThere(for cluster: ClusterSite) async throws -> Bool {
+    /// Why the mains are not taken to be there, feed by feed; empty when every feed of the cluster
+    /// says OL now. One that cannot be read does not.
+    func missingMains(for cluster: ClusterSite) async -> [String] {
+        var missing: [String] = []
         for feed in feeds(of: cluster) {
-            if try await reading(of: feed).status?.onLine != true { return false }
+            do {
+                let reading = try await reading(of: feed)
+                guard reading.status?.onLine != true else { continue }
+                let said = reading.status.map { "feed \(feed.name) says \($0)" }
+                missing.append(said ?? reading.problem ?? "feed \(feed.name): no status")
+            } catch { missing.append("feed \(feed.name): \(error)") }
         }
-        return true
+        return missing
     }
 
     /// One look at a feed, over a connection of its own.
@@ -59,27 +66,45 @@ struct BatteryWatch: Sendable {
     private let context: SiteContext
     private let cluster: ClusterSite
     private let control: RunControl
+    private let tell: @Sendable (String) async -> Void
 
     /// How often the batteries are looked at during a run.
     static let look: Duration = .seconds(5)
 
-    init(_ context: SiteContext, cluster: ClusterSite, control: RunControl) {
+    /// - Parameter tell: says what a person must know: a feed that cannot be read, once,
+    ///   and when it is read again.
+    init(
+        _ context: SiteContext, cluster: ClusterSite, control: RunControl,
+        tell: @escaping @Sendable (String) async -> Void
+    ) {
         self.context = context
         self.cluster = cluster
         self.control = control
+        self.tell = tell
     }
 
     /// Reads the feeds until it is cancelled. A feed that cannot be read changes nothing: the run
     /// goes on by what is known.
     func run() async {
         var battery = ClusterBattery(cluster, feeds: context.site.feeds)
-        let feeds = context.feeds(of: cluster).compactMap { feed in
-            // One whose secret is missing cannot be read: the plan has said so.
-            try? context.feedControl(feed)
+        var feeds: [any FeedControl] = []
+        for feed in context.feeds(of: cluster) {
+            do { feeds.append(try context.feedControl(feed)) } catch {
+                await tell("feed \(feed.name) is not followed: \(error)")
+            }
         }
+        var lost: Set<FeedName> = []
         while !Task.isCancelled {
             for feed in feeds {
-                battery.take(await feed.read(), of: feed.feed, at: context.time.elapsed)
+                let reading = await feed.read()
+                battery.take(reading, of: feed.feed, at: context.time.elapsed)
+                if reading.status != nil {
+                    if lost.remove(feed.feed) != nil {
+                        await tell("feed \(feed.feed) is read again")
+                    }
+                } else if !Task.isCancelled, lost.insert(feed.feed).inserted {
+                    await tell(reading.problem ?? "feed \(feed.feed): no status")
+                }
             }
             battery.tell(control)
             do { try await context.time.sleep(for: Self.look) } catch { break }

@@ -52,7 +52,9 @@ struct HandRun: Sendable {
             context: context, cluster: cluster, timeline: timeline, around: around,
             estimates: await context.estimates(for: cluster, from: journal), controls: controls)
         // On battery, a run that a person began must fit it too.
-        async let _ = BatteryWatch(context, cluster: cluster, control: turn.control).run()
+        async let _ = BatteryWatch(context, cluster: cluster, control: turn.control) {
+            await timeline.say("  ! \($0)")
+        }.run()
         let code: Result<ExitCodes, any Error>
         do {
             code = .success(
@@ -93,10 +95,19 @@ struct HandTurn: Sendable {
             control: control, makeID: { context.makeID() })
     }
 
+    /// How a way down ended: of an aborted one, how the way back did.
+    struct End: Sendable {
+        var result: RunResult
+        var isAborted: Bool
+
+        /// What was wanted was not done when it was aborted, however well all came back.
+        var code: ExitCodes {
+            isAborted && result == .finished ? .failed : ExitCodes(result)
+        }
+    }
+
     /// Carries out a way down, and the way back at once when a person aborts it.
-    func goDown(
-        _ body: (Operation) async throws -> RunResult
-    ) async throws -> (result: RunResult, isAborted: Bool) {
+    func goDown(_ body: (Operation) async throws -> RunResult) async throws -> End {
         let book = AbortBook(directory: context.lockDirectory, cluster: cluster.name)
         // Who takes the cluster down by hand wants it down.
         do { try book.clearMark() } catch { await timeline.say("\(error)") }
@@ -104,7 +115,7 @@ struct HandTurn: Sendable {
             book: book, cluster: cluster.name, journal: around.journal, time: context.time,
             tell: { [timeline] in await timeline.say($0) })
         let ended = try await watch.during(control) { try await body(operation) }
-        guard ended.isAborted else { return ended }
+        guard ended.isAborted else { return End(result: ended.result, isAborted: false) }
         let back = HandTurn(
             context: context, cluster: cluster, timeline: timeline, around: around,
             estimates: estimates, controls: controls
@@ -112,8 +123,24 @@ struct HandTurn: Sendable {
         let result = await back.restore(
             try await back.prepareRestore(), because: RunCause(.hand, "the shutdown was aborted"))
         // Without an outage there is nothing that the daemon is to leave alone.
-        if try await context.mainsAreThere(for: cluster) { try book.clearMark() }
-        return (result, true)
+        if await context.missingMains(for: cluster).isEmpty { try book.clearMark() }
+        return End(result: result, isAborted: true)
+    }
+
+    /// What a person does next, after a run of this kind that ended so.
+    func tellNext(after kind: PlanKind, _ end: End) async {
+        let isBack = kind == .restore || end.isAborted
+        let restore = "vpower restore --cluster \(cluster.name)"
+        let next: String
+        switch end.result {
+        case .finished where end.isAborted: next = "aborted: cluster \(cluster.name) is back"
+        case .finished where !isBack: next = "\(restore) brings it back"
+        case .finishedWithGaps:
+            next = "some steps gave up: vpower history last" + (isBack ? ", then \(restore)" : "")
+        case .interrupted: next = "vpower resume --cluster \(cluster.name) goes on"
+        case .finished, .reversed: return
+        }
+        await timeline.say(next)
     }
 }
 
@@ -157,8 +184,8 @@ final class RunControls: Sendable {
         case 1:
             for control in controls { control.ask(.stop) }
             Terminal.error(
-                "vpower: stopping after the present step; again to stop at once. "
-                    + "`vpower resume` continues.")
+                "vpower: stopping after the present step; again to stop at once\n"
+                    + "Try: vpower resume, which goes on, or vpower restore")
         case 2:
             for control in controls { control.abandon() }
             Terminal.error("vpower: not waiting for the present step any more")
