@@ -1,6 +1,7 @@
 import PowerLab
 import PowerModel
 import PowerRun
+import Synchronization
 import Testing
 
 /// What must be so before a host is told to stop, and before anybody cuts the output.
@@ -84,6 +85,45 @@ struct OffTests {
         #expect(notOff == ["host esx1.lab was not seen down"])
     }
 
+    @Test func `a second run of the outage does not wait for hosts that are down`() throws {
+        let site = MemorySite()
+        let (run, took) = try simulate(site) {
+            let before = try await site.cluster.snapshot()
+            _ = try await site.goDown(site.operation())
+            let again = Operation(
+                in: site.around(announcer: Quiet()), control: RunControl(), kept: before,
+                makeID: { "r" })
+            _ = try await site.goDown(again)
+            let run = try #require(try await again.ledger().lastRun)
+            let began = try #require(run.phasesStarted[.hosts])
+            return (run, try #require(run.stepsEnded[StepID("stop-host/esx1.lab")]) - began)
+        }
+        #expect(!run.gaps.contains { $0.step.rawValue.hasPrefix("stop-host") }, "\(run.gaps)")
+        #expect(took < .seconds(10), "\(took)")
+    }
+
+    @Test(arguments: [true, false])
+    func `a machine that was never told to stop is not off`(_ answers: Bool) throws {
+        let site = MemorySite()
+        let nas = Machine(isOn: answers)
+        let (result, notOff) = try simulate(site) {
+            var around = site.around(announcer: Quiet())
+            around.machines = [nas.machine: nas]
+            let operation = Operation(
+                in: around,
+                machines: [
+                    MachineSite(
+                        name: nas.machine, ssh: Endpoint(host: "nas", port: 22), user: "root",
+                        login: .key(path: "key"), hostKeys: [], shutdownCommand: "poweroff",
+                        feeds: around.site.feeds, limit: .seconds(60))
+                ], control: RunControl(), makeID: { "r" })
+            let result = try await site.goDown(operation)
+            return (result, try await operation.notOff())
+        }
+        #expect(result == .finished)
+        #expect(notOff == (answers ? [] : ["machine nas was not seen down"]))
+    }
+
     // MARK: Records that are lost
 
     @Test func `an outage whose snapshot is lost says so, and so does the next run`() throws {
@@ -118,6 +158,17 @@ struct OffTests {
 struct Upon: Announcer {
     let act: @Sendable (Record) async -> Void
     func announce(_ record: Record) async { await act(record) }
+}
+
+/// A machine that does as it is told.
+private final class Machine: MachineControl {
+    let machine = MachineName("nas")
+    private let isOn: Mutex<Bool>
+    init(isOn: Bool) { self.isOn = Mutex(isOn) }
+    func shutDown() async throws(MachineError) { isOn.withLock { $0 = false } }
+    func wake() async throws(MachineError) { isOn.withLock { $0 = true } }
+    func isSilent() async -> Bool { isOn.withLock { !$0 } }
+    func close() async {}
 }
 
 /// A journal that has lost the snapshots.

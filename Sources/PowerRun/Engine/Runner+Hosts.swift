@@ -74,9 +74,14 @@ extension Runner {
         // A resumed run finds in the records that it may have been told: then silence counts.
         var wasTold = earlier?.asked.contains(wait.step.id) == true
         var wasToldNow = false
+        var wasLookedUp = false
         var silentSince: Duration?
         let outcome = await untilDone(on: name, wait) { host throws(HostError) in
             if await host.isSilent() {
+                if !wasTold, !wasLookedUp {
+                    wasTold = await wasSeenDown(name)
+                    wasLookedUp = true
+                }
                 guard wasTold else {
                     return .notYet("it does not answer, and was not told to shut down")
                 }
@@ -96,6 +101,17 @@ extension Runner {
         }
         await around.hosts[name]?.close()
         return outcome
+    }
+
+    /// Whether an earlier run of this outage took the host down, and none brought it back since.
+    private func wasSeenDown(_ name: HostName) async -> Bool {
+        do {
+            let ledger = Ledger(try await around.journal.openOutage(of: around.site.name))
+            return ledger.hostsSeenDown.contains(name)
+        } catch {
+            await record(.noted("\(name): whether it was taken down before is not known: \(error)"))
+            return false
+        }
     }
 
     /// Whether silence has lasted long enough, and is the host's own.
@@ -212,16 +228,21 @@ extension Runner {
         }
     }
 
-    /// Machine shut down and seen to be silent.
+    /// Machine shut down and seen to be silent. One that is silent and was never told may be off,
+    /// or only out of reach: nobody may cut its power.
     func stopMachine(_ name: MachineName, _ wait: Wait) async -> StepOutcome? {
         guard let machine = around.machines[name] else {
             return .gaveUp("the site file does not have \(name)")
         }
         var wasTold = earlier?.asked.contains(wait.step.id) == true
         var problem = "it still answers"
+        let firstLook = around.time.elapsed
         repeat {
             if await machine.isSilent() {
-                return .done(wasTold ? .asked : .already)
+                if wasTold { return .done(.asked) }
+                problem = "it does not answer, and was not told to shut down"
+                if around.time.elapsed - firstLook < around.site.limits.settle { continue }
+                return .left(problem)
             }
             if wasTold { continue }
             await recordAsk(wait.step.id, wait.step.action.summary)
