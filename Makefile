@@ -26,7 +26,7 @@ drill: setup-drill ## Build, then shut down and restore a simulated site
 
 test: setup ## Build, then run every test
 	$(SWIFT) build --build-tests $(IMPORTS)
-	$(SWIFT) test --skip-build --disable-xctest --no-parallel
+	SWIFT=$(SWIFT) scripts/test
 
 lint: ## Check the format of the Swift files and the shell scripts
 	$(SWIFT) format lint --strict -r Sources Tests Templates Package.swift
