@@ -123,7 +123,7 @@ struct BudgetRunTests {
         }
     }
 
-    @Test func `a step that a cut budget ends is on record, though it is its phase's last`() throws {
+    @Test func `a step that a cut budget ends is on record, also the last of its phase`() throws {
         let stuck = GuestID("50000000-0000-4000-8000-000000000002")
         let site = Self.realistic { scenario in
             scenario.faults = [PlannedFault(.guestHasQuestion, stuck.rawValue)]

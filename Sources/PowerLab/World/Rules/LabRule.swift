@@ -134,7 +134,9 @@ public struct LabSiteState: Sendable {
     }
 
     /// Whether the run is to stop this guest, as far as the records tell.
-    func isToStop(_ id: String) -> Bool { !hasRecords || told.planned.contains(StepID("stop/\(id)")) }
+    func isToStop(_ id: String) -> Bool {
+        !hasRecords || told.planned.contains(StepID("stop/\(id)"))
+    }
 
     /// Whether a record says of this object, by name, that it could not be waited for.
     func isNoted(_ name: String) -> Bool { told.notes.contains { $0.contains(name) } }
