@@ -72,7 +72,7 @@ struct Afternoon {
             }
             try idle(memory, after: one)
         }
-        return try finish(memory, disk)
+        return try finish(memory, disk, spare)
     }
 
     private var settings: @Sendable (inout ClusterSite) -> Void {
@@ -102,14 +102,22 @@ struct Afternoon {
     }
 
     /// Everything is healed: a person restores what is still missing, then all is judged.
-    private func finish(_ memory: MemorySite, _ disk: FullDisk) throws -> End {
+    private func finish(
+        _ memory: MemorySite, _ disk: FullDisk, _ spare: MemoryJournal
+    ) throws -> End {
+        // A command reads what the daemon had to leave in /run, as the daemon itself does.
+        let journal = FallbackJournal(
+            primary: disk, spare: spare, wall: { memory.time.wall }, report: { _ in })
         let controller = SimulatedController(
-            memory, name: "person", life: LabLife(), journal: disk, kept: nil, site: settings,
+            memory, name: "person", life: LabLife(), journal: journal, kept: nil, site: settings,
             wrap: wrap)
         let end = try SerialExecutor.simulate(time: memory.time, limit: Self.limit) {
             () async -> End in
+            await journal.takeOver(into: disk)
             for _ in 0..<Self.tries where await !Self.isClosed(memory) {
-                await Self.restore(controller.operation(RunControl()))
+                let operation = controller.operation(RunControl())
+                await Self.startVCSA(memory.world, operation)
+                await Self.restore(operation)
             }
             let log = await memory.world.log
             let records = await memory.world.records
@@ -135,6 +143,21 @@ struct Afternoon {
             default: isClosed
             }
         }
+    }
+
+    /// What was off when the outage's snapshot was taken stays off (DESIGN 5.5). A vCSA that was,
+    /// and that vpower did not stop since, is the person's to start: the report names vCenter.
+    private static func startVCSA(_ world: LabWorld, _ operation: Operation) async {
+        guard let ledger = try? await operation.ledger(), ledger.interruptedRun == nil,
+            let prepared = try? await operation.prepareRestore(),
+            let spec = world.scenario.guests.first(where: \.isVCSA),
+            let vcsa = await world.inventory().guest(spec.id),
+            vcsa.power == .off, let host = vcsa.host,
+            let before = ledger.snapshot?.inventory.guest(vcsa.id), before.power != .on,
+            !prepared.plan.steps.contains(where: { $0.id == StepID("start/\(vcsa.id)") })
+        else { return }
+        // Refused, it is as if nobody had tried: the outage stays open, which is judged.
+        try? await world.powerOnGuest(vcsa.id, on: host, by: "a person")
     }
 
     private static func restore(_ operation: Operation) async {

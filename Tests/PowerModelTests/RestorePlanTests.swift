@@ -53,6 +53,26 @@ struct RestorePlanTests {
         #expect(plan.phase(.vcsaBack)?.needs == [.hostsBack])
     }
 
+    @Test(arguments: [GuestPower.on, .off])
+    func `a vCSA that was off comes back only where somebody started it and vpower stopped it`(
+        _ later: GuestPower
+    ) throws {
+        let before = Fixture(guests: Self.guests, vcsaPower: .off)
+        let now = Fixture(guests: Self.guests, vcsaPower: later)
+        var recorder = Recorder()
+        recorder.begin(before)
+        recorder.start(try now.shutdown(goal: before.snapshot), run: Self.one)
+        let isBack = later == .on
+        let plan = try before.restore(recorder.records)
+        #expect(plan.ids(.vcsaBack).contains("start/id-vcsa") == isBack)
+        // Its host's boot script starts it, and the others wait for it, or neither.
+        let orders = try now.orders(goal: before.snapshot)
+        #expect(orders.contains { $0.vcsa != nil } == isBack)
+        #expect(orders.allSatisfy { $0.waitsForVCSA == isBack })
+        // Not so a guest of a tier: it was off.
+        #expect(plan.step("start/id-app-off") == nil)
+    }
+
     @Test func `a boot script is awaited only of a host told to stop after it was armed`() throws {
         let fixture = Fixture(hosts: 4)
         var recorder = Recorder()

@@ -123,6 +123,34 @@ struct BudgetRunTests {
         }
     }
 
+    @Test func `a step that a cut budget ends is on record, also the last of its phase`() throws {
+        let stuck = GuestID("50000000-0000-4000-8000-000000000002")
+        let site = Self.realistic { scenario in
+            scenario.faults = [PlannedFault(.guestHasQuestion, stuck.rawValue)]
+            for index in scenario.tiers.indices { scenario.tiers[index].onLimit = .leave }
+        }
+        let run = try simulate(site) {
+            let control = RunControl()
+            control.expectDeadline(.seconds(3000))
+            let operation = site.operation(control: control, site: Self.limits)
+            async let result = site.goDown(operation)
+            // All others of its tier are off; it is asked again and again. Between two requests:
+            try await site.time.sleep(for: .milliseconds(60_050))
+            control.expectDeadline(site.time.elapsed + .seconds(120))
+            _ = try await result
+            return try #require(try await operation.ledger().lastRun)
+        }
+        let cut = try #require(run.budgets[Self.apps])
+        #expect(cut < .seconds(60))
+        #expect(run.phasesEnded[Self.apps] != nil)
+        let outcome = try #require(run.outcomes[StepID("stop/\(stuck)")])
+        guard case .left(let why) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(why.contains("left to go down with its host"))
+    }
+
     @Test func `with hardly any runtime every tier keeps its floor, and hosts are down by then`()
         throws
     {

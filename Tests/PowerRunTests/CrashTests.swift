@@ -84,6 +84,41 @@ struct CrashTests {
         #expect(violations == [])
     }
 
+    /// So far that guests were seen off, and so far that hosts were told to stop.
+    @Test(arguments: [(30, false), (62, true)], [false, true])
+    func `a shutdown is begun anew where the cluster was brought back meanwhile`(
+        killed: (after: Int, pastReturn: Bool), mainsAreBack: Bool
+    ) throws {
+        let site = MemorySite()
+        _ = try crash(site, after: killed.after) { operation in
+            await site.world.failMains()
+            return try await site.goDown(operation)
+        }
+        let (resumed, violations, plans) = try simulate(site) {
+            let run = try #require(try await site.operation().ledger().interruptedRun)
+            #expect(run.isPastReturn == killed.pastReturn)
+            // Somebody restores it, and no record of that is left.
+            let lost = MemoryJournal { site.time.wall }
+            try await lost.take(site.journal.records)
+            await site.world.returnMains()
+            #expect(try await site.comeBack(site.operation(journal: lost)) == .finished)
+            if !mainsAreBack { await site.world.failMains() }
+            await site.world.loseRecords(except: site.journal.records)
+            await site.world.took(.controllerLosesPower)
+            let operation = site.operation()
+            let resumed = try await operation.resume(mainsAreBack: mainsAreBack)
+            let plans = try await operation.ledger().runs.map(\.plan.kind)
+            if !mainsAreBack {
+                try await site.cycle()
+                _ = try await site.comeBack(site.operation())
+            }
+            return (resumed, await site.violations(), plans)
+        }
+        #expect(resumed == (mainsAreBack ? .reversed(.finished) : .continued(.cluster, .finished)))
+        #expect(plans == (mainsAreBack ? [] : [.cluster, .cluster]))
+        #expect(violations == [])
+    }
+
     @Test func `an outage's run is reversed by resume when the mains are back in time`() throws {
         let site = MemorySite()
         _ = try crash(site, after: 30) { operation in

@@ -72,6 +72,22 @@ struct OffTests {
         #expect(notOff == ["host esx1.lab answers"])
     }
 
+    @Test func `where the witness is silent too nothing is proven off`() throws {
+        var scenario = LabScenario.standard()
+        scenario.faults = [PlannedFault(.switchDead, at: .seconds(1000), lasts: .seconds(100))]
+        let site = MemorySite(scenario)
+        let (before, meanwhile) = try simulate(site) {
+            let operation = site.operation { $0.witness = Endpoint(host: "witness", port: 22) }
+            _ = try await site.goDown(operation)
+            let before = try await operation.notOff()
+            // A host may have come back since: behind a dead switch it is as silent.
+            try await site.time.sleep(for: .seconds(1010) - site.time.elapsed)
+            return (before, try await operation.notOff())
+        }
+        #expect(before == [])
+        #expect(meanwhile == ["the witness witness:22 is silent, so that silence proves nothing"])
+    }
+
     @Test func `a host that is silent and was never told to stop is not proven off`() throws {
         let site = MemorySite()
         let (result, notOff) = try simulate(site) {

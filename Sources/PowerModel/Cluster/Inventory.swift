@@ -283,6 +283,9 @@ public struct AutomationChange: Hashable, Codable, Sendable {
         self.dpm = dpm
     }
 
+    /// What stops a cluster's automation: DRS is never disabled, that deletes resource pools.
+    public static let freeze = AutomationChange(ha: false, drsLevel: .manual, dpm: false)
+
     /// Whether it changes nothing.
     public var isEmpty: Bool { ha == nil && drsLevel == nil && dpm == nil }
 

@@ -40,7 +40,11 @@ extension Planner {
         }
         let infrastructure = byHost(groups.infrastructure)
         let tiers = groups.tiers.reversed().map { byHost($0.group) }
-        let vcsa = groups.vcsa.flatMap { $0.power == .on ? $0 : nil }
+        // One that was started during the outage goes down now, and is needed to restore.
+        let vcsa = groups.vcsa.flatMap { vcsa in
+            let now = moment.now.inventory.guest(vcsa.id)?.power
+            return vcsa.power == .on || now == .on ? vcsa : nil
+        }
         let vcsaHost = vcsa.flatMap(place)
         let waits = vcsa != nil && (vcsaHost.map(hosts.contains) ?? true)
         return hosts.map { host in

@@ -44,8 +44,8 @@ extension Planner {
     private struct Extent {
         /// Whether it is the whole cluster: so too when the power went and nobody did anything.
         var isWhole: Bool
-        /// The guests that went down, where it is not.
-        private var guests: Set<GuestID>
+        /// The guests that a run was to shut down: where it is not, those that went down.
+        let guestsMeant: Set<GuestID>
         /// The hosts that went down, where it is not.
         var hosts: Set<HostName>
         /// The guests that may still obey a request to shut down.
@@ -53,14 +53,14 @@ extension Planner {
 
         init(of ledger: Ledger) {
             isWhole = !ledger.onlyPartsWentDown
-            guests = isWhole ? [] : ledger.guestsMeant
+            guestsMeant = ledger.guestsMeant
             hosts = isWhole ? [] : ledger.hostsTouched
             stopping = ledger.guestsThatMayStillStop
         }
 
         /// Whether a guest went down, by itself or with its host.
         func has(_ guest: Guest) -> Bool {
-            isWhole || guests.contains(guest.id) || guest.host.map(hosts.contains) == true
+            isWhole || guestsMeant.contains(guest.id) || guest.host.map(hosts.contains) == true
         }
     }
 
@@ -100,7 +100,10 @@ extension Planner {
         }
         let first = starts(
             groups.infrastructure, extent, mayAdopt: site.adoptGuests, action)
-        guard let vcsa = groups.vcsa else { return first }
+        guard var vcsa = groups.vcsa else { return first }
+        // Somebody started it during the outage and vpower shut it down, or was about to: without
+        // it nothing of the cluster's automation can be put back.
+        if extent.guestsMeant.contains(vcsa.id) { vcsa.power = .on }
         let alone = GuestGroup.Member(
             guest: vcsa, terms: GuestTerms(throughHostWithin: site.limits.vcsa), after: [])
         return first

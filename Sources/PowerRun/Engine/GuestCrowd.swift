@@ -43,10 +43,7 @@ extension Runner {
             while !crowd.isEmpty, let event = await group.next() {
                 crowd.take(event, now: around.time.elapsed)
                 for note in view.takeNotes() { await record(.noted(note)) }
-                for (step, outcome) in crowd.takeOutcomes() {
-                    gaps.count(outcome)
-                    await record(.stepEnded(step, outcome))
-                }
+                await recordOutcomes(of: &crowd, in: &gaps)
                 await mindBudgets()
                 isStopping = isStopping || control.mustStop
                 if isStopping {
@@ -60,6 +57,8 @@ extension Runner {
                     await recordAsk(guests[number].step.id, act.words(guests[number].guest))
                     group.addTask { .heard(number, act, await view.request(act, of: number)) }
                 }
+                // A budget that was cut ends some whose turn had come; they may be the last.
+                await recordOutcomes(of: &crowd, in: &gaps)
                 if case .saw = event { group.addTask { .saw(await view.look()) } }
                 if let moment = crowd.takeTimer(
                     now: around.time.elapsed, atMost: around.pace.look)
@@ -71,6 +70,15 @@ extension Runner {
         }
         gaps.unfinished = !crowd.isEmpty
         return gaps
+    }
+
+    private func recordOutcomes<One: GuestOnItsWay>(
+        of crowd: inout GuestCrowd<One>, in gaps: inout Gaps
+    ) async {
+        for (step, outcome) in crowd.takeOutcomes() {
+            gaps.count(outcome)
+            await record(.stepEnded(step, outcome))
+        }
     }
 
     private func tick(at moment: Duration) async -> CrowdEvent {

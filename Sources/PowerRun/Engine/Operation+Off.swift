@@ -7,7 +7,8 @@ extension Operation {
     ///
     /// A host or machine is off when it was told to stop and seen down in this outage, and is
     /// silent now: one that came back by itself since, or that a run gave up on, is not. What else
-    /// a run left undone, a hook say, has no part in it.
+    /// a run left undone, a hook say, has no part in it. Where the witness is silent too, silence
+    /// proves nothing: unless machines went down, which may have taken it with them.
     /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
     public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
@@ -16,6 +17,11 @@ extension Operation {
         let machinesDown = ledger.machinesSeenDown
         let silence = await around.askHosts { await $0.isSilent() }
         var notOff: [String] = []
+        if let witness = around.site.witness, machinesDown.isEmpty,
+            await !around.answers(witness)
+        {
+            notOff.append("the witness \(witness) is silent, so that silence proves nothing")
+        }
         for name in around.site.hosts.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
             if !hostsDown.contains(name) {
                 notOff.append("host \(name) was not seen down")

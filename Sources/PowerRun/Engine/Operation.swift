@@ -150,16 +150,18 @@ public struct Operation: Sendable {
     /// Goes on with the run that was interrupted. The power is read first: a run that an outage
     /// began is reversed when the mains are back and the point of no return is not passed; a
     /// run begun by hand is continued whatever the mains do. A restore is begun anew: what it has
-    /// seen to be back may have gone down with the power since, and nobody was there to see it.
+    /// seen to be back may have gone down with the power since, and nobody was there to see it. So
+    /// is a shutdown of a cluster that somebody has brought back meanwhile.
     public func resume(mainsAreBack: Bool) async throws(OperationError) -> Resumed {
         let ledger = try await ledger()
         guard let run = ledger.interruptedRun, let outage = ledger.outage else {
             throw .nothingToResume(around.site.name)
         }
         guard let goal = ledger.snapshot else { throw .snapshotLost(around.site.name, outage) }
+        let wasThawed = await wasThawed(since: run)
         let undo =
             mainsAreBack && run.plan.kind == .cluster && run.cause.origin == .outage
-            && !run.isPastReturn
+            && (wasThawed || !run.isPastReturn)
         if undo {
             await append(.runEnded(.reversed), outage, run: run.id)
             let prepared = try await prepareRestore()
@@ -169,6 +171,11 @@ public struct Operation: Sendable {
             if run.result == nil { await append(.runEnded(.interrupted), outage, run: run.id) }
             let prepared = try await prepareRestore()
             return .continued(.restore, await restore(prepared, because: run.cause))
+        }
+        if wasThawed {
+            let prepared = try await prepareShutdown(.cluster(dependents: run.plan.dependents))
+            await append(.runEnded(.interrupted), outage, run: run.id)
+            return .continued(.cluster, await shutDown(prepared, because: run.cause))
         }
         let prepared = Prepared(
             plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
@@ -187,6 +194,19 @@ public struct Operation: Sendable {
 
     private func append(_ event: RunEvent, _ outage: OutageID, run: RunID? = nil) async {
         await around.record(event, run: run, outage: outage)
+    }
+
+    /// Whether the automation that a run was seen to stop is back: then somebody brought the cluster
+    /// back, and the record of that is lost or never was. What the run had seen off may be on.
+    private func wasThawed(since run: RunLedger) async -> Bool {
+        guard run.plan.kind == .cluster,
+            let freeze = run.steps.first(where: { $0.action == .freeze }),
+            case .done = run.outcomes[freeze.id]
+        else { return false }
+        // Nobody switches HA on without vCenter.
+        do {
+            return !AutomationChange.freeze.isSatisfied(by: try await around.cluster.automation())
+        } catch { return false }
     }
 
     private func inventoryNow(or goal: ClusterSnapshot) async -> Inventory {
@@ -226,6 +246,15 @@ public struct Operation: Sendable {
             return guest
         }
         return snapshot
+    }
+}
+
+extension Plan {
+    /// The clusters that it waits for before vCSA goes down.
+    fileprivate var dependents: [ClusterName] {
+        steps.compactMap { step in
+            if case .awaitClusterDown(let cluster) = step.action { cluster } else { nil }
+        }
     }
 }
 

@@ -5,8 +5,7 @@ extension Runner {
     /// HA off, DRS manual (never disabled: that deletes resource pools), DPM off; then HA's
     /// agents seen to be gone from every connected host.
     func freeze(_ wait: Wait) async -> StepOutcome? {
-        let change = AutomationChange(ha: false, drsLevel: .manual, dpm: false)
-        return await bring(about: change, agents: false, wait)
+        await bring(about: .freeze, agents: false, wait)
     }
 
     /// Puts a part of the automation back to what it was.

@@ -70,7 +70,10 @@ public struct LabSiteState: Sendable {
     var booted: Set<String> = []
 
     var hasRecords: Bool
-    var outageIsOpen = false
+    /// What the records tell that a process can read now.
+    private var told = LabTold()
+    /// Of that, what the disk tells.
+    private var toldOnDisk = LabTold()
     /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
     /// again. A power cut that nobody handled has none.
     private var goal: Set<String> = []
@@ -82,13 +85,6 @@ public struct LabSiteState: Sendable {
     private var lostSteps: Set<StepID> = []
     /// Those of them whose outage's snapshot is lost too: the state before them is known nowhere.
     private var lostChanges: Set<StepID> = []
-    var plan: Plan?
-    var planned: Set<StepID> = []
-    var asked: Set<StepID> = []
-    var outcomes: [StepID: StepOutcome] = [:]
-    var notes: [String] = []
-    /// Guests that policy leaves to go down with their host.
-    private var leftByPolicy: Set<String> = []
 
     init(_ scenario: LabScenario, hasRecords: Bool) {
         self.scenario = scenario
@@ -108,6 +104,11 @@ public struct LabSiteState: Sendable {
     }
 
     // MARK: What rules ask
+
+    var outageIsOpen: Bool { told.outageIsOpen }
+    var plan: Plan? { told.plan }
+    var asked: Set<StepID> { told.asked }
+    var outcomes: [StepID: StepOutcome] { told.outcomes }
 
     func name(_ id: String) -> String { specs[id]?.name.onOneLine ?? id }
 
@@ -129,14 +130,16 @@ public struct LabSiteState: Sendable {
     /// Whether a guest may be on when its host goes: policy leaves it, or a record says why.
     func mayStayOn(_ id: String) -> Bool {
         if case .left = stopOutcome(id) { return true }
-        return leftByPolicy.contains(id) || isNoted(name(id))
+        return told.leftByPolicy.contains(id) || isNoted(name(id))
     }
 
     /// Whether the run is to stop this guest, as far as the records tell.
-    func isToStop(_ id: String) -> Bool { !hasRecords || planned.contains(StepID("stop/\(id)")) }
+    func isToStop(_ id: String) -> Bool {
+        !hasRecords || told.planned.contains(StepID("stop/\(id)"))
+    }
 
     /// Whether a record says of this object, by name, that it could not be waited for.
-    func isNoted(_ name: String) -> Bool { notes.contains { $0.contains(name) } }
+    func isNoted(_ name: String) -> Bool { told.notes.contains { $0.contains(name) } }
 
     /// Whether a guest is to be on at the end. Without records, what was on at first is.
     func isGoal(_ guest: LabGuestSpec) -> Bool {
@@ -223,21 +226,47 @@ public struct LabSiteState: Sendable {
         case .fault:
             if let kind = LabFault(rawValue: event.detail) {
                 faulted[kind, default: []].insert(event.object)
+                // What was in the spare journal only is gone: whoever comes reads the disk.
+                if kind == .controllerLosesPower { told = toldOnDisk }
             }
         default: break
         }
     }
 
     mutating func apply(_ record: LabRecord) {
+        told.apply(record.record.event)
+        if !record.isLost { toldOnDisk.apply(record.record.event) }
         switch record.record.event {
-        case .outageOpened: outageIsOpen = true
         case .snapshotTaken:
             if !record.isLost { goalOnDisk = Set(onByPlace.values.flatMap(\.self)) }
             isSnapshotLost = goalOnDisk == nil
             goal = goalOnDisk ?? []
         case .outageClosed:
-            outageIsOpen = false
             if !record.isLost { goalOnDisk = nil }
+        case .asked(let step, _):
+            guard record.isLost else { break }
+            lostSteps.insert(step)
+            if isSnapshotLost { lostChanges.insert(step) }
+        default: break
+        }
+    }
+}
+
+/// What records tell of the outage and of the run that is under way.
+private struct LabTold {
+    var outageIsOpen = false
+    var plan: Plan?
+    var planned: Set<StepID> = []
+    /// Guests that policy leaves to go down with their host.
+    var leftByPolicy: Set<String> = []
+    var asked: Set<StepID> = []
+    var outcomes: [StepID: StepOutcome] = [:]
+    var notes: [String] = []
+
+    mutating func apply(_ event: RunEvent) {
+        switch event {
+        case .outageOpened: outageIsOpen = true
+        case .outageClosed: outageIsOpen = false
         case .runStarted(let plan, _):
             self.plan = plan
             planned = Set(plan.steps.map(\.id))
@@ -248,11 +277,7 @@ public struct LabSiteState: Sendable {
             asked = []
             outcomes = [:]
             notes = []
-        case .asked(let step, _):
-            asked.insert(step)
-            guard record.isLost else { break }
-            lostSteps.insert(step)
-            if isSnapshotLost { lostChanges.insert(step) }
+        case .asked(let step, _): asked.insert(step)
         case .stepEnded(let step, let outcome): outcomes[step] = outcome
         case .noted(let text): notes.append(text)
         default: break

@@ -66,14 +66,19 @@ struct EverythingPutBack: LabRule {
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
         let before = site.scenario.automation
         func check(_ isSo: Bool, _ what: String) { tally.judge(at: nil, isSo ? nil : what) }
-        let isFreezeLost = site.isLost(StepID("freeze"))
+        // Without a vCSA that cannot be started where it is, nothing of this can be put back.
+        let isVCSAStuck =
+            site.vcsa.map(\.id.rawValue).map { id in
+                site.power[id] != .on && site.place[id].map(site.isLeftInMaintenance) == true
+            } ?? false
+        let isFreezeLost = isVCSAStuck || site.isLost(StepID("freeze"))
         check(isFreezeLost || automation.ha == before.ha, "HA is not as it was")
         let isDRSAsBefore =
             automation.drsLevel == before.drsLevel && automation.drsEnabled == before.drsEnabled
         check(isFreezeLost || isDRSAsBefore, "DRS is not as it was")
         check(isFreezeLost || automation.dpm == before.dpm, "DPM is not as it was")
         check(
-            site.isLost(StepID("retreat"))
+            isVCSAStuck || site.isLost(StepID("retreat"))
                 || automation.vcls.keepsGuests == before.vcls.keepsGuests,
             "vCLS is not as it was")
         for guest in site.scenario.guests where guest.nature == .ordinary {
