@@ -142,6 +142,14 @@ extension CheckerTests.Broken {
                 }
             }),
         Self(
+            rule: "3: up in reverse order", how: "it does not start vCSA",
+            down: { plan in plan.phases.removeAll { $0.name == .arm } },
+            up: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .vcsaBack {
+                    plan.phases[index].steps = []
+                }
+            }),
+        Self(
             rule: "4: agent guests are never targets", how: "it stops vCLS guests",
             down: { plan in
                 plan.phases.removeAll { $0.name == .retreat }

@@ -96,7 +96,10 @@ final class SimulatedController: Sendable {
             switch seen {
             case .atRisk(let why): state.wish = .down(why)
             case .supplied: state.wish = .up
-            case .nothing, .trigger, .relieved: break
+            case .relieved:
+                // What has not begun is not begun.
+                if case .down = state.wish { state.wish = nil }
+            case .nothing, .trigger: break
             }
         }
     }

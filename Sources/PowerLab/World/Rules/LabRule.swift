@@ -65,9 +65,9 @@ public struct LabSiteState: Sendable {
     /// Guests that were started since a host last went down.
     var startedSinceDown: Set<String> = []
     var hasGoneDown = false
-    /// Hosts that have booted since they were last told to stop, or lost their power: one that is
-    /// still stopping runs no boot script until then.
-    var booted: Set<String> = []
+    /// Hosts whose boot script starts vCSA where it is registered there: armed as they came up, not
+    /// told to stop since, and vCSA has not gone off since. A script acts once after each boot.
+    var startingVCSA: Set<String> = []
 
     var hasRecords: Bool
     /// What the records tell that a process can read now.
@@ -146,6 +146,11 @@ public struct LabSiteState: Sendable {
         hasRecords ? goal.contains(guest.id.rawValue) : guest.isOn
     }
 
+    /// Whether a guest was off when the open outage's snapshot was taken: nobody brings it back.
+    func isOffInSnapshot(_ guest: LabGuestSpec) -> Bool {
+        goalOnDisk.map { !$0.contains(guest.id.rawValue) } ?? false
+    }
+
     /// Whether vpower cannot know that it put a host in maintenance mode, where it still is.
     func isLeftInMaintenance(_ host: String) -> Bool {
         inMaintenance.contains(host) && lostSteps.contains(.maintenance(of: HostName(host)))
@@ -180,6 +185,11 @@ public struct LabSiteState: Sendable {
         }
     }
 
+    private mutating func wentOff(_ id: String, _ now: GuestPower) {
+        set(id, now)
+        if id == vcsa?.id.rawValue { startingVCSA = [] }
+    }
+
     private mutating func move(_ id: String, to host: String) {
         if let from = place[id] { guestsOf[from]?.remove(id) }
         place[id] = host
@@ -188,8 +198,8 @@ public struct LabSiteState: Sendable {
 
     mutating func apply(_ event: LabEvent) {
         switch event.kind {
-        case .guestOff, .guestLost: set(event.object, .off)
-        case .guestSuspended: set(event.object, .suspended)
+        case .guestOff, .guestLost: wentOff(event.object, .off)
+        case .guestSuspended: wentOff(event.object, .suspended)
         case .guestOn:
             set(event.object, .on)
             startedSinceDown.insert(event.object)
@@ -200,13 +210,13 @@ public struct LabSiteState: Sendable {
         case .vcenterUp: vcenterUp = true
         case .hostOff, .hostLost:
             hostsOn.remove(event.object)
-            booted.remove(event.object)
+            startingVCSA.remove(event.object)
             startedSinceDown = []
             hasGoneDown = true
-        case .hostTold: booted.remove(event.object)
+        case .hostTold: startingVCSA.remove(event.object)
         case .hostUp:
             hostsOn.insert(event.object)
-            booted.insert(event.object)
+            if armed.contains(event.object) { startingVCSA.insert(event.object) }
         case .armed: armed.insert(event.object)
         case .disarmed: armed.remove(event.object)
         case .maintenanceOn: inMaintenance.insert(event.object)

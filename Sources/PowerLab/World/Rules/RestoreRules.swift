@@ -19,13 +19,15 @@ struct OrderUp: LabRule {
 
     private mutating func guestOn(_ event: LabEvent, _ site: LabSiteState) {
         guard event.detail != "HA", case .tier = site.roles[event.object], site.hasGoneDown,
-            let vcsa = site.vcsa, vcsa.isOn, let place = site.place[vcsa.id.rawValue]
+            let vcsa = site.vcsa, vcsa.isOn, !site.isOffInSnapshot(vcsa),
+            let place = site.place[vcsa.id.rawValue]
         else { return }
         let id = vcsa.id.rawValue
-        // Other hosts' boot scripts wait a time for vCSA, not for what a fault makes of it, nor
-        // for a host that never went down and so has no boot script to start it.
+        // Boot scripts wait a time for vCSA, not for what a fault makes of it, nor for a host
+        // whose own script will not start it. vpower itself has no such excuse.
+        let isVPowers = site.asked.contains(StepID("start/\(event.object)"))
         let isHeldUp =
-            !site.booted.contains(place) || !site.armed.contains(place)
+            (!isVPowers && !site.startingVCSA.contains(place))
             || site.outcomes[StepID("start/\(id)")] != nil
             || !site.hostsOn.contains(place)
             || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
