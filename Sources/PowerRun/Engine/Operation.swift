@@ -196,8 +196,8 @@ public struct Operation: Sendable {
         await around.record(event, run: run, outage: outage)
     }
 
-    /// Whether the automation that a run was seen to stop is back: then somebody brought the cluster
-    /// back, and the record of that is lost or never was. What the run had seen off may be on.
+    /// Whether the automation that a run was seen to stop is back: then somebody brought the
+    /// cluster back, and the record of that is lost or never was. What was seen off may be on.
     private func wasThawed(since run: RunLedger) async -> Bool {
         guard run.plan.kind == .cluster,
             let freeze = run.steps.first(where: { $0.action == .freeze }),
