@@ -51,29 +51,36 @@ public struct Ledger: Hashable, Sendable {
 
     /// Hosts that were told to stop and seen down in this outage, and not seen back since.
     public var hostsSeenDown: Set<HostName> {
-        var down = Set<HostName>()
-        for run in runs {
-            for step in run.steps {
-                switch (step.action, run.outcomes[step.id]) {
-                case (.stopHost(let host, _), .done): down.insert(host)
-                case (.awaitHost(let host, _), .done): down.remove(host)
-                default: break
-                }
+        seenDown { action in
+            switch action {
+            case .stopHost(let host, _): (host, isDown: true)
+            case .awaitHost(let host, _): (host, isDown: false)
+            default: nil
             }
         }
-        return down
     }
 
     /// Machines that were told to stop and seen down in this outage, and not seen back since.
     public var machinesSeenDown: Set<MachineName> {
-        var down = Set<MachineName>()
+        seenDown { action in
+            switch action {
+            case .stopMachine(let machine): (machine, isDown: true)
+            case .startMachine(let machine): (machine, isDown: false)
+            default: nil
+            }
+        }
+    }
+
+    /// - Parameter meaning: what a step that is done has brought where, if it is of that kind.
+    private func seenDown<Thing>(
+        _ meaning: (Action) -> (thing: Thing, isDown: Bool)?
+    ) -> Set<Thing> {
+        var down = Set<Thing>()
         for run in runs {
             for step in run.steps {
-                switch (step.action, run.outcomes[step.id]) {
-                case (.stopMachine(let machine), .done): down.insert(machine)
-                case (.startMachine(let machine), .done): down.remove(machine)
-                default: break
-                }
+                guard case .done = run.outcomes[step.id], let (thing, isDown) = meaning(step.action)
+                else { continue }
+                if isDown { down.insert(thing) } else { down.remove(thing) }
             }
         }
         return down

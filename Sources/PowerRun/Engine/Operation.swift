@@ -45,9 +45,7 @@ public struct Operation: Sendable {
 
     /// What is known of this cluster's open outage; empty when there is none.
     public func ledger() async throws(OperationError) -> Ledger {
-        do { return Ledger(try await around.journal.openOutage(of: around.site.name)) } catch {
-            throw .journal(error)
-        }
+        do { return try await around.ledger() } catch { throw .journal(error) }
     }
 
     // MARK: Down

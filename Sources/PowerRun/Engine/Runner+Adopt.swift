@@ -69,7 +69,7 @@ extension Runner {
             return "without a `witness` no silent host is proven off"
         }
         do {
-            let ledger = Ledger(try await around.journal.openOutage(of: around.site.name))
+            let ledger = try await around.ledger()
             guard ledger.hostsSeenDown.contains(name) else { return "\(name) was not seen down" }
         } catch { return "what was seen down cannot be read (\(error))" }
         guard let host = around.hosts[name], await host.isSilent() else {

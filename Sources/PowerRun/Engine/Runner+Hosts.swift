@@ -106,8 +106,7 @@ extension Runner {
     /// Whether an earlier run of this outage took the host down, and none brought it back since.
     private func wasSeenDown(_ name: HostName) async -> Bool {
         do {
-            let ledger = Ledger(try await around.journal.openOutage(of: around.site.name))
-            return ledger.hostsSeenDown.contains(name)
+            return try await around.ledger().hostsSeenDown.contains(name)
         } catch {
             await record(.noted("\(name): whether it was taken down before is not known: \(error)"))
             return false

@@ -26,9 +26,9 @@ extension Runner {
         var wasSeen = false
         repeat {
             do {
-                let mine = Ledger(try await around.journal.openOutage(of: around.site.name))
+                let mine = try await around.ledger()
                 let began = mine.runs.first { $0.id == run }?.firstRecord ?? .max
-                let other = Ledger(try await around.journal.openOutage(of: cluster))
+                let other = try await around.ledger(of: cluster)
                 switch other.progress(since: began) {
                 case .down(let gaps):
                     for gap in gaps {

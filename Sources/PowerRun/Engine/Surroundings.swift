@@ -51,6 +51,11 @@ public struct Surroundings: Sendable {
 }
 
 extension Surroundings {
+    /// What is known of the open outage of a cluster, this one unless another is named.
+    func ledger(of cluster: ClusterName? = nil) async throws(JournalError) -> Ledger {
+        Ledger(try await journal.openOutage(of: cluster ?? site.name))
+    }
+
     /// Writes an event down, then tells people. The journal given to a run that must not stop
     /// falls back to memory by itself (`FallbackJournal`), so an error here is only told.
     func record(_ event: RunEvent, run: RunID?, outage: OutageID) async {

@@ -172,7 +172,7 @@ actor Daemon: OutageHandler {
         partlyDown.insert(cluster)
         for feed in context.site.feeds {
             let on = clusters(on: feed)
-            guard on.contains(cluster), await notOff(on: feed, of: on).isEmpty else { continue }
+            guard on.contains(cluster), await notOff(of: on, on: feed.name).isEmpty else { continue }
             // The mains may have returned meanwhile.
             guard partlyDown.contains(cluster) else { return }
             if feed.output != nil { await tellToCut(feed) }
@@ -201,8 +201,7 @@ actor Daemon: OutageHandler {
     }
 
     private func cut(_ feed: Feed, of clusters: Set<ClusterName>) async {
-        var notOff: [String] = []
-        for cluster in clusters.sorted() { notOff += await keepers[cluster]?.notOff() ?? [] }
+        let notOff = await notOff(of: clusters)
         guard notOff.isEmpty else {
             let why = notOff.joined(separator: "; ")
             logger.critical(
@@ -213,25 +212,21 @@ actor Daemon: OutageHandler {
         await tellToCut(feed)
     }
 
-    /// What of these clusters hangs on the feed and is not proven off.
-    private func notOff(on feed: Feed, of clusters: Set<ClusterName>) async -> [String] {
+    /// What of these clusters is not proven off; of all of them, or of what hangs on one feed.
+    private func notOff(
+        of clusters: Set<ClusterName>, on feed: FeedName? = nil
+    ) async -> [String] {
         var notOff: [String] = []
         for cluster in clusters.sorted() {
-            notOff += await keepers[cluster]?.notOff(on: feed.name) ?? []
+            notOff += await keepers[cluster]?.notOff(on: feed) ?? []
         }
         return notOff
     }
 
     private func tellToCut(_ feed: Feed) async {
         do {
-            let control = try context.feedControl(feed)
-            do {
-                try await control.cutOutput()
-                logger.notice("output told to cut", metadata: ["feed": "\(feed.name)"])
-            } catch {
-                logger.error("output not cut", metadata: ["error": "\(error)"])
-            }
-            await control.close()
+            try await context.cutOutput(of: feed)
+            logger.notice("output told to cut", metadata: ["feed": "\(feed.name)"])
         } catch { logger.error("output not cut", metadata: ["error": "\(error)"]) }
     }
 }

@@ -27,7 +27,7 @@ struct OutputCut {
                 continue
             }
             do {
-                try await cut(feed)
+                try await context.cutOutput(of: feed)
                 await timeline.say("feed \(name): told to cut its output")
             } catch {
                 let problem = Problem(
@@ -53,9 +53,13 @@ struct OutputCut {
         }
         return hindrances
     }
+}
 
-    private func cut(_ feed: Feed) async throws {
-        let control = try context.feedControl(feed)
+extension SiteContext {
+    /// Tells a UPS to cut its output, over a connection of its own. Whether it may be cut is for
+    /// the caller to know: `Operation.notOff`.
+    func cutOutput(of feed: Feed) async throws {
+        let control = try feedControl(feed)
         do { try await control.cutOutput() } catch {
             await control.close()
             throw error
