@@ -67,7 +67,7 @@ public actor LabWire {
         let time = time
         pump = Task {
             while !Task.isCancelled {
-                for transition in await world.takeTransitions() {
+                for transition in world.takeTransitions() {
                     await Self.follow(transition, hosts)
                 }
                 do { try await time.sleep(for: Self.pumpEvery) } catch { return }

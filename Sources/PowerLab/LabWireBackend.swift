@@ -11,19 +11,19 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
     private static let hostStopsLimit: Duration = .seconds(30)
 
     package func upsVariables(_ ups: String) async -> [String: String]? {
-        ups == world.scenario.feed.rawValue ? await world.upsVariables() : nil
+        ups == world.scenario.feed.rawValue ? world.upsVariables() : nil
     }
 
     package func instantCommand(_ ups: String, _ command: String) async -> Bool {
         guard ups == world.scenario.feed.rawValue, command == "shutdown.return" else {
             return false
         }
-        await world.cutOutput()
+        world.cutOutput()
         return true
     }
 
     package func guests(on host: String) async -> [LabHostGuest] {
-        await world.rows(on: HostName(host)).map { row in
+        world.rows(on: HostName(host)).map { row in
             LabHostGuest(
                 vmid: row.vmid, name: row.name, vmxPath: row.vmxPath,
                 guestOS: row.isVCSA ? "vmwarePhoton64Guest" : "other3xLinux64Guest",
@@ -35,13 +35,13 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
 
     package func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer {
         let name = HostName(host)
-        guard let id = await world.guestID(vmid: vmid, on: name) else { return .notFound }
+        guard let id = world.guestID(vmid: vmid, on: name) else { return .notFound }
         do {
             switch verb {
-            case .shutdown: try await world.shutDownGuest(id, by: host)
-            case .off: try await world.powerOffGuest(id)
-            case .on: try await world.powerOnGuest(id, on: name, by: host)
-            case .suspend: try await world.suspendGuest(id)
+            case .shutdown: try world.shutDownGuest(id, by: host)
+            case .off: try world.powerOffGuest(id)
+            case .on: try world.powerOnGuest(id, on: name, by: host)
+            case .suspend: try world.suspendGuest(id)
             }
             return .done
         } catch {
@@ -57,23 +57,23 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
 
     package func register(_ vmxPath: String, on host: String) async -> LabRegisterAnswer {
         let name = HostName(host)
-        let row = { await world.rows(on: name).first { $0.vmxPath == vmxPath } }
-        if let there = await row() { return .alreadyExists(vmid: there.vmid) }
-        do { try await world.registerGuest(at: vmxPath, on: name) } catch {
+        let row = { world.rows(on: name).first { $0.vmxPath == vmxPath } }
+        if let there = row() { return .alreadyExists(vmid: there.vmid) }
+        do { try world.registerGuest(at: vmxPath, on: name) } catch {
             if case .failed(let why) = error { return .failed(why) }
             return .notFound
         }
-        return await row().map { .done(vmid: $0.vmid) } ?? .notFound
+        return row().map { .done(vmid: $0.vmid) } ?? .notFound
     }
 
-    package func hostdReady(_ host: String) async -> Bool { await world.hostdReady(HostName(host)) }
+    package func hostdReady(_ host: String) async -> Bool { world.hostdReady(HostName(host)) }
 
     package func inMaintenance(_ host: String) async -> Bool {
-        await world.inMaintenance(HostName(host))
+        world.inMaintenance(HostName(host))
     }
 
     package func setMaintenance(_ host: String, on: Bool, limitSeconds: Int) async -> Bool {
-        await world.setMaintenance(HostName(host), on: on)
+        world.setMaintenance(HostName(host), on: on)
     }
 
     package func datastores(on host: String) async -> [LabHostDatastore] {
@@ -84,15 +84,15 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
 
     package func powerOffHost(_ host: String) async {
         let name = HostName(host)
-        await world.shutDownHost(name)
-        var version = await world.version
+        world.shutDownHost(name)
+        var version = world.version
         let deadline = ContinuousClock.now + Self.hostStopsLimit
-        while await world.answers(name), ContinuousClock.now < deadline {
+        while world.answers(name), ContinuousClock.now < deadline {
             version = await world.change(after: version, within: .seconds(1))
         }
     }
 
     package func bootScriptChanged(_ host: String, installed: Bool) async {
-        await world.bootScriptChanged(HostName(host), installed: installed)
+        world.bootScriptChanged(HostName(host), installed: installed)
     }
 }

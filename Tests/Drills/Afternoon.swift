@@ -87,15 +87,15 @@ struct Afternoon {
     private func idle(_ memory: MemorySite, after life: LabDraw.Life) throws {
         _ = try SerialExecutor.simulate(time: memory.time, limit: Self.limit) {
             switch life.end {
-            case .beforeRecord: await memory.world.took(.killedBeforeRecord)
-            case .afterRecord: await memory.world.took(.killedAfterRecord)
+            case .beforeRecord: memory.world.took(.killedBeforeRecord)
+            case .afterRecord: memory.world.took(.killedAfterRecord)
             case nil where life.losesPowerAt != draw.healsAt:
-                await memory.world.took(.controllerLosesPower)
-                await memory.world.loseRecords(except: memory.journal.records)
+                memory.world.took(.controllerLosesPower)
+                memory.world.loseRecords(except: memory.journal.records)
             case nil: break
             }
             _ = await memory.world.change(after: .max, within: life.pause)
-            while life.end == nil, await !memory.world.hasMains {
+            while life.end == nil, !memory.world.hasMains {
                 _ = await memory.world.change(after: .max, within: .seconds(1))
             }
         }
@@ -119,14 +119,14 @@ struct Afternoon {
                 await Self.startVCSA(memory.world, operation)
                 await Self.restore(operation)
             }
-            let log = await memory.world.log
-            let records = await memory.world.records
+            let log = memory.world.log
+            let records = memory.world.records
             var checker = LabChecker(of: memory.world.scenario, hasRecords: true)
             checker.take(log, records)
-            checker.end(await memory.world.currentAutomation())
+            checker.end(memory.world.currentAutomation())
             return End(
                 violations: checker.violations, evaluated: checker.evaluated,
-                faults: await memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
+                faults: memory.world.faultsTaken, isClosed: await Self.isClosed(memory),
                 isForgotten: checker.hasHostLeftInMaintenance, runs: Ledger.runs(in: records),
                 final: await Self.state(of: memory.world), log: log, records: records)
         }
@@ -151,13 +151,13 @@ struct Afternoon {
         guard let ledger = try? await operation.ledger(), ledger.interruptedRun == nil,
             let prepared = try? await operation.prepareRestore(),
             let spec = world.scenario.guests.first(where: \.isVCSA),
-            let vcsa = await world.inventory().guest(spec.id),
+            let vcsa = world.inventory().guest(spec.id),
             vcsa.power == .off, let host = vcsa.host,
             let before = ledger.snapshot?.inventory.guest(vcsa.id), before.power != .on,
             !prepared.plan.steps.contains(where: { $0.id == StepID("start/\(vcsa.id)") })
         else { return }
         // Refused, it is as if nobody had tried: the outage stays open, which is judged.
-        try? await world.powerOnGuest(vcsa.id, on: host, by: "a person")
+        try? world.powerOnGuest(vcsa.id, on: host, by: "a person")
     }
 
     private static func restore(_ operation: Operation) async {
@@ -173,10 +173,10 @@ struct Afternoon {
     }
 
     private static func state(of world: LabWorld) async -> [String] {
-        let inventory = await world.inventory()
+        let inventory = world.inventory()
         let guests = inventory.guests.filter { $0.nature == .ordinary }
             .map { "\($0.id) \($0.power.rawValue)" }
-        let automation = await world.currentAutomation()
+        let automation = world.currentAutomation()
         return guests + inventory.hosts.map { "\($0.name) \($0.connected) \($0.inMaintenance)" }
             + ["\(automation.ha) \(automation.drsLevel) \(automation.dpm)"]
             + ["\(automation.vcls.keepsGuests)"]
@@ -236,9 +236,9 @@ final class FullDisk: RecordStore {
             left = count - 1
             return count <= 0
         }
-        let seconds = await world.seconds
+        let seconds = world.seconds
         if isFull, .seconds(seconds) < end {
-            await world.took(.diskFull)
+            world.took(.diskFull)
             throw JournalError(path: "lab", reason: .full, detail: "no space left on device")
         }
     }

@@ -54,7 +54,7 @@ struct CheckerTests {
     }
 
     private static func live(_ site: MemorySite, _ broken: Broken) async throws -> LabChecker {
-        if broken.mainsFail { await site.world.failMains() }
+        if broken.mainsFail { site.world.failMains() }
         func operation(_ name: String) -> Operation {
             Operation(
                 in: broken.wrap(site.around(announcer: Nobody()), site), control: RunControl(),
@@ -63,16 +63,16 @@ struct CheckerTests {
         var down = try await operation("down").prepareShutdown()
         broken.down(&down.plan)
         _ = await operation("down").shutDown(down, because: RunCause(.outage, "test"))
-        await site.world.cutOutput()
+        site.world.cutOutput()
         try await site.time.sleep(for: .seconds(15))
-        await site.world.returnMains()
+        site.world.returnMains()
         try await site.time.sleep(for: .seconds(2))
         var up = try await operation("up").prepareRestore()
         broken.up(&up.plan)
         _ = await operation("up").restore(up, because: RunCause(.outage, "test"), acceptGaps: true)
         var checker = LabChecker(of: site.world.scenario, hasRecords: true)
-        checker.take(await site.world.log, await site.world.records)
-        checker.end(await site.world.currentAutomation())
+        checker.take(site.world.log, site.world.records)
+        checker.end(site.world.currentAutomation())
         return checker
     }
 }
@@ -107,7 +107,7 @@ extension CheckerTests.Broken {
                     guard let vcsa, double.host == vcsa.host else { return }
                     double.beforeStop = {
                         // Refused, it would be as if nobody had tried: one of the cases fails.
-                        try? await site.world.powerOnGuest(vcsa.id, on: vcsa.host, by: starter)
+                        try? site.world.powerOnGuest(vcsa.id, on: vcsa.host, by: starter)
                     }
                 }
             })

@@ -41,25 +41,25 @@ struct OrderUpTests {
         let before = guests.filter { $0.host == vcsa.host && !$0.isVCSA }.prefix(2)
         let own = orders(vcsa.host, before: `case` == .staysOn ? [] : before, vcsa)
         let others = orders(other, before: guests.filter { $0.host == other }.prefix(2), nil)
-        await world.setOrders(others, on: other)
-        if `case` != .isArmedAfterItsBoot { await world.setOrders(own, on: vcsa.host) }
+        world.setOrders(others, on: other)
+        if `case` != .isArmedAfterItsBoot { world.setOrders(own, on: vcsa.host) }
         if `case` == .staysOn {
-            await world.shutDownHost(vcsa.host)
+            world.shutDownHost(vcsa.host)
             try await site.time.sleep(for: world.scenario.pace.hostStops)
-            await world.wakeHost(vcsa.host)
+            world.wakeHost(vcsa.host)
             try await site.time.sleep(for: .seconds(20))
         }
-        try await world.powerOffGuest(vcsa.id)
+        try world.powerOffGuest(vcsa.id)
         let hosts = `case` == .staysOn ? [other] : [other, vcsa.host]
-        for host in hosts { await world.shutDownHost(host) }
+        for host in hosts { world.shutDownHost(host) }
         try await site.time.sleep(for: world.scenario.pace.hostStops)
-        for host in hosts { await world.wakeHost(host) }
+        for host in hosts { world.wakeHost(host) }
         try await site.time.sleep(for: world.scenario.pace.hostBoots)
-        if `case` == .isArmedAfterItsBoot { await world.setOrders(own, on: vcsa.host) }
+        if `case` == .isArmedAfterItsBoot { world.setOrders(own, on: vcsa.host) }
         try await site.time.sleep(for: .seconds(20))
         // What had to happen by now has: looking makes it so.
-        #expect(await world.answers(other))
-        return await world.log
+        #expect(world.answers(other))
+        return world.log
     }
 
     private static func orders(

@@ -56,18 +56,18 @@ struct SpeedTests {
         func operation(_ name: String) -> Operation {
             Operation(in: around, control: RunControl(), makeID: { name })
         }
-        await site.world.failMains()
+        site.world.failMains()
         let down = try await operation("down").prepareShutdown()
         let downLeast = site.world.scenario.leastTime(of: down.plan)
         let begin = site.time.elapsed
         #expect(
             await operation("down").shutDown(down, because: RunCause(.outage, "x")) == .finished)
         let isDown = site.time.elapsed
-        await site.world.cutOutput()
-        await site.world.returnMains()
+        site.world.cutOutput()
+        site.world.returnMains()
         // Off, then on again.
-        while await site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
-        while await !site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
+        while site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
+        while !site.world.hasOutput { try await site.time.sleep(for: .seconds(1)) }
         let back = site.time.elapsed
         let up = try await operation("up").prepareRestore()
         let orders = down.plan.steps.compactMap { step -> BootOrders? in
@@ -94,11 +94,11 @@ struct SpeedTests {
         func operation(_ name: String) -> Operation {
             Operation(in: around, control: RunControl(), makeID: { name })
         }
-        await site.world.failMains()
+        site.world.failMains()
         let down = try await operation("down").prepareShutdown()
         let first = await operation("down").shutDown(down, because: RunCause(.outage, "x"))
-        await site.world.cutOutput()
-        await site.world.returnMains()
+        site.world.cutOutput()
+        site.world.returnMains()
         try await site.time.sleep(for: .seconds(3))
         let up = try await operation("up").prepareRestore()
         return [first, await operation("up").restore(up, because: RunCause(.outage, "x"))]

@@ -87,7 +87,7 @@ import Testing
         try await with(kind) { bench in
             #expect(bench.host.host == Self.name)
             let seen = try await bench.host.guests()
-            let truth = await bench.world.rows(on: Self.name)
+            let truth = bench.world.rows(on: Self.name)
             #expect(seen.count == 5)
             #expect(
                 Set(seen)
@@ -114,7 +114,7 @@ import Testing
             try await host.powerOff(web)
             try await host.powerOff(web)
             #expect(try await bench.power("app-web01") == .off)
-            let kinds = await bench.world.log.map(\.kind).filter { $0 != .guestAsked }
+            let kinds = bench.world.log.map(\.kind).filter { $0 != .guestAsked }
             #expect(kinds == [.guestOff, .guestOn, .guestOff])
         }
     }
@@ -155,8 +155,8 @@ import Testing
                 } == .refused)
             #expect(try await !host.inMaintenance())
             try await host.setMaintenance(false, within: .seconds(5))
-            for row in await bench.world.rows(on: Self.name) {
-                try await bench.world.powerOffGuest(row.id)
+            for row in bench.world.rows(on: Self.name) {
+                try bench.world.powerOffGuest(row.id)
             }
             for _ in 1...2 { try await host.setMaintenance(true, within: .seconds(5)) }
             #expect(try await host.inMaintenance())
@@ -166,7 +166,7 @@ import Testing
                     == .refused)
             for _ in 1...2 { try await host.setMaintenance(false, within: .seconds(5)) }
             #expect(try await !host.inMaintenance())
-            let kinds = await bench.world.log.map(\.kind)
+            let kinds = bench.world.log.map(\.kind)
             #expect(kinds.filter { $0 == .maintenanceOn || $0 == .maintenanceOff }.count == 2)
         }
     }
@@ -188,7 +188,7 @@ import Testing
                     == .refused)
             #expect(try await bench.power("app-web01") == .off)
             #expect(
-                await bench.world.log.map(\.kind) == [.guestSuspended, .guestOn, .guestOff])
+                bench.world.log.map(\.kind) == [.guestSuspended, .guestOn, .guestOff])
         }
     }
 
@@ -205,7 +205,7 @@ import Testing
                 await reason { () async throws(HostError) in try await host.register(lost) }
                     == .refused)
             let spec = try #require(bench.world.scenario.guests.first { $0.name == lost.name })
-            try await bench.world.powerOffGuest(spec.id)
+            try bench.world.powerOffGuest(spec.id)
             for _ in 1...2 { try await host.register(lost) }
             #expect(try await host.guests().count == before + 1)
             #expect(try await bench.power(lost.name) == .off)
@@ -218,7 +218,7 @@ import Testing
             #expect(
                 await reason { () async throws(HostError) in try await host.register(nobody) }
                     == .notFound)
-            let kinds = await bench.world.log.map(\.kind)
+            let kinds = bench.world.log.map(\.kind)
             #expect(kinds.filter { $0 == .guestRegistered }.count == 1)
         }
     }
@@ -244,7 +244,7 @@ import Testing
             try await host.disarm()
             try await host.disarm()
             #expect(try await host.bootReport(of: run) == .none)
-            let kinds = await bench.world.log.map(\.kind)
+            let kinds = bench.world.log.map(\.kind)
             #expect(kinds.contains(.armed))
             #expect(kinds.last == .disarmed)
         }
@@ -259,7 +259,7 @@ import Testing
             #expect(await !host.isSilent())
             try await host.shutDownHost(reason: "test")
             #expect(try await bench.eventually { await host.isSilent() })
-            #expect(await bench.world.log.map(\.kind).contains(.hostOff))
+            #expect(bench.world.log.map(\.kind).contains(.hostOff))
             #expect(
                 await reason { () async throws(HostError) in _ = try await host.guests() }
                     == .unreachable)

@@ -12,7 +12,7 @@ struct LabVCenterLifeTests {
         try await LabVCenterRig.with { rig in
             let cookie = try await rig.login()
             let vcsa = try LabVCenterRig.guest("vcsa01")
-            try await rig.world.powerOffGuest(vcsa)
+            try rig.world.powerOffGuest(vcsa)
             try await eventually("connections are refused") {
                 // 7: curl could not connect.
                 do { _ = try await rig.post(Data()) } catch let error as RigError {
@@ -20,7 +20,7 @@ struct LabVCenterLifeTests {
                 }
                 return false
             }
-            try await rig.world.powerOnGuest(
+            try rig.world.powerOnGuest(
                 vcsa, on: HostName("esx2.lab"), by: "a host's shell")
             try await eventually("the proxy answers 503") {
                 do {
@@ -43,7 +43,7 @@ struct LabVCenterLifeTests {
     {
         try await LabVCenterRig.with { rig in
             let cookie = try await rig.login()
-            await rig.world.shutDownHost(HostName("esx1.lab"))
+            rig.world.shutDownHost(HostName("esx1.lab"))
             try await eventually("the host does not respond") {
                 try await Self.read(rig, cookie, "HostSystem", "host-9", "runtime.connectionState")
                     == "notResponding"

@@ -71,7 +71,7 @@ struct BudgetRunTests {
             let result = try await site.goDown(operation)
             let ledger = try #require(try await operation.ledger().lastRun)
             return Told(
-                result: result, records: site.journal.records, log: await site.world.log,
+                result: result, records: site.journal.records, log: site.world.log,
                 ledger: ledger)
         }
     }
@@ -227,7 +227,7 @@ struct BudgetRunTests {
             let operation = site.operation(
                 announcer: announcer, control: control, site: Self.limits)
             _ = try await site.goDown(operation)
-            let told = await site.world.log.filter { $0.kind == .hostTold }.map(\.object)
+            let told = site.world.log.filter { $0.kind == .hostTold }.map(\.object)
             let ledger = try #require(try await operation.ledger().lastRun)
             return (ledger.notes, told)
         }
@@ -252,7 +252,7 @@ struct BudgetRunTests {
             let before = site.time.elapsed
             let second = site.operation(site: Self.limits)
             _ = try await second.resume(mainsAreBack: false)
-            let log = await site.world.log
+            let log = site.world.log
             let noisy = site.world.scenario.guests.first { $0.name == "mid-noisy" }!
             let forced = log.first {
                 $0.kind == .guestOff && $0.object == noisy.id.rawValue

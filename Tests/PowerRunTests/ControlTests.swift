@@ -9,7 +9,7 @@ struct ControlTests {
     @Test func `an abort reverses a run whatever the mains do, and says by whom`() throws {
         let site = MemorySite()
         let (down, up, notes, violations) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let control = RunControl()
             let operation = site.operation(
                 announcer: AtGuest(3) {
@@ -59,7 +59,7 @@ struct ControlTests {
         let site = MemorySite()
         let answers = Answers()
         let up = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             _ = try await site.goDown(site.operation())
             try await site.cycle()
             let control = RunControl()
@@ -76,7 +76,7 @@ struct ControlTests {
     @Test func `an abandoned run ends at once and is resumed`() throws {
         let site = MemorySite()
         let (first, took, second, violations) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let control = RunControl()
             let gate = Answers()
             let operation = site.operation(
@@ -183,7 +183,7 @@ struct ControlTests {
             let operation = Operation(in: around, control: RunControl(), makeID: { "m" })
             _ = try await site.goDown(operation)
             let recorded = try await operation.ledger().hostsPutInMaintenance.contains(host)
-            return (recorded, await site.world.inMaintenance(host))
+            return (recorded, site.world.inMaintenance(host))
         }
         #expect(recorded == isSo)
     }

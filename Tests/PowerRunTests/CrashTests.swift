@@ -13,7 +13,7 @@ struct CrashTests {
         for count in 3..<whole {
             let site = MemorySite()
             let outcome = try crash(site, after: count) { operation in
-                await site.world.failMains()
+                site.world.failMains()
                 return try await site.goDown(operation)
             }
             #expect(outcome == nil, "record \(count) was never written")
@@ -33,7 +33,7 @@ struct CrashTests {
         for count in 1... {
             let site = MemorySite()
             try simulate(site) {
-                await site.world.failMains()
+                site.world.failMains()
                 _ = try await site.goDown(site.operation())
                 try await site.cycle()
             }
@@ -66,16 +66,16 @@ struct CrashTests {
     func `a resumed restore looks again at what the power has taken since`(count: Int) throws {
         let site = MemorySite()
         try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             _ = try await site.goDown(site.operation())
             try await site.cycle()
         }
         #expect(try crash(site, after: count) { try await site.comeBack($0) } == nil)
         let (resumed, violations) = try simulate(site) {
             // The battery ends while vpower is not there.
-            await site.world.failMains()
+            site.world.failMains()
             try await site.time.sleep(for: site.world.scenario.pace.battery + .seconds(15))
-            await site.world.returnMains()
+            site.world.returnMains()
             try await site.time.sleep(for: .seconds(2))
             let resumed = try await site.operation().resume(mainsAreBack: true)
             return (resumed, await site.violations())
@@ -91,7 +91,7 @@ struct CrashTests {
     ) throws {
         let site = MemorySite()
         _ = try crash(site, after: killed.after) { operation in
-            await site.world.failMains()
+            site.world.failMains()
             return try await site.goDown(operation)
         }
         let (resumed, violations, plans) = try simulate(site) {
@@ -100,11 +100,11 @@ struct CrashTests {
             // Somebody restores it, and no record of that is left.
             let lost = MemoryJournal { site.time.wall }
             try await lost.take(site.journal.records)
-            await site.world.returnMains()
+            site.world.returnMains()
             #expect(try await site.comeBack(site.operation(journal: lost)) == .finished)
-            if !mainsAreBack { await site.world.failMains() }
-            await site.world.loseRecords(except: site.journal.records)
-            await site.world.took(.controllerLosesPower)
+            if !mainsAreBack { site.world.failMains() }
+            site.world.loseRecords(except: site.journal.records)
+            site.world.took(.controllerLosesPower)
             let operation = site.operation()
             let resumed = try await operation.resume(mainsAreBack: mainsAreBack)
             let plans = try await operation.ledger().runs.map(\.plan.kind)
@@ -122,11 +122,11 @@ struct CrashTests {
     @Test func `an outage's run is reversed by resume when the mains are back in time`() throws {
         let site = MemorySite()
         _ = try crash(site, after: 30) { operation in
-            await site.world.failMains()
+            site.world.failMains()
             return try await site.goDown(operation)
         }
         let (resumed, violations) = try simulate(site) {
-            await site.world.returnMains()
+            site.world.returnMains()
             let resumed = try await site.operation().resume(mainsAreBack: true)
             return (resumed, await site.violations())
         }
@@ -138,7 +138,7 @@ struct CrashTests {
     func `an outage whose beginning was cut short is begun anew`(count: Int) throws {
         let site = MemorySite()
         let outcome = try crash(site, after: count) { operation in
-            await site.world.failMains()
+            site.world.failMains()
             return try await site.goDown(operation)
         }
         #expect(outcome == nil)

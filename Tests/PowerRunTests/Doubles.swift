@@ -104,8 +104,8 @@ struct Bench: Sendable {
         var goal: ClusterSnapshot
         if let world {
             goal = ClusterSnapshot(
-                cluster: cluster, reference: "c", inventory: await world.inventory(),
-                automation: await world.currentAutomation())
+                cluster: cluster, reference: "c", inventory: world.inventory(),
+                automation: world.currentAutomation())
         } else {
             goal = try await site.cluster.snapshot()
             if let bent = around.cluster as? BentCluster {

@@ -76,13 +76,13 @@ struct GuestTests {
             for index in site.tiers.indices { site.tiers[index].onLimit = .suspend }
         }
         let (means, up, violations, on) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let operation = site.operation(site: suspend)
             _ = try await site.goDown(operation)
             let means = try await operation.ledger().lastRun?.outcomes
             try await site.cycle()
             let up = try await site.comeBack(site.operation(site: suspend))
-            let on = await site.world.inventory().guests.filter { $0.power == .on }.map(\.name)
+            let on = site.world.inventory().guests.filter { $0.power == .on }.map(\.name)
             return (means, up, await site.violations(), on)
         }
         for name in ["mid-noisy", "mid-notools"] {
@@ -201,7 +201,7 @@ struct GuestTests {
         let made = bench
         let (result, run) = try simulate(bench) {
             for name in ["db-main", "db-replica"] {
-                try await made.site.world.powerOffGuest(made.id(name))
+                try made.site.world.powerOffGuest(made.id(name))
             }
             let result = try await made.carryOut(
                 [
@@ -223,7 +223,7 @@ struct GuestTests {
         let bench = Bench()
         let times = try simulate(bench) {
             for name in ["db-main", "db-replica", "mid-notools"] {
-                try await bench.site.world.powerOffGuest(bench.id(name))
+                try bench.site.world.powerOffGuest(bench.id(name))
             }
             let tools = StartTerms(toolsWithin: .seconds(3))
             let delay = StartTerms(delay: .seconds(7))
@@ -262,13 +262,13 @@ struct GuestTests {
         let bench = Bench()
         let moved = try simulate(bench) {
             let world = bench.site.world
-            try await world.powerOffGuest(bench.id("db-main"))
-            try await world.registerGuest(
+            try world.powerOffGuest(bench.id("db-main"))
+            try world.registerGuest(
                 at: world.inventory().guest(bench.id("db-main"))?.vmxPath ?? "",
                 on: HostName("esx3.lab"))
             _ = try await bench.carryOut(
                 [Bench.phase([bench.start("db-main", on: "esx2.lab")])], kind: .restore)
-            return await world.inventory().guest(bench.id("db-main"))
+            return world.inventory().guest(bench.id("db-main"))
         }
         #expect(moved?.power == .on)
         #expect(moved?.host == HostName("esx3.lab"))
@@ -279,12 +279,12 @@ struct GuestTests {
         let (up, power) = try simulate(site) {
             let backup = try #require(
                 site.world.scenario.guests.first { $0.name == "db-backup" }?.id)
-            try await site.world.suspendGuest(backup)
-            await site.world.failMains()
+            try site.world.suspendGuest(backup)
+            site.world.failMains()
             _ = try await site.goDown(site.operation())
             try await site.cycle()
             let up = try await site.comeBack(site.operation())
-            return (up, await site.world.inventory().guest(backup)?.power)
+            return (up, site.world.inventory().guest(backup)?.power)
         }
         #expect(up == .finished)
         #expect(power == .suspended)

@@ -52,10 +52,10 @@ struct LatencyTests {
         let (result, took) = try simulate(site) {
             let operation = Operation(in: made, control: RunControl(), makeID: { "l" })
             _ = try await site.goDown(operation)
-            await site.world.cutOutput()
+            site.world.cutOutput()
             try await site.time.sleep(for: .seconds(60))
-            await site.world.advance()
-            await site.world.returnMains()
+            site.world.advance()
+            site.world.returnMains()
             let began = site.time.elapsed
             let result = try await site.comeBack(
                 Operation(in: made, control: RunControl(), makeID: { "m" }))

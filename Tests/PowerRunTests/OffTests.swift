@@ -17,7 +17,7 @@ struct OffTests {
         let (result, gaps, power) = try simulate(site) {
             let somebody = Upon { record in
                 guard case .asked(.maintenance(of: Self.host), _) = record.event else { return }
-                do { try await world.powerOnGuest(guest, on: Self.host, by: "a person") } catch {
+                do { try world.powerOnGuest(guest, on: Self.host, by: "a person") } catch {
                     Issue.record(error)
                 }
             }
@@ -29,7 +29,7 @@ struct OffTests {
                 })
             let result = try await site.goDown(operation)
             let gaps = try await operation.ledger().lastRun?.gaps.map { "\($0.step): \($0.why)" }
-            return (result, gaps, await world.answers(Self.host))
+            return (result, gaps, world.answers(Self.host))
         }
         #expect(result == .finishedWithGaps)
         #expect(gaps == ["stop-host/esx1.lab: guests are still on: app-web01"])
@@ -65,7 +65,7 @@ struct OffTests {
         let notOff = try simulate(site) {
             let operation = site.operation()
             _ = try await site.goDown(operation)
-            await site.world.wakeHost(Self.host)
+            site.world.wakeHost(Self.host)
             try await site.time.sleep(for: .seconds(60))
             return try await operation.notOff()
         }

@@ -7,7 +7,7 @@ struct OutageTests {
     @Test func `an outage takes the cluster down in order and brings it back as it was`() throws {
         let site = MemorySite()
         let (down, up, violations) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let down = try await site.goDown(site.operation())
             try await site.cycle()
             let up = try await site.comeBack(site.operation())
@@ -22,9 +22,9 @@ struct OutageTests {
         func log() throws -> [LabEvent] {
             let site = MemorySite()
             return try simulate(site) {
-                await site.world.failMains()
+                site.world.failMains()
                 _ = try await site.goDown(site.operation())
-                return await site.world.log
+                return site.world.log
             }
         }
         #expect(try log() == log())
@@ -34,7 +34,7 @@ struct OutageTests {
         let site = MemorySite()
         let forced = try simulate(site) {
             _ = try await site.goDown(site.operation())
-            return await site.world.log.filter { $0.kind == .guestOff && $0.detail == "forced" }
+            return site.world.log.filter { $0.kind == .guestOff && $0.detail == "forced" }
         }
         let names = Set(
             forced.compactMap { event in
@@ -67,7 +67,7 @@ struct OutageTests {
         let (asked, done) = try simulate(site) {
             let watched = WatchedJournal(site.journal, world: site.world)
             _ = try await site.goDown(site.operation(journal: watched))
-            return (await watched.asks, await site.world.log.filter { $0.kind == .guestAsked })
+            return (await watched.asks, site.world.log.filter { $0.kind == .guestAsked })
         }
         for event in done {
             let recorded = asked[StepID("stop/\(event.object)")]
@@ -79,14 +79,14 @@ struct OutageTests {
     @Test func `mains that return before the first host goes reverse the run`() throws {
         let site = MemorySite()
         let (down, up, violations, told) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let control = RunControl()
             let operation = site.operation(
                 announcer: AtGuest(3) { control.ask(.reverse) }, control: control)
             let down = try await site.goDown(operation)
-            await site.world.returnMains()
+            site.world.returnMains()
             let up = try await site.comeBack(site.operation())
-            let told = await site.world.log.contains { $0.kind == .hostTold }
+            let told = site.world.log.contains { $0.kind == .hostTold }
             return (down, up, await site.violations(), told)
         }
         #expect(down == .reversed)
@@ -98,7 +98,7 @@ struct OutageTests {
     @Test func `a second outage in the middle of the restore keeps the first values`() throws {
         let site = MemorySite()
         let (results, violations, automation) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             var results = [try await site.goDown(site.operation())]
             try await site.cycle()
             // HA and DRS are half back when the mains fail again.
@@ -106,11 +106,11 @@ struct OutageTests {
             let halfway = site.operation(
                 announcer: AtPhaseEnd(.thaw) { control.ask(.stop) }, control: control)
             results.append(try await site.comeBack(halfway))
-            await site.world.failMains()
+            site.world.failMains()
             results.append(try await site.goDown(site.operation()))
             try await site.cycle()
             results.append(try await site.comeBack(site.operation()))
-            return (results, await site.violations(), await site.world.currentAutomation())
+            return (results, await site.violations(), site.world.currentAutomation())
         }
         #expect(results == [.finished, .interrupted, .finished, .finished])
         #expect(violations == [])
@@ -127,7 +127,7 @@ struct OutageTests {
             prepared.plan.phases.removeAll { $0.name == .freeze }
             _ = await operation.shutDown(prepared, because: RunCause(.hand, "test"))
             return LabChecker.violations(
-                in: await site.world.log, of: site.world.scenario, restoredTo: nil)
+                in: site.world.log, of: site.world.scenario, restoredTo: nil)
         }
         #expect(violations.contains { $0.contains("while HA was on") })
     }
@@ -161,10 +161,10 @@ struct OutageTests {
             let operation = site.operation(
                 announcer: AtGuest(1) { [world = site.world] in
                     let vcsa = world.scenario.guests.first { $0.isVCSA }
-                    if let vcsa { try? await world.powerOffGuest(vcsa.id) }
+                    if let vcsa { try? world.powerOffGuest(vcsa.id) }
                 })
             let down = try await site.goDown(operation)
-            let rows = await site.world.log.filter { $0.kind == .guestLost }
+            let rows = site.world.log.filter { $0.kind == .guestLost }
             return (down, rows.filter { $0.object.hasSuffix("0c") }.count)
         }
         #expect(down == .finished || down == .finishedWithGaps)
@@ -215,7 +215,7 @@ actor WatchedJournal: Journal {
         async throws(JournalError) -> Record
     {
         if case .asked(let step, _) = event, asks[step] == nil {
-            asks[step] = await world.log.count
+            asks[step] = world.log.count
         }
         return try await inner.append(event, run: run, outage: outage)
     }

@@ -12,7 +12,7 @@ struct RestoreTests {
     @Test func `the rest goes on without a host that does not come back`() throws {
         let site = MemorySite()
         let (result, run, took, on) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             _ = try await site.goDown(site.operation())
             try await site.cycle()
             var around = site.around(announcer: Quiet()) { site in
@@ -28,7 +28,7 @@ struct RestoreTests {
             let operation = Operation(in: around, control: RunControl(), makeID: { "r" })
             let result = try await site.comeBack(operation)
             let ledger = try await operation.ledger()
-            let on = await site.world.inventory().guests.filter { $0.power == .on }.map(\.name)
+            let on = site.world.inventory().guests.filter { $0.power == .on }.map(\.name)
             return (result, ledger.lastRun, site.time.elapsed - began, on)
         }
         #expect(result == .finishedWithGaps)
@@ -49,21 +49,21 @@ struct RestoreTests {
             let vcsa = bench.id("vcsa01")
             // HA moved it: the plan still has it on esx2.
             let world = bench.site.world
-            let path = try #require(await world.inventory().guest(vcsa)?.vmxPath)
-            try await world.powerOffGuest(vcsa)
-            try await world.registerGuest(at: path, on: HostName("esx3.lab"))
-            try await world.powerOnGuest(vcsa, on: HostName("esx3.lab"), by: "HA")
+            let path = try #require(world.inventory().guest(vcsa)?.vmxPath)
+            try world.powerOffGuest(vcsa)
+            try world.registerGuest(at: path, on: HostName("esx3.lab"))
+            try world.powerOnGuest(vcsa, on: HostName("esx3.lab"), by: "HA")
             try await bench.site.time.sleep(for: .seconds(10))
             let old = HostName("esx2.lab")
             let stop = Step(
                 .stopGuestOnHost(vcsa, name: "vcsa01", old), limit: .seconds(20))
             let down = try await bench.carryOut([Bench.phase([stop])])
-            #expect(await world.vcenterState() == .down)
+            #expect(world.vcenterState() == .down)
             let start = Step(
                 .startGuestOnHost(vcsa, name: "vcsa01", old, StartTerms()), limit: .seconds(20))
             let up = try await bench.carryOut(
                 [Bench.phase([start], name: "up")], kind: .restore, goal: world)
-            return (down, up, await world.inventory().guest(vcsa))
+            return (down, up, world.inventory().guest(vcsa))
         }
         #expect(down == .finished)
         #expect(up == .finished)
@@ -76,12 +76,12 @@ struct RestoreTests {
         let site = MemorySite()
         let (outcome, log, vcsa) = try simulate(site) {
             let id = try #require(site.world.scenario.guests.first { $0.isVCSA }?.id)
-            await site.world.failMains()
+            site.world.failMains()
             _ = try await site.goDown(site.operation { $0.witness = Self.witness })
             // Its host answers nobody from now on, and its boot script starts nothing.
-            await site.world.setOrders(nil, on: HostName("esx2.lab"))
+            site.world.setOrders(nil, on: HostName("esx2.lab"))
             try await site.cycle()
-            while await !site.world.hostdReady(HostName("esx1.lab")) {
+            while !site.world.hostdReady(HostName("esx1.lab")) {
                 try await site.time.sleep(for: .seconds(1))
             }
             var around = site.around(announcer: Quiet()) { site in
@@ -89,8 +89,8 @@ struct RestoreTests {
             }
             let path = try #require(site.world.scenario.guests.first { $0.isVCSA }?.vmxPath)
             if adoption == .onElsewhere {
-                try await site.world.registerGuest(at: path, on: HostName("esx1.lab"))
-                try await site.world.powerOnGuest(id, on: HostName("esx1.lab"), by: "HA")
+                try site.world.registerGuest(at: path, on: HostName("esx1.lab"))
+                try site.world.powerOnGuest(id, on: HostName("esx1.lab"), by: "HA")
             }
             around.lose("esx2.lab")
             if adoption == .otherSilent { around.bend("esx3.lab") { _ in .notReady } }
@@ -121,8 +121,8 @@ struct RestoreTests {
             ).carryOut(because: RunCause(.hand, "t"))
             let after = Ledger(try await site.journal.openOutage(of: around.site.name))
             return (
-                after.lastRun?.outcomes[StepID("start/\(id)")], await site.world.log,
-                await site.world.rows(on: HostName("esx1.lab")).first { $0.isVCSA }
+                after.lastRun?.outcomes[StepID("start/\(id)")], site.world.log,
+                site.world.rows(on: HostName("esx1.lab")).first { $0.isVCSA }
             )
         }
         let registered = log.contains { $0.kind == .guestRegistered && $0.detail == "esx1.lab" }
@@ -153,7 +153,7 @@ struct RestoreTests {
         pace.vcenterUp = .seconds(29 * 60)
         let site = MemorySite(.standard(pace: pace))
         let (up, violations) = try simulate(site) {
-            await site.world.failMains()
+            site.world.failMains()
             let slow: @Sendable (inout ClusterSite) -> Void = {
                 $0.limits.vcenterBack = .seconds(1800)
             }

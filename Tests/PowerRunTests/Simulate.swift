@@ -32,9 +32,9 @@ extension MemorySite {
 
     /// Cuts the output, brings the mains back, and waits until hosts have power again.
     func cycle() async throws {
-        await world.cutOutput()
+        world.cutOutput()
         try await time.sleep(for: .seconds(15))
-        await world.returnMains()
+        world.returnMains()
         try await time.sleep(for: .seconds(2))
     }
 }

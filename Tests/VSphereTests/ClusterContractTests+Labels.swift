@@ -33,13 +33,13 @@ extension ClusterContractTests {
         try await with(kind, prepare: Self.dress) { bench in
             let snapshot = try await bench.cluster.snapshot()
             #expect(snapshot.warnings == [])
-            let truth = await bench.world.inventory().guests
+            let truth = bench.world.inventory().guests
             #expect(snapshot.inventory.guests == truth)
             let guest = try await bench.guest("app-web01")
             #expect(guest.labels.folder == "Prod/50% \\ Web")
             #expect(guest.labels.tags.count == 3)
             #expect(snapshot.inventory.guests.filter(\.hasQuestion).map(\.name) == ["mid-noisy"])
-            try await bench.world.powerOffGuest(guest.id)
+            try bench.world.powerOffGuest(guest.id)
             let seen = try await bench.inventory { $0.guest(guest.id)?.power == .off }
             #expect(seen.guest(guest.id)?.labels == guest.labels)
             #expect(seen.guest(guest.id)?.memoryMiB == 65536)
@@ -100,8 +100,8 @@ extension ClusterContractTests {
                 await failure { () async throws(ClusterError) in try await cluster.shutDown(guest) }
                     == .wrongState)
             try await cluster.powerOn(guest, on: host)
-            #expect(await bench.world.inventory().guest(guest.id)?.power == .on)
-            let kinds = await bench.world.log.filter { $0.object == guest.id.rawValue }.map(\.kind)
+            #expect(bench.world.inventory().guest(guest.id)?.power == .on)
+            let kinds = bench.world.log.filter { $0.object == guest.id.rawValue }.map(\.kind)
             #expect(kinds == [.guestSuspended, .guestOn])
         }
     }

@@ -43,7 +43,7 @@ import VSphere
 
         /// The guest of this name, as the world has it.
         func guest(_ name: String) async throws -> Guest {
-            try #require(await world.inventory().guests.first { $0.name == name })
+            try #require(world.inventory().guests.first { $0.name == name })
         }
 
         /// The inventory as soon as it is so; the last one seen when it does not become so.
@@ -124,7 +124,7 @@ import VSphere
     func `a snapshot is the truth`(kind: Kind) async throws {
         try await with(kind) { bench in
             let snapshot = try await bench.cluster.snapshot()
-            let truth = await bench.world.inventory()
+            let truth = bench.world.inventory()
             #expect(snapshot.cluster == bench.world.scenario.cluster)
             #expect(snapshot.reference == bench.world.scenario.clusterReference)
             #expect(snapshot.inventory.hosts == truth.hosts)
@@ -141,7 +141,7 @@ import VSphere
         try await with(.wire, pageSize: server) { bench in
             let cluster = try bench.client(pageObjects: client)
             let snapshot = try await cluster.snapshot()
-            let truth = await bench.world.inventory()
+            let truth = bench.world.inventory()
             #expect(snapshot.inventory.guests == truth.guests)
             #expect(snapshot.inventory.hosts == truth.hosts)
             let followed = try await cluster.inventory(newerThan: nil, within: .seconds(10))
@@ -160,7 +160,7 @@ import VSphere
             async let two = timed(cluster, first.version)
             try await Task.sleep(for: .milliseconds(700))
             let changed = ContinuousClock.now
-            try await bench.world.powerOffGuest(guest.id)
+            try bench.world.powerOffGuest(guest.id)
             for (inventory, at) in [try await one, try await two] {
                 #expect(inventory.version > first.version)
                 #expect(inventory.guest(guest.id)?.power == .off)
@@ -214,7 +214,7 @@ import VSphere
             wanted.drsLevel = .manual
             wanted.dpm = true
             #expect(try await cluster.automation() == wanted)
-            #expect(await bench.world.currentAutomation() == wanted)
+            #expect(bench.world.currentAutomation() == wanted)
             let without = try await bench.inventory {
                 $0.hosts.allSatisfy { !$0.haAgentConfigured }
             }
@@ -298,7 +298,7 @@ import VSphere
             #expect(
                 await failure { () async throws(ClusterError) in try await cluster.powerOff(gone) }
                     == .notFound)
-            #expect(await bench.world.inventory().guest(mute.id)?.power == .on)
+            #expect(bench.world.inventory().guest(mute.id)?.power == .on)
         }
     }
 
@@ -309,13 +309,13 @@ import VSphere
             let guest = try await bench.guest("mid-noisy")
             let host = try #require(guest.host)
             try await cluster.powerOff(guest)
-            #expect(await bench.world.inventory().guest(guest.id)?.power == .off)
+            #expect(bench.world.inventory().guest(guest.id)?.power == .off)
             try await cluster.powerOff(guest)
             try await cluster.powerOn(guest, on: host)
-            #expect(await bench.world.inventory().guest(guest.id)?.power == .on)
+            #expect(bench.world.inventory().guest(guest.id)?.power == .on)
             try await cluster.powerOn(guest, on: host)
             #expect(
-                await bench.world.log.filter { $0.object == guest.id.rawValue }.map(\.kind)
+                bench.world.log.filter { $0.object == guest.id.rawValue }.map(\.kind)
                     == [.guestOff, .guestOn])
         }
     }
@@ -324,13 +324,13 @@ import VSphere
     func `calls side by side all do their own`(kind: Kind) async throws {
         try await with(kind) { bench in
             let cluster = bench.cluster
-            let guests = await bench.world.inventory().guests.filter { $0.name.hasPrefix("app-") }
+            let guests = bench.world.inventory().guests.filter { $0.name.hasPrefix("app-") }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for guest in guests { group.addTask { try await cluster.powerOff(guest) } }
                 group.addTask { _ = try await cluster.snapshot() }
                 try await group.waitForAll()
             }
-            let after = await bench.world.inventory()
+            let after = bench.world.inventory()
             #expect(guests.count == 4)
             #expect(guests.allSatisfy { after.guest($0.id)?.power == .off })
         }
@@ -346,7 +346,7 @@ import VSphere
             let first = try await bench.cluster.snapshot()
             let vcsa = try await bench.guest("vcsa01")
             let host = try #require(vcsa.host)
-            try await bench.world.powerOffGuest(vcsa.id)
+            try bench.world.powerOffGuest(vcsa.id)
             #expect(try await bench.reason(becoming: .unreachable) == .unreachable)
             let began = ContinuousClock.now
             let cluster = bench.cluster
@@ -355,7 +355,7 @@ import VSphere
                     _ = try await cluster.inventory(newerThan: 1, within: .seconds(20))
                 } == .unreachable)
             #expect(ContinuousClock.now - began < .seconds(5))
-            try await bench.world.powerOnGuest(vcsa.id, on: host, by: "test")
+            try bench.world.powerOnGuest(vcsa.id, on: host, by: "test")
             #expect(try await bench.reason(becoming: .starting) == .starting)
             #expect(try await bench.reason(becoming: nil) == nil)
             let again = try await bench.cluster.snapshot()
@@ -374,8 +374,8 @@ import VSphere
         try await with(kind) { bench in
             let away = HostName("esx3.lab")
             _ = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
-            let here = await bench.world.inventory().guests.filter { $0.host == away }.map(\.id)
-            await bench.world.shutDownHost(away)
+            let here = bench.world.inventory().guests.filter { $0.host == away }.map(\.id)
+            bench.world.shutDownHost(away)
             let seen = try await bench.inventory { $0.host(away)?.connected == false }
             #expect(seen.host(away)?.connected == false)
             #expect(here.count == 4)
@@ -385,7 +385,7 @@ import VSphere
             #expect(here.allSatisfy { snapshot.guest($0)?.power == .unknown })
             // Once it is off, nothing can be done to them.
             let deadline = ContinuousClock.now + .seconds(5)
-            while await bench.world.answers(away), ContinuousClock.now < deadline {
+            while bench.world.answers(away), ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(50))
             }
             let cluster = bench.cluster

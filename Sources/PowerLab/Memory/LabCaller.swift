@@ -20,25 +20,34 @@ struct LabCaller: Sendable {
     let world: LabWorld
     let life: LabLife
     let counter = CallCounter()
-    /// What stands in the way of a call.
-    typealias Obstacle = @Sendable (isolated LabWorld) -> LabObstacle?
 
     /// Why a call came to nothing.
-    enum Failure: Error {
-        case isDead
-        case cancelled
-        case hindered(LabObstacle.Reason, String)
+    struct Failure: Error {
+        var reason: LabObstacle.Reason
+        var detail: String
+
+        static let isDead = Failure(reason: .unreachable, detail: "vpower is dead")
+        static let cancelled = Failure(reason: .timedOut, detail: "cancelled")
     }
 
-    /// Does something at the world where nothing stands in the way. Both is one turn of the world:
-    /// to go there and back again is what a simulation spends its time with.
+    /// What a call comes to at once.
+    private enum Met<Value: Sendable>: Sendable {
+        case value(Value)
+        case obstacle(LabObstacle)
+    }
+
+    /// Does something at the world where nothing stands in the way; both is one turn of the world.
     func ask<Value: Sendable>(
-        past obstacle: Obstacle, _ body: @Sendable (isolated LabWorld) -> Value
+        past obstacle: (inout LabState) -> LabObstacle?, _ body: (inout LabState) -> Value
     ) async throws(Failure) -> Value {
         counter.add()
         guard life.isAlive else { throw .isDead }
+        let met = world.turn { world -> Met<Value> in
+            if let found = obstacle(&world) { return .obstacle(found) }
+            return .value(body(&world))
+        }
         let found: LabObstacle
-        switch await world.meet(obstacle, body) {
+        switch met {
         case .value(let value): return value
         case .obstacle(let obstacle): found = obstacle
         }
@@ -46,26 +55,7 @@ struct LabCaller: Sendable {
             do { try await world.time.sleep(for: found.delay) } catch { throw .cancelled }
             guard life.isAlive else { throw .isDead }
         }
-        if let reason = found.reason { throw .hindered(reason, found.detail) }
-        return await world.turn(body)
-    }
-}
-
-extension LabWorld {
-    /// What a call comes to.
-    enum Met<Value: Sendable>: Sendable {
-        case value(Value)
-        case obstacle(LabObstacle)
-    }
-
-    func meet<Value: Sendable>(
-        _ obstacle: LabCaller.Obstacle, _ body: @Sendable (isolated LabWorld) -> Value
-    ) -> Met<Value> {
-        if let found = obstacle(self) { return .obstacle(found) }
-        return .value(body(self))
-    }
-
-    func turn<Value: Sendable>(_ body: @Sendable (isolated LabWorld) -> Value) -> Value {
-        body(self)
+        if let reason = found.reason { throw Failure(reason: reason, detail: found.detail) }
+        return world.turn(body)
     }
 }

@@ -72,12 +72,12 @@ public final class MortalJournal: Journal {
     private let inner: any Journal
     private let life: LabLife
     /// Told of every record that is on disk, before its writer knows it.
-    private let written: @Sendable (Record) async -> Void
+    private let written: @Sendable (Record) -> Void
 
     /// The journal as this life sees it.
     public init(
         _ inner: any Journal, life: LabLife,
-        written: @escaping @Sendable (Record) async -> Void = { _ in }
+        written: @escaping @Sendable (Record) -> Void = { _ in }
     ) {
         self.inner = inner
         self.life = life
@@ -90,7 +90,7 @@ public final class MortalJournal: Journal {
     {
         guard life.mayWrite() else { return nowhere(event, run, outage) }
         let record = try await inner.append(event, run: run, outage: outage)
-        await written(record)
+        written(record)
         life.hasWritten()
         return record
     }

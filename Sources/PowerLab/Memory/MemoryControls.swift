@@ -24,38 +24,34 @@ public struct MemoryCluster: ClusterControl {
     }
 
     private func ask<Value: Sendable>(
-        _ attempting: String, _ body: @Sendable (isolated LabWorld) -> Value
+        _ attempting: @autoclosure () -> String, _ body: (inout LabState) -> Value
     ) async throws(ClusterError) -> Value {
         do throws(LabCaller.Failure) {
             return try await caller.ask(past: { $0.obstacleToVCenter() }, body)
         } catch {
-            switch error {
-            case .isDead: throw self.error(attempting, .unreachable, "vpower is dead")
-            case .cancelled: throw self.error(attempting, .timedOut, "cancelled")
-            case .hindered(let reason, let detail):
-                throw self.error(attempting, ClusterError.Reason(reason), detail)
-            }
+            throw self.error(attempting(), ClusterError.Reason(error.reason), error.detail)
         }
     }
 
     /// As the protocol has it: being asked for what is already so is success.
     private func ask(
-        _ attempting: String, wanted: GuestPower,
-        _ body: @Sendable (isolated LabWorld) throws(LabRefusal) -> Void
+        _ attempting: @autoclosure () -> String, wanted: GuestPower,
+        _ body: (inout LabState) throws(LabRefusal) -> Void
     ) async throws(ClusterError) {
-        let refusal = try await ask(attempting) { world -> LabRefusal? in
+        let refusal = try await ask(attempting()) { world -> LabRefusal? in
             do throws(LabRefusal) {
-                try body(world)
+                try body(&world)
                 return nil
             } catch { return error }
         }
         switch refusal {
         case nil, .wrongState(wanted): return
-        case .notFound: throw error(attempting, .notFound, "no such guest")
-        case .wrongState(let power): throw error(attempting, .wrongState, "it is \(power.rawValue)")
+        case .notFound: throw error(attempting(), .notFound, "no such guest")
+        case .wrongState(let power):
+            throw error(attempting(), .wrongState, "it is \(power.rawValue)")
         case .toolsUnavailable:
-            throw error(attempting, .toolsUnavailable, "Tools do not answer")
-        case .failed(let why): throw error(attempting, .refused, why)
+            throw error(attempting(), .toolsUnavailable, "Tools do not answer")
+        case .failed(let why): throw error(attempting(), .refused, why)
         }
     }
 
@@ -65,7 +61,7 @@ public struct MemoryCluster: ClusterControl {
         return try await ask("take a snapshot") { world in
             ClusterSnapshot(
                 cluster: name, reference: reference, inventory: world.inventory(),
-                automation: world.currentAutomation())
+                automation: world.automation)
         }
     }
 
@@ -77,7 +73,7 @@ public struct MemoryCluster: ClusterControl {
         if let version, limit > .zero {
             let time = caller.world.time
             let start = time.elapsed
-            var seen = try await ask(what) { $0.presentVersion() }
+            var seen = try await ask(what) { $0.version }
             if seen <= version {
                 seen = await caller.world.change(
                     after: version, within: limit - (time.elapsed - start))
@@ -102,7 +98,7 @@ public struct MemoryCluster: ClusterControl {
 
     /// The automation.
     public func automation() async throws(ClusterError) -> Automation {
-        try await ask("read HA and DRS") { $0.currentAutomation() }
+        try await ask("read HA and DRS") { $0.automation }
     }
 
     /// Changes the automation.
@@ -182,43 +178,38 @@ public struct MemoryHost: HostControl {
     ///   - hostd: whether it takes the host's management service, not only its SSH daemon.
     ///   - acting: whether it changes anything.
     private func ask<Value: Sendable>(
-        _ attempting: String, hostd: Bool = true, acting: Bool = false,
-        _ body: @Sendable (isolated LabWorld) -> Value
+        _ attempting: @autoclosure () -> String, hostd: Bool = true, acting: Bool = false,
+        _ body: (inout LabState) -> Value
     ) async throws(HostError) -> Value {
         let host = host
         do throws(LabCaller.Failure) {
             return try await caller.ask(
                 past: { $0.obstacle(to: host, hostd: hostd, acting: acting) }, body)
         } catch {
-            switch error {
-            case .isDead: throw self.error(attempting, .unreachable, "vpower is dead")
-            case .cancelled: throw self.error(attempting, .timedOut, "cancelled")
-            case .hindered(let reason, let detail):
-                throw self.error(attempting, HostError.Reason(reason), detail)
-            }
+            throw self.error(attempting(), HostError.Reason(error.reason), error.detail)
         }
     }
 
     /// Asks something of a guest that is registered there. As the protocol has it: being asked for
     /// what is already so is success.
     private func ask(
-        _ attempting: String, of guest: BootGuest, wanted: GuestPower,
-        _ body: @Sendable (isolated LabWorld, GuestID) throws(LabRefusal) -> Void
+        _ attempting: @autoclosure () -> String, of guest: BootGuest, wanted: GuestPower,
+        _ body: (inout LabState, GuestID) throws(LabRefusal) -> Void
     ) async throws(HostError) {
         let host = host
-        let refusal = try await ask(attempting, acting: true) { world -> LabRefusal? in
+        let refusal = try await ask(attempting(), acting: true) { world -> LabRefusal? in
             do throws(LabRefusal) {
                 guard let id = world.guest(at: guest.vmxPath, on: host) else { return .notFound }
-                try body(world, id)
+                try body(&world, id)
                 return nil
             } catch { return error }
         }
         switch refusal {
         case nil, .wrongState(wanted): return
-        case .notFound: throw error(attempting, .notFound, "it is not registered there")
-        case .toolsUnavailable: throw error(attempting, .toolsUnavailable, "Tools do not answer")
+        case .notFound: throw error(attempting(), .notFound, "it is not registered there")
+        case .toolsUnavailable: throw error(attempting(), .toolsUnavailable, "Tools do not answer")
         case .wrongState, .failed:
-            throw error(attempting, .refused, refusal.map { "\($0)" } ?? "")
+            throw error(attempting(), .refused, refusal.map { "\($0)" } ?? "")
         }
     }
 
@@ -306,7 +297,7 @@ public struct MemoryHost: HostControl {
     public func isSilent() async -> Bool {
         caller.counter.add()
         guard caller.life.isAlive else { return false }
-        return await caller.world.isSilent(host)
+        return caller.world.turn { $0.isSilent(host) }
     }
 
     /// Keeps the orders as the boot script.
@@ -360,7 +351,7 @@ public struct MemoryFeed: FeedControl {
     public func read() async -> FeedReading {
         guard life.isAlive else { return FeedReading(status: nil, problem: "vpower is dead") }
         counter.add()
-        return await lab.reading(of: feed)
+        return lab.reading(of: feed)
     }
 
     /// There is no login to hold in memory.
@@ -371,7 +362,7 @@ public struct MemoryFeed: FeedControl {
     public func cutOutput() async throws(FeedError) {
         guard life.isAlive else { return }
         counter.add()
-        await lab.cutOutput(feed)
+        lab.cutOutput(feed)
     }
     /// There is no connection.
     public func close() async {}

@@ -61,10 +61,10 @@ public struct MemorySite: Sendable {
             hosts: Dictionary(
                 uniqueKeysWithValues: (hosts ?? self.hosts).map { ($0.host, $0) }),
             wake: { host in
-                if life?.isAlive != false { await world.wakeHost(host) }
+                if life?.isAlive != false { world.wakeHost(host) }
                 return nil
             },
-            answers: { _ in await world.witnessAnswers() }, runHook: { _, _ in .exited(0) },
+            answers: { _ in world.witnessAnswers() }, runHook: { _, _ in .exited(0) },
             journal: kept(journal ?? self.journal, in: life),
             announcer: announcer,
             time: time, pace: MemorySite.pace)
@@ -73,13 +73,13 @@ public struct MemorySite: Sendable {
     /// The journal as a process sees it; what is on disk is seen by the lab.
     private func kept(_ journal: any Journal, in life: LabLife?) -> any Journal {
         let world = world
-        return MortalJournal(journal, life: life ?? LabLife()) { await world.sawRecord($0) }
+        return MortalJournal(journal, life: life ?? LabLife()) { world.sawRecord($0) }
     }
 
     /// What the site's own log shows to be violated, everything being said to be restored.
     public func violations() async -> [String] {
         LabChecker.violations(
-            in: await world.log, await world.records, of: world.scenario,
-            restoredTo: await world.currentAutomation())
+            in: world.log, world.records, of: world.scenario,
+            restoredTo: world.currentAutomation())
     }
 }

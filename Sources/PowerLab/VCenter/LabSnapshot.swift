@@ -39,6 +39,14 @@ struct LabSnapshot: Sendable {
 
 /// What vCenter needs of the world beyond what everybody may ask.
 extension LabWorld {
+    func vcenterSnapshot() -> LabSnapshot { turn { $0.vcenterSnapshot() } }
+
+    func powerOnByVCenter(_ id: GuestID, on wanted: HostName?) throws(LabRefusal) {
+        try turn { state throws(LabRefusal) in try state.powerOnByVCenter(id, on: wanted) }
+    }
+}
+
+extension LabState {
     /// Everything vCenter shows, at one moment.
     func vcenterSnapshot() -> LabSnapshot {
         let state = vcenterState()
@@ -66,8 +74,7 @@ extension LabWorld {
 
     /// Starts a guest as vCenter does: on a host of the caller's choice, where it is then
     /// registered.
-    func powerOnByVCenter(_ id: GuestID, on wanted: HostName?) throws(LabRefusal) {
-        advance()
+    mutating func powerOnByVCenter(_ id: GuestID, on wanted: HostName?) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power != .on else { throw .wrongState(guest.power) }
         let target = wanted ?? guest.host
@@ -78,8 +85,7 @@ extension LabWorld {
     }
 
     /// Turns DRS itself on or off; off would delete the resource pools of a real cluster.
-    func setDRS(enabled: Bool) {
-        advance()
+    mutating func setDRS(enabled: Bool) {
         guard enabled != automation.drsEnabled else { return }
         automation.drsEnabled = enabled
         note(.drsChanged, "", enabled ? "on" : "off")

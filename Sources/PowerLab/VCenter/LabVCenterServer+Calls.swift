@@ -12,7 +12,7 @@ extension LabVCenterServer {
     func execute(
         _ call: VimCall, session key: String?, _ channel: any Channel, _ cookie: inout String?
     ) async throws(VimFault) -> VimValue? {
-        let snapshot = await world.vcenterSnapshot()
+        let snapshot = world.vcenterSnapshot()
         if let key, sessions[key] != nil {
             sessions[key]?.lastActive = snapshot.wall
             sessions[key]?.callCount += 1
@@ -195,7 +195,7 @@ extension LabVCenterServer {
         }
         for change in changes {
             if change.key == vclsOption(snapshot) {
-                await world.setVCLS(change.value == "true" ? .on : .retreat)
+                world.turn { $0.setVCLS(change.value == "true" ? .on : .retreat) }
             } else {
                 options[change.key] = change.value
             }
@@ -215,7 +215,7 @@ extension LabVCenterServer {
             throw LabVCenterServer.inProgress(running)
         }
         do {
-            try await world.shutDownGuest(guest.spec.id, by: "vCenter")
+            try world.shutDownGuest(guest.spec.id, by: "vCenter")
         } catch {
             throw LabVCenterServer.fault(error, call.receiver, wanted: .off)
         }

@@ -126,7 +126,7 @@ extension LabVCenterServer {
         let deadline = clock.now + limit
         var seen: (world: UInt64, revision: Int, at: ContinuousClock.Instant)?
         while true {
-            let snapshot = await world.vcenterSnapshot()
+            let snapshot = world.vcenterSnapshot()
             guard let session = sessions[key] else { throw .notAuthenticated(call.receiver) }
             guard let collector = session.collectors[id] else { throw .notFound(call.receiver) }
             guard collector.cancels == cancels else {

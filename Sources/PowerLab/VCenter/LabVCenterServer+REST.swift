@@ -57,7 +57,7 @@ extension LabVCenterServer {
     }
 
     private func answerTagging(_ request: Request) async throws -> Any {
-        let tags = LabTags(await world.vcenterSnapshot().guests)
+        let tags = LabTags(world.vcenterSnapshot().guests)
         let what = request.uri.path.dropFirst(Self.tagging.count)
         if what == "tag-association" {
             guard request.method == .post,

@@ -84,7 +84,7 @@ extension LabVCenterServer {
         guard tasks[task.id]?.isRunning == true else { return }
         var state = LabTask.State.success
         do { try await perform(task) } catch { state = .error(error) }
-        let snapshot = await world.vcenterSnapshot()
+        let snapshot = world.vcenterSnapshot()
         taskRuns[task.id] = nil
         guard tasks[task.id]?.isRunning == true else { return }
         tasks[task.id]?.state = state
@@ -93,22 +93,22 @@ extension LabVCenterServer {
     }
 
     private func perform(_ task: LabTask) async throws(VimFault) {
-        let snapshot = await world.vcenterSnapshot()
+        let snapshot = world.vcenterSnapshot()
         switch task.work {
         case .powerOff(let id):
             _ = try guest(task.entity, snapshot)
-            do { try await world.powerOffGuest(id) } catch {
+            do { try world.powerOffGuest(id) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .off)
             }
         case .suspend(let id):
             _ = try guest(task.entity, snapshot)
-            do { try await world.suspendGuest(id) } catch {
+            do { try world.suspendGuest(id) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .suspended)
             }
         case .powerOn(let id, let host):
             let guest = try guest(task.entity, snapshot)
             try LabVCenterServer.reach(host ?? guest.host, snapshot)
-            do { try await world.powerOnByVCenter(id, on: host) } catch {
+            do { try world.powerOnByVCenter(id, on: host) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .on)
             }
         case .reconfigure(let spec, let modify): try await reconfigure(spec, modify: modify)
@@ -117,14 +117,14 @@ extension LabVCenterServer {
         case .exitMaintenance(let host):
             try LabVCenterServer.reach(host, snapshot)
             guard snapshot.host(host)?.inMaintenance == true,
-                await world.setMaintenance(host, on: false)
+                world.setMaintenance(host, on: false)
             else { throw VimFault("InvalidState", "The host is not in maintenance mode.") }
         case .shutDownHost(let host, let force):
             try LabVCenterServer.reach(host, snapshot)
             guard force || snapshot.host(host)?.inMaintenance == true else {
                 throw VimFault("InvalidState", "The host is not in maintenance mode.")
             }
-            await world.shutDownHost(host)
+            world.shutDownHost(host)
         }
     }
 
@@ -140,10 +140,10 @@ extension LabVCenterServer {
         let clock = ContinuousClock()
         let began = clock.now
         while true {
-            let now = await world.vcenterSnapshot()
+            let now = world.vcenterSnapshot()
             try LabVCenterServer.reach(host, now)
             guard tasks[task.id]?.isRunning == true, !Task.isCancelled else { return }
-            if await world.setMaintenance(host, on: true) { return }
+            if world.setMaintenance(host, on: true) { return }
             if let limit, clock.now - began >= limit {
                 throw VimFault("Timedout", "Operation timed out.")
             }
@@ -176,13 +176,14 @@ extension LabVCenterServer {
         let dpm = spec["dpmConfig"]?.object
         let level = drs?["defaultVmBehavior"]?.text.flatMap(DRSLevel.init(rawValue:))
         // Without `modify` what is absent goes back to its default: off, and fully automated.
-        await world.change(
-            AutomationChange(
-                ha: das?["enabled"]?.flag ?? (modify ? nil : false),
-                drsLevel: level ?? (modify ? nil : .fullyAutomated),
-                dpm: dpm?["enabled"]?.flag ?? (modify ? nil : false)))
-        if let enabled = drs?["enabled"]?.flag ?? (modify ? nil : false) {
-            await world.setDRS(enabled: enabled)
+        let change = AutomationChange(
+            ha: das?["enabled"]?.flag ?? (modify ? nil : false),
+            drsLevel: level ?? (modify ? nil : .fullyAutomated),
+            dpm: dpm?["enabled"]?.flag ?? (modify ? nil : false))
+        let drsEnabled = drs?["enabled"]?.flag ?? (modify ? nil : false)
+        world.turn { world in
+            world.change(change)
+            if let drsEnabled { world.setDRS(enabled: drsEnabled) }
         }
     }
 }

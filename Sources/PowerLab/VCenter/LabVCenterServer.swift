@@ -90,7 +90,7 @@ public actor LabVCenterServer {
             await self?.answer(request, on: channel) ?? Response(status: .serviceUnavailable)
         }
         self.listener = listener
-        if await world.vcenterState() != .down { try await listener.open() }
+        if world.vcenterState() != .down { try await listener.open() }
         watch = Task { [weak self, world] in
             var seen: UInt64 = 0
             while !Task.isCancelled, let self {
@@ -119,7 +119,7 @@ public actor LabVCenterServer {
 
     /// Follows the world: what was seen last of guests, and whether vCenter is there at all.
     private func follow() async {
-        let snapshot = await world.vcenterSnapshot()
+        let snapshot = world.vcenterSnapshot()
         guard let listener else { return }
         switch snapshot.vcenter {
         case .up: remember(snapshot)
@@ -164,7 +164,7 @@ public actor LabVCenterServer {
     static let largestRequest = 4 << 20
 
     private func answer(_ request: Request, on channel: any Channel) async -> Response {
-        switch await world.vcenterState() {
+        switch world.vcenterState() {
         case .down:
             // The listener is about to be closed; nobody is there to answer.
             await listener?.breakConnections()

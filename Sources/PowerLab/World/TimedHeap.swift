@@ -12,8 +12,8 @@ struct TimedHeap<What: Sendable>: Sendable {
     private var entries: [Entry] = []
     private var nextOrder = 0
 
-    /// The entry that is due first.
-    var first: Entry? { entries.first }
+    /// When the first of them is due.
+    var firstAt: Duration? { entries.isEmpty ? nil : entries[0].at }
 
     mutating func add(_ what: What, at moment: Duration) {
         nextOrder += 1

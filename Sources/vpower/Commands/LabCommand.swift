@@ -88,22 +88,22 @@ struct LabCommand: AsyncParsableCommand {
     private func answer(_ line: String, _ world: LabWorld) async -> String {
         switch line {
         case "mains off":
-            await world.failMains()
+            world.failMains()
             return "ok"
         case "mains on":
-            await world.returnMains()
+            world.returnMains()
             return "ok"
         case "output off":
-            await world.cutOutput()
+            world.cutOutput()
             return "ok"
-        case "log": return oneLine(await world.log)
+        case "log": return oneLine(world.log)
         case "state": return oneLine(await state(world))
         case _ where line.hasPrefix("wake "):
             let name = HostName(String(line.dropFirst("wake ".count)))
             guard world.scenario.hosts.contains(where: { $0.name == name }) else {
                 return "no such host"
             }
-            await world.wakeHost(name)
+            world.wakeHost(name)
             return "ok"
         default: return "unknown command: mains off|mains on|output off|wake HOST|state|log|quit"
         }
@@ -113,14 +113,14 @@ struct LabCommand: AsyncParsableCommand {
         var hostsOn: [String] = []
         var guestsOn: [String] = []
         for host in world.scenario.hosts {
-            if await world.answers(host.name) { hostsOn.append(host.name.rawValue) }
-            guestsOn += await world.rows(on: host.name).filter { $0.power == .on }.map(\.name)
+            if world.answers(host.name) { hostsOn.append(host.name.rawValue) }
+            guestsOn += world.rows(on: host.name).filter { $0.power == .on }.map(\.name)
         }
         return State(
-            mainsOn: await world.upsVariables()["ups.status"]?.hasPrefix("OL") == true,
+            mainsOn: world.upsVariables()["ups.status"]?.hasPrefix("OL") == true,
             hostsOn: hostsOn, guestsOn: guestsOn.sorted(),
-            automation: await world.currentAutomation(),
-            vcenter: "\(await world.vcenterState())")
+            automation: world.currentAutomation(),
+            vcenter: "\(world.vcenterState())")
     }
 
     private func oneLine(_ value: some Encodable) -> String {

@@ -66,7 +66,7 @@ struct DrillRun: Sendable {
         let began = site.time.elapsed
         await timeline.say("the site is on line power (\(await statusNow()))")
         try await site.time.sleep(for: Self.calm)
-        await site.world.failMains()
+        site.world.failMains()
         await timeline.say("MAINS FAIL (\(await statusNow()))")
         let reason = try await waitForTrigger()
         await timeline.say("trigger: \(reason)")
@@ -76,12 +76,12 @@ struct DrillRun: Sendable {
         if notOff.isEmpty {
             await timeline.say("everything is off: the UPS is told to cut its output")
             try await site.feed.cutOutput()
-            try await waitUntil { await !site.world.hasOutput }
+            try await waitUntil { !site.world.hasOutput }
             await timeline.say("output off")
         }
         for why in notOff { await timeline.say("the output is not cut: \(why)") }
         try await site.time.sleep(for: Self.calm)
-        await site.world.returnMains()
+        site.world.returnMains()
         await timeline.say("MAINS RETURN (\(await statusNow()))")
         let powered = site.time.elapsed
         var (up, way) = try await comeBack()
@@ -172,21 +172,21 @@ struct DrillRun: Sendable {
     private func report(
         up: RunResult, ways: [DrillReport.WayTime], seconds: Double
     ) async -> DrillReport {
-        let log = await site.world.log
+        let log = site.world.log
         let scenario = site.world.scenario
         let ordinary = Set(
             scenario.guests.filter { $0.nature == .ordinary }.map(\.id.rawValue))
         func off(_ how: String) -> Int {
             log.count { $0.kind == .guestOff && $0.detail == how && ordinary.contains($0.object) }
         }
-        let inventory = await site.world.inventory()
+        let inventory = site.world.inventory()
         let restored = scenario.guests.count { guest in
             ordinary.contains(guest.id.rawValue) && guest.isOn
                 && inventory.guest(guest.id)?.power == .on
         }
         let violations = LabChecker.violations(
-            in: log, await site.world.records, of: scenario,
-            restoredTo: await site.world.currentAutomation())
+            in: log, site.world.records, of: scenario,
+            restoredTo: site.world.currentAutomation())
         let phases = await timeline.phases.map {
             DrillReport.PhaseTime(name: $0.name, seconds: $0.seconds)
         }

@@ -172,7 +172,9 @@ actor Daemon: OutageHandler {
         partlyDown.insert(cluster)
         for feed in context.site.feeds {
             let on = clusters(on: feed)
-            guard on.contains(cluster), await notOff(of: on, on: feed.name).isEmpty else { continue }
+            guard on.contains(cluster), await notOff(of: on, on: feed.name).isEmpty else {
+                continue
+            }
             // The mains may have returned meanwhile.
             guard partlyDown.contains(cluster) else { return }
             if feed.output != nil { await tellToCut(feed) }

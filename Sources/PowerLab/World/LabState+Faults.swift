@@ -1,4 +1,4 @@
-public import PowerModel
+import PowerModel
 import PowerRun
 
 /// The faults of one run: which are at work now, and how often each kind did something.
@@ -21,18 +21,15 @@ struct LabObstacle: Error {
 }
 
 /// What goes wrong at the site.
-extension LabWorld {
-    /// How often each kind of fault did something.
-    public var faultsTaken: [LabFault: Int] { faults.took }
-
+extension LabState {
     /// A fault of vpower itself took effect: the lab does not run vpower.
-    public func took(_ kind: LabFault, _ object: String = "") {
+    mutating func took(_ kind: LabFault, _ object: String = "") {
         faults.took[kind, default: 0] += 1
         note(.fault, object, kind.rawValue)
     }
 
     /// The fault of this kind that is at work on an object: it takes effect now.
-    func bites(_ kind: LabFault, _ object: String = "") -> PlannedFault? {
+    mutating func bites(_ kind: LabFault, _ object: String = "") -> PlannedFault? {
         guard let fault = faults.active[kind]?[object] else { return nil }
         faults.took[kind, default: 0] += 1
         if faults.noted.insert(fault).inserted { note(.fault, object, kind.rawValue) }
@@ -45,8 +42,7 @@ extension LabWorld {
     }
 
     /// Ends every fault for good: links are up, hosts mended, keys right, the mains are there.
-    public func heal() {
-        advance()
+    mutating func heal() {
         faults.areOver = true
         for (kind, objects) in faults.active.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             for fault in objects.values.sorted(by: { $0.object < $1.object }) {
@@ -61,7 +57,7 @@ extension LabWorld {
     }
 
     /// A person starts a vCSA that had crashed, as soon as its host can run it.
-    func mendVCSA() {
+    mutating func mendVCSA() {
         let crashes: [LabFault] = [.vcenterDiesEarly, .vcenterDeadBefore]
         guard faults.areOver, crashes.contains(where: { faults.took[$0] != nil }),
             let vcsa, let host = guests[vcsa]?.host, hosts[host]?.hostdReady == true
@@ -69,7 +65,7 @@ extension LabWorld {
         start(vcsa, on: host, by: "a person")
     }
 
-    func faultBegins(_ index: Int) {
+    mutating func faultBegins(_ index: Int) {
         guard !faults.areOver else { return }
         let fault = scenario.faults[index]
         if happensAtOnce(fault) { return }
@@ -79,7 +75,7 @@ extension LabWorld {
         schedule(.faultEnds(index), in: fault.lasts)
     }
 
-    func faultEnds(_ index: Int) {
+    mutating func faultEnds(_ index: Int) {
         let fault = scenario.faults[index]
         guard faults.active[fault.kind]?[fault.object] == fault else { return }
         faults.active[fault.kind]?[fault.object] = nil
@@ -87,7 +83,7 @@ extension LabWorld {
     }
 
     /// What a fault held up goes on.
-    private func end(_ fault: PlannedFault) {
+    private mutating func end(_ fault: PlannedFault) {
         view.forget()
         touch()
         let host = HostName(fault.object)
@@ -97,7 +93,7 @@ extension LabWorld {
     }
 
     /// What happens in a moment; false for a fault that lasts.
-    private func happensAtOnce(_ fault: PlannedFault) -> Bool {
+    private mutating func happensAtOnce(_ fault: PlannedFault) -> Bool {
         let feed = FeedName(fault.object)
         switch fault.kind {
         case .drsMoves: drsMoves(GuestID(fault.object))
@@ -121,18 +117,19 @@ extension LabWorld {
         case .lowBatteryWithoutWarning:
             guard let began = units[feed]?.outageBegan else { return true }
             took(.lowBatteryWithoutWarning, fault.object)
-            units[feed]?.battery = now - began + fault.amount
+            let lasts = now - began + fault.amount
+            units[feed]?.battery = lasts
             schedule(.batteryDies(feed), in: fault.amount)
         default: return false
         }
         return true
     }
 
-    private func flap(_ fault: PlannedFault) {
+    private mutating func flap(_ fault: PlannedFault) {
         took(.powerFlaps, fault.object)
         var on = units[FeedName(fault.object)]?.mainsOn == true
         var after: Duration = .zero
-        for _ in 0..<LabWorld.flaps {
+        for _ in 0..<LabState.flaps {
             on.toggle()
             schedule(.mains(FeedName(fault.object), on: on), in: after)
             after += fault.amount
@@ -142,7 +139,7 @@ extension LabWorld {
     /// How often the mains come and go when they flap; even, so that they end as they were.
     private static let flaps = 6
 
-    private func drsMoves(_ id: GuestID) {
+    private mutating func drsMoves(_ id: GuestID) {
         guard automation.drsEnabled, automation.drsLevel == .fullyAutomated,
             vcenterState() == .up, let guest = guests[id], guest.power == .on, !guest.stopping
         else { return }
@@ -155,7 +152,7 @@ extension LabWorld {
         note(.guestMoved, id.rawValue, target.rawValue)
     }
 
-    private func suspendByHand(_ id: GuestID) {
+    private mutating func suspendByHand(_ id: GuestID) {
         guard guests[id]?.power == .on, guests[id]?.spec.isVCSA == false else { return }
         took(.guestSuspended, id.rawValue)
         // Just seen to be on: nothing stands against it.
@@ -163,7 +160,7 @@ extension LabWorld {
     }
 
     /// EAM deploys a vCLS guest anew, as it does whenever one is missing and none may be.
-    private func redeployVCLS() {
+    private mutating func redeployVCLS() {
         guard vcenterState() == .up, automation.vcls.keepsGuests else { return }
         guard
             let spec = scenario.guests.first(where: {
@@ -177,7 +174,7 @@ extension LabWorld {
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
     }
 
-    private func crashVCSA(_ kind: LabFault) {
+    private mutating func crashVCSA(_ kind: LabFault) {
         guard let vcsa, guests[vcsa]?.power == .on else { return }
         took(kind, vcsa.rawValue)
         guests[vcsa]?.power = .off
@@ -189,7 +186,7 @@ extension LabWorld {
     }
 
     /// A guest that stops by itself while HA is on, and HA will not have it.
-    func restartByHA(_ id: GuestID) {
+    mutating func restartByHA(_ id: GuestID) {
         guard automation.ha, haAgents, bites(.guestRestartedByHA, id.rawValue) != nil else {
             return
         }
@@ -197,7 +194,7 @@ extension LabWorld {
         schedule(.haRestarts([id]), in: scenario.pace.haRestarts)
     }
 
-    func isDatastoreLate(_ host: HostName) -> Bool {
+    mutating func isDatastoreLate(_ host: HostName) -> Bool {
         guard let fault = faults.active[.datastoreLate]?[host.rawValue],
             let upAt = hosts[host]?.hostdUpAt, upAt > .zero, now < upAt + fault.amount
         else { return false }
@@ -210,7 +207,7 @@ extension LabWorld {
     /// - Parameters:
     ///   - hostd: the call needs hostd.
     ///   - acting: the call changes something.
-    func obstacle(to name: HostName, hostd: Bool, acting: Bool) -> LabObstacle? {
+    mutating func obstacle(to name: HostName, hostd: Bool, acting: Bool) -> LabObstacle? {
         let host = name.rawValue
         guard answers(name) else {
             return LabObstacle(reason: .unreachable, detail: "nobody answers")
@@ -240,19 +237,18 @@ extension LabWorld {
     }
 
     /// Whether nobody answers on any port of a host, as far as vpower can see.
-    func isSilent(_ name: HostName) -> Bool {
+    mutating func isSilent(_ name: HostName) -> Bool {
         if !answers(name) { return true }
         return bites(.switchDead) != nil || bites(.linkCut, name.rawValue) != nil
     }
 
     /// Whether the witness behind the hosts' switch answers.
-    public func witnessAnswers() -> Bool {
-        advance()
+    mutating func witnessAnswers() -> Bool {
         return bites(.switchDead) == nil
     }
 
     /// What a call to vCenter runs into; nil when it goes through.
-    func obstacleToVCenter() -> LabObstacle? {
+    mutating func obstacleToVCenter() -> LabObstacle? {
         switch vcenterState() {
         case .up: break
         case .starting: return LabObstacle(reason: .notReady, detail: "it answers 503")
@@ -271,23 +267,19 @@ extension LabWorld {
         return slowNames()
     }
 
-    /// The object of a cut link between vpower and vCenter.
-    public static let vcenterLink = "vcenter"
-
     /// How long vCenter's inventory is behind.
-    func inventoryLag() -> Duration? { bites(.vcenterStateLags)?.amount }
+    mutating func inventoryLag() -> Duration? { bites(.vcenterStateLags)?.amount }
 
     /// Whether the task that changes HA fails.
-    func haTaskFails() -> Bool { bites(.haTaskFails) != nil }
+    mutating func haTaskFails() -> Bool { bites(.haTaskFails) != nil }
 
-    private func slowNames() -> LabObstacle? {
+    private mutating func slowNames() -> LabObstacle? {
         guard let dns, guests[dns]?.power != .on, let fault = bites(.dnsDies) else { return nil }
         return LabObstacle(delay: fault.amount)
     }
 
     /// What vpower reads of a UPS.
-    public func reading(of feed: FeedName) -> FeedReading {
-        advance()
+    mutating func reading(of feed: FeedName) -> FeedReading {
         let name = feed.rawValue
         if bites(.feedSilent, name) != nil || bites(.linkCut, name) != nil {
             return FeedReading(status: nil, problem: "no answer")
@@ -302,6 +294,6 @@ extension LabWorld {
         }
         return FeedReading(
             status: UPSStatus(status), runtime: runtime, chargePercent: charge(of: feed),
-            loadPercent: LabWorld.loadPercent)
+            loadPercent: LabState.loadPercent)
     }
 }

@@ -38,10 +38,9 @@ public struct LabGuestRow: Hashable, Sendable {
 }
 
 /// The guests.
-extension LabWorld {
+extension LabState {
     /// The guests registered on a host, by number.
-    public func rows(on name: HostName) -> [LabGuestRow] {
-        advance()
+    func rows(on name: HostName) -> [LabGuestRow] {
         return registered(on: name).compactMap { guests[$0] }
             .map { guest in
                 LabGuestRow(
@@ -58,8 +57,7 @@ extension LabWorld {
     }
 
     /// Asks a guest's Tools to shut it down, as `by` (vCenter or a host).
-    public func shutDownGuest(_ id: GuestID, by: String) throws(LabRefusal) {
-        advance()
+    mutating func shutDownGuest(_ id: GuestID, by: String) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power == .on else { throw .wrongState(guest.power) }
         guard guest.toolsRunning, bites(.guestWithoutTools, id.rawValue) == nil else {
@@ -76,8 +74,7 @@ extension LabWorld {
     }
 
     /// Cuts a guest's power.
-    public func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
-        advance()
+    mutating func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power == .on else { throw .wrongState(guest.power) }
         guestStops(id, detail: "forced")
@@ -85,8 +82,7 @@ extension LabWorld {
     }
 
     /// Writes a guest's memory to disk: it is suspended at once.
-    public func suspendGuest(_ id: GuestID) throws(LabRefusal) {
-        advance()
+    mutating func suspendGuest(_ id: GuestID) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power == .on else { throw .wrongState(guest.power) }
         guests[id]?.power = .suspended
@@ -98,8 +94,7 @@ extension LabWorld {
     }
 
     /// Registers a guest on a host, where its own host is off: the files are on shared storage.
-    public func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
-        advance()
+    mutating func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
         guard let guest = guestAt[vmxPath].flatMap({ guests[$0] }), guest.exists else {
             throw .notFound
         }
@@ -110,8 +105,7 @@ extension LabWorld {
     }
 
     /// Starts a guest where it is registered, as `by` (vCenter, or a host's shell).
-    public func powerOnGuest(_ id: GuestID, on host: HostName, by: String) throws(LabRefusal) {
-        advance()
+    mutating func powerOnGuest(_ id: GuestID, on host: HostName, by: String) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists, guest.host == host else { throw .notFound }
         if guest.power == .on { throw .wrongState(.on) }
         guard hostdReady(host) else { throw .failed("the host is not connected") }
@@ -121,7 +115,7 @@ extension LabWorld {
     }
 
     /// The guest with this number on a host.
-    public func guestID(vmid: Int, on name: HostName) -> GuestID? {
+    func guestID(vmid: Int, on name: HostName) -> GuestID? {
         registered(on: name).first { guests[$0]?.vmid == vmid }
     }
 
@@ -135,7 +129,7 @@ extension LabWorld {
         guestsOn[name, default: []].filter { guests[$0]?.exists == true }.sorted()
     }
 
-    func guestStops(_ id: GuestID, detail: String) {
+    mutating func guestStops(_ id: GuestID, detail: String) {
         guard guests[id]?.power == .on else { return }
         guests[id]?.power = .off
         guests[id]?.toolsRunning = false
@@ -147,13 +141,13 @@ extension LabWorld {
         restartByHA(id)
     }
 
-    func vcsaStopped(_ id: GuestID) {
+    mutating func vcsaStopped(_ id: GuestID) {
         guard guests[id]?.spec.isVCSA == true else { return }
         vcenterUpAt = nil
         note(.vcenterDown)
     }
 
-    func start(_ id: GuestID, on host: HostName, by: String) {
+    mutating func start(_ id: GuestID, on host: HostName, by: String) {
         guard guests[id]?.power != .on, hosts[host]?.power == .on,
             hosts[host]?.inMaintenance == false, !isDatastoreLate(host)
         else { return }
@@ -168,14 +162,14 @@ extension LabWorld {
         }
     }
 
-    func toolsUp(_ id: GuestID) {
+    mutating func toolsUp(_ id: GuestID) {
         guard guests[id]?.power == .on else { return }
         guests[id]?.toolsRunning = true
         view.guestChanged(id)
         touch()
     }
 
-    func move(_ id: GuestID, to host: HostName) {
+    mutating func move(_ id: GuestID, to host: HostName) {
         guard let from = guests[id]?.host else { return }
         guestsOn[from]?.remove(id)
         guestsOn[host, default: []].insert(id)
@@ -188,25 +182,14 @@ extension LabWorld {
 }
 
 /// vCenter.
-extension LabWorld {
-    /// Whether vCenter can be spoken to.
-    public enum VCenterState: Sendable, Hashable {
-        /// Its guest is off: nobody listens.
-        case down
-        /// Its proxy answers 503.
-        case starting
-        /// It answers.
-        case up
-    }
-
+extension LabState {
     /// Whether vCenter can be spoken to now.
-    public func vcenterState() -> VCenterState {
-        advance()
+    func vcenterState() -> LabWorld.VCenterState {
         if let vcsa, guests[vcsa]?.power != .on { return .down }
         return vcenterUpAt == nil ? .starting : .up
     }
 
-    func vcenterUp() {
+    mutating func vcenterUp() {
         guard vcenterUpAt == nil, vcenterState() == .starting else { return }
         vcenterUpAt = now
         note(.vcenterUp)
@@ -214,15 +197,8 @@ extension LabWorld {
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
     }
 
-    /// The automation as configured.
-    public func currentAutomation() -> Automation {
-        advance()
-        return automation
-    }
-
     /// Changes HA, DRS and DPM.
-    public func change(_ change: AutomationChange) {
-        advance()
+    mutating func change(_ change: AutomationChange) {
         if let ha = change.ha, ha != automation.ha {
             automation.ha = ha
             note(ha ? .haOn : .haOff)
@@ -239,8 +215,7 @@ extension LabWorld {
     }
 
     /// Changes the advanced setting of vCLS.
-    public func setVCLS(_ setting: VCLSSetting) {
-        advance()
+    mutating func setVCLS(_ setting: VCLSSetting) {
         guard setting != automation.vcls else { return }
         let kept = automation.vcls.keepsGuests
         automation.vcls = setting
@@ -249,14 +224,14 @@ extension LabWorld {
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
     }
 
-    func haFollows() {
+    mutating func haFollows() {
         guard vcenterState() == .up, haAgents != automation.ha else { return }
         haAgents = automation.ha
         for name in hosts.keys { view.hostChanged(name) }
         note(haAgents ? .haAgentsBack : .haAgentsGone)
     }
 
-    func vclsFollows() {
+    mutating func vclsFollows() {
         guard vcenterState() == .up else { return }
         let wanted = automation.vcls.keepsGuests
         var changed = false

@@ -1,29 +1,13 @@
-public import PowerModel
+import PowerModel
 import PowerRun
 
-/// One UPS.
-struct LabUnit {
-    var mainsOn = true
-    var outputOn = true
-    var outputCutAsked = false
-    var outageBegan: Duration?
-    /// How long the battery lasts, where a fault has shortened it.
-    var battery: Duration?
-}
-
 /// The mains, the UPSes and their outputs. Where no feed is named, every one of them is meant.
-extension LabWorld {
-    /// The mains fail.
-    public func failMains(_ feed: FeedName? = nil) { setMains(feed, on: false) }
-
-    /// The mains come back.
-    public func returnMains(_ feed: FeedName? = nil) { setMains(feed, on: true) }
-
-    func setMains(_ feed: FeedName?, on: Bool) {
-        advance()
+extension LabState {
+    mutating func setMains(_ feed: FeedName?, on: Bool) {
+        let outageBegan = on ? nil : now
         for name in feed.map({ [$0] }) ?? scenario.feeds where units[name]?.mainsOn == !on {
             units[name]?.mainsOn = on
-            units[name]?.outageBegan = on ? nil : now
+            units[name]?.outageBegan = outageBegan
             note(on ? .mainsOn : .mainsOff, name.rawValue)
             if !on { schedule(.batteryDies(name), in: battery(of: name)) }
             if on, units[name]?.outputOn == false { schedule(.outputMayReturn(name), in: .zero) }
@@ -31,25 +15,22 @@ extension LabWorld {
     }
 
     /// Whether any host gets power now.
-    public var hasOutput: Bool {
-        advance()
+    var hasOutput: Bool {
         return units.values.contains { $0.outputOn }
     }
 
     /// Whether the mains of any feed are there.
-    public var hasMains: Bool {
-        advance()
+    var hasMains: Bool {
         return units.values.contains { $0.mainsOn }
     }
 
     /// What upsd says of the UPS.
-    public func upsVariables(of feed: FeedName? = nil) -> [String: String] {
-        advance()
+    func upsVariables(of feed: FeedName?) -> [String: String] {
         let name = feed ?? scenario.feed
         return [
             "ups.status": status(of: name), "battery.charge": String(charge(of: name)),
             "battery.runtime": String(runtimeLeft(of: name).components.seconds),
-            "ups.load": String(LabWorld.loadPercent), "device.mfr": "LAB",
+            "ups.load": String(LabState.loadPercent), "device.mfr": "LAB",
             "device.model": "Lab UPS", "ups.delay.shutdown": "1",
         ]
     }
@@ -58,7 +39,7 @@ extension LabWorld {
 
     func status(of feed: FeedName) -> String {
         if units[feed]?.mainsOn != false { return "OL CHRG" }
-        return runtimeLeft(of: feed) < LabWorld.lowRuntime ? "OB DISCHRG LB" : "OB DISCHRG"
+        return runtimeLeft(of: feed) < LabState.lowRuntime ? "OB DISCHRG LB" : "OB DISCHRG"
     }
 
     func charge(of feed: FeedName) -> Int {
@@ -66,8 +47,7 @@ extension LabWorld {
     }
 
     /// The UPS is told to cut its output and to return with the mains.
-    public func cutOutput(_ feed: FeedName? = nil) {
-        advance()
+    mutating func cutOutput(_ feed: FeedName?) {
         for name in feed.map({ [$0] }) ?? scenario.feeds {
             guard units[name]?.outputOn == true, units[name]?.outputCutAsked == false else {
                 continue
@@ -88,7 +68,7 @@ extension LabWorld {
         return max(.zero, battery(of: feed) - (now - began))
     }
 
-    func batteryDies(_ feed: FeedName) {
+    mutating func batteryDies(_ feed: FeedName) {
         guard let unit = units[feed], let began = unit.outageBegan, unit.outputOn,
             now - began >= battery(of: feed)
         else { return }
@@ -97,7 +77,7 @@ extension LabWorld {
         cutOutputNow(feed)
     }
 
-    func cutOutputNow(_ feed: FeedName) {
+    mutating func cutOutputNow(_ feed: FeedName) {
         guard units[feed]?.outputOn == true else { return }
         units[feed]?.outputOn = false
         units[feed]?.outputCutAsked = false
@@ -106,7 +86,7 @@ extension LabWorld {
         schedule(.outputMayReturn(feed), in: scenario.pace.outputStaysOff)
     }
 
-    func outputMayReturn(_ feed: FeedName) {
+    mutating func outputMayReturn(_ feed: FeedName) {
         guard let unit = units[feed], !unit.outputOn, unit.mainsOn else { return }
         let hadPower = Set(hosts.keys.filter { hasPower($0) })
         units[feed]?.outputOn = true
@@ -129,28 +109,24 @@ extension LabWorld {
 }
 
 /// The hosts.
-extension LabWorld {
+extension LabState {
     /// Whether the host's SSH daemon would answer.
-    public func answers(_ name: HostName) -> Bool {
-        advance()
+    func answers(_ name: HostName) -> Bool {
         return hosts[name]?.power == .on || hosts[name]?.power == .stopping
     }
 
     /// Whether hostd answers.
-    public func hostdReady(_ name: HostName) -> Bool {
-        advance()
+    func hostdReady(_ name: HostName) -> Bool {
         return answers(name) && hosts[name]?.hostdReady == true
     }
 
     /// Whether the host is in maintenance mode.
-    public func inMaintenance(_ name: HostName) -> Bool {
-        advance()
+    func inMaintenance(_ name: HostName) -> Bool {
         return hosts[name]?.inMaintenance == true
     }
 
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
-    public func setMaintenance(_ name: HostName, on: Bool) -> Bool {
-        advance()
+    mutating func setMaintenance(_ name: HostName, on: Bool) -> Bool {
         guard hostdReady(name), let host = hosts[name] else { return false }
         if host.inMaintenance == on { return true }
         if on, registered(on: name).contains(where: { guests[$0]?.power == .on }) { return false }
@@ -162,8 +138,7 @@ extension LabWorld {
     }
 
     /// Tells the host to power itself off.
-    public func shutDownHost(_ name: HostName) {
-        advance()
+    mutating func shutDownHost(_ name: HostName) {
         guard hosts[name]?.power == .on else { return }
         hosts[name]?.power = .stopping
         view.hostChanged(name)
@@ -173,19 +148,13 @@ extension LabWorld {
         schedule(.hostStops(name), in: scenario.pace.hostStops + late)
     }
 
-    /// Starts the host as Wake-on-LAN would.
-    public func wakeHost(_ name: HostName) {
-        advance()
-        powerOnHost(name)
-    }
-
-    func powerOnHost(_ name: HostName) {
+    mutating func powerOnHost(_ name: HostName) {
         guard hasPower(name), hosts[name]?.power == .off else { return }
         hosts[name]?.power = .booting
         schedule(.hostUp(name), in: scenario.pace.hostBoots)
     }
 
-    func hostStops(_ name: HostName) {
+    mutating func hostStops(_ name: HostName) {
         guard hosts[name]?.power == .stopping else { return }
         leaveHost(name, orderly: true)
         if let fault = bites(.hostComesBack, name.rawValue) {
@@ -193,12 +162,12 @@ extension LabWorld {
         }
     }
 
-    func losePower(_ name: HostName) {
+    mutating func losePower(_ name: HostName) {
         guard let power = hosts[name]?.power, power != .off else { return }
         leaveHost(name, orderly: false)
     }
 
-    private func leaveHost(_ name: HostName, orderly: Bool) {
+    private mutating func leaveHost(_ name: HostName, orderly: Bool) {
         hosts[name]?.power = .off
         hosts[name]?.hostdReady = false
         hosts[name]?.generation += 1
@@ -222,7 +191,7 @@ extension LabWorld {
         }
     }
 
-    func hostUp(_ name: HostName) {
+    mutating func hostUp(_ name: HostName) {
         guard hasPower(name), hosts[name]?.power == .booting else { return }
         hosts[name]?.power = .on
         hosts[name]?.bootFailed = []
@@ -235,10 +204,11 @@ extension LabWorld {
         }
     }
 
-    func hostdUp(_ name: HostName) {
+    mutating func hostdUp(_ name: HostName) {
         guard hosts[name]?.power == .on else { return }
+        let upAt = now
         hosts[name]?.hostdReady = true
-        hosts[name]?.hostdUpAt = now
+        hosts[name]?.hostdUpAt = upAt
         view.hostChanged(name)
         note(.hostdUp, name.rawValue)
         // EAM deploys what is missing as soon as a host can take it.
@@ -246,7 +216,7 @@ extension LabWorld {
         mendVCSA()
     }
 
-    func haRestarts(_ ids: [GuestID]) {
+    mutating func haRestarts(_ ids: [GuestID]) {
         guard automation.ha, haAgents else { return }
         for id in ids where guests[id]?.power == .off && guests[id]?.stoppedCleanly == false {
             let alive = hosts.values.filter {
@@ -262,7 +232,7 @@ extension LabWorld {
     }
 
     /// Does in memory what local.sh does on the wire.
-    func runBootScript(_ name: HostName, _ orders: BootOrders) {
+    mutating func runBootScript(_ name: HostName, _ orders: BootOrders) {
         guard hosts[name]?.power == .on, let generation = hosts[name]?.generation else { return }
         guard wall < orders.expires else {
             hosts[name]?.bootReport = (orders.run, .expired)
@@ -288,21 +258,20 @@ extension LabWorld {
     }
 
     /// One guest of a boot script is started; what will not start is reported at its end.
-    func bootStart(_ id: GuestID, on name: HostName) {
+    mutating func bootStart(_ id: GuestID, on name: HostName) {
         guard guests[id]?.power != .on, let path = guests[id]?.spec.vmxPath else { return }
         start(id, on: name, by: "boot script")
         if guests[id]?.power != .on { hosts[name]?.bootFailed.append(path) }
     }
 
-    func bootScriptDone(_ name: HostName, _ run: RunID) {
+    mutating func bootScriptDone(_ name: HostName, _ run: RunID) {
         guard let host = hosts[name], host.bootReport?.run == run else { return }
         hosts[name]?.bootReport = (run, .done(failed: host.bootFailed))
         note(.bootScriptDone, name.rawValue)
     }
 
     /// The boot script in memory mode.
-    public func setOrders(_ orders: BootOrders?, on name: HostName) {
-        advance()
+    mutating func setOrders(_ orders: BootOrders?, on name: HostName) {
         let had = hosts[name]?.orders != nil
         hosts[name]?.orders = orders
         if let orders {
@@ -313,19 +282,13 @@ extension LabWorld {
     }
 
     /// A boot script was installed, or taken out.
-    public func bootScriptChanged(_ name: HostName, installed: Bool) {
+    mutating func bootScriptChanged(_ name: HostName, installed: Bool) {
         note(installed ? .armed : .disarmed, name.rawValue)
     }
 
     /// What the boot script of a run has reported since the host booted (memory mode).
-    public func bootReport(of run: RunID, on name: HostName) -> BootReport {
-        advance()
+    func bootReport(of run: RunID, on name: HostName) -> BootReport {
         guard let report = hosts[name]?.bootReport, report.run == run else { return .none }
         return report.report
-    }
-
-    /// A boot script began or ended on the wire, where the host itself runs it.
-    public func bootScriptNoted(_ name: HostName, done: Bool) {
-        note(done ? .bootScriptDone : .bootScriptBegan, name.rawValue)
     }
 }

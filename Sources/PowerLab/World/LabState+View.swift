@@ -1,9 +1,9 @@
-public import PowerModel
+import PowerModel
 import PowerRun
 
 /// What of the inventory as vCenter last showed it is no longer so: at a thousand hosts it is not
 /// made anew for every guest that stops.
-struct LabWorldView {
+struct LabStateView {
     private(set) var shown: Inventory?
     private(set) var guests: Set<GuestID> = []
     private(set) var hosts: Set<HostName> = []
@@ -26,23 +26,22 @@ struct LabWorldView {
     }
 }
 
-extension LabWorld {
+extension LabState {
     /// Hosts and guests as vCenter shows them.
-    public func inventory() -> Inventory {
-        advance()
+    mutating func inventory() -> Inventory {
         if var shown = view.take() {
             update(&shown)
             view.show(shown)
             return shown
         }
         let made = Inventory(
-            version: version, hosts: hosts.values.map(shown),
-            guests: guests.values.filter(\.exists).map(shown))
+            version: version, hosts: hosts.values.map { shown($0) },
+            guests: guests.values.filter(\.exists).map { shown($0) })
         view.show(made)
         return made
     }
 
-    private func update(_ inventory: inout Inventory) {
+    private mutating func update(_ inventory: inout Inventory) {
         var changed = view.guests
         for name in view.hosts {
             changed.formUnion(guestsOn[name] ?? [])
@@ -55,7 +54,7 @@ extension LabWorld {
         inventory.version = version
     }
 
-    private func shown(_ host: LabHost) -> HostView {
+    private mutating func shown(_ host: LabHost) -> HostView {
         let sticks = !haAgents && bites(.haAgentSticks, host.spec.name.rawValue) != nil
         return HostView(
             name: host.spec.name, reference: host.spec.reference,
