@@ -271,14 +271,10 @@ extension String {
         // Scalars, since any number of combining marks makes one character.
         for (count, scalar) in unicodeScalars.enumerated() {
             if count >= limit { return shown + "…" }
-            if scalar.properties.generalCategory == .control
-                || scalar.properties.generalCategory == .format
-                || scalar.properties.generalCategory == .lineSeparator
-                || scalar.properties.generalCategory == .paragraphSeparator
-            {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
                 shown += "\\u{\(String(scalar.value, radix: 16))}"
-            } else {
-                shown.unicodeScalars.append(scalar)
+            default: shown.unicodeScalars.append(scalar)
             }
         }
         return shown

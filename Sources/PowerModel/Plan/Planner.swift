@@ -110,11 +110,14 @@ extension Planner {
 
     /// A step, with what past runs tell of it.
     func step(_ action: Action, limit: Duration) -> Step {
-        Step(action, limit: limit, estimate: estimates[action.id].map { min($0, limit) })
+        var step = Step(action, limit: limit)
+        step.estimate = estimates[step.id].map { min($0, limit) }
+        return step
     }
 
     /// Steps for guests, each needing the steps of the guests it waits for, where they have one.
     func steps(_ parts: [(guest: GuestID, needs: [GuestID], step: Step)]) -> [Step] {
+        if parts.allSatisfy({ $0.needs.isEmpty }) { return parts.map { $0.step } }
         let ids = Dictionary(
             parts.map { ($0.guest, $0.step.id) }, uniquingKeysWith: { first, _ in first })
         return parts.map { part in

@@ -82,7 +82,7 @@ struct GuestChoices: Sendable {
     private var plainNames: [[UInt8]: [Int]] = [:]
     private var identities: [String: [Int]] = [:]
     /// Patterns of names by their first byte: most fit no guest, and are not even looked at.
-    private var names: [[Part]] = Array(repeating: [], count: 256)
+    private var names: [UInt8: [Part]] = [:]
     private var folders: [Part] = []
     private var resourcePools: [Part] = []
     private var tags: [Part] = []
@@ -102,7 +102,7 @@ struct GuestChoices: Sendable {
         let glob = Glob(name.text)
         identities[name.text.lowercased(), default: []].append(place)
         if glob.hasStar, let first = glob.text.first {
-            names[Int(first)].append((glob, place))
+            names[first, default: []].append((glob, place))
         } else {
             plainNames[glob.text, default: []].append(place)
         }
@@ -113,8 +113,11 @@ struct GuestChoices: Sendable {
         let name = Array(guest.name.utf8)
         var places = plainNames[name] ?? []
         places += identities[guest.id.rawValue] ?? []
-        if let first = name.first { add(names[Int(first)], to: &places) { $0.matches(name) } }
-        add(names[Int(Glob.star)], to: &places) { $0.matches(name) }
+        if !names.isEmpty {
+            for first in name.prefix(1) + [Glob.star] {
+                add(names[first] ?? [], to: &places) { $0.matches(name) }
+            }
+        }
         add(folders, at: guest.labels.folder, to: &places)
         add(resourcePools, at: guest.labels.resourcePool, to: &places)
         if !tags.isEmpty {

@@ -8,6 +8,13 @@ final class CallGate: Sendable {
         var waiting: [CheckedContinuation<Void, Never>] = []
         /// Where the first that waits stands: taking from the front of an array costs its length.
         var first = 0
+
+        /// Takes a place where one is free.
+        mutating func take() -> Bool {
+            if free == 0 { return false }
+            free -= 1
+            return true
+        }
     }
 
     private let state: Mutex<State>
@@ -24,12 +31,10 @@ final class CallGate: Sendable {
     }
 
     private func enter() async {
+        if state.withLock({ $0.take() }) { return }
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
+                if state.take() { return true }
                 state.waiting.append(continuation)
                 return false
             }

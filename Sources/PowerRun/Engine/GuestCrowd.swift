@@ -34,13 +34,15 @@ enum GuestVerdict {
 extension Runner {
     /// Brings every guest where its step wants it.
     func bring<One: GuestOnItsWay>(_ guests: [One]) async -> Gaps {
+        if guests.isEmpty { return Gaps() }
         var crowd = GuestCrowd(guests)
         let view = GuestView(of: guests.map(\.guest), facts: facts, in: around)
         var gaps = Gaps()
         var isStopping = false
         await withTaskGroup(of: CrowdEvent.self) { group in
-            if !crowd.isEmpty { group.addTask { .saw(await view.look()) } }
-            while !crowd.isEmpty, let event = await group.next() {
+            // Before the first look there is nothing else to wait for.
+            var next: CrowdEvent? = .saw(await view.look())
+            while !crowd.isEmpty, let event = next {
                 crowd.take(event, now: around.time.elapsed)
                 for note in view.takeNotes() { await record(.noted(note)) }
                 await recordOutcomes(of: &crowd, in: &gaps)
@@ -49,6 +51,7 @@ extension Runner {
                 if isStopping {
                     // What was asked is waited for, so that its answer is not lost; no longer.
                     if crowd.callsUnderWay == 0 { break }
+                    next = await group.next()
                     continue
                 }
                 while crowd.callsUnderWay < around.pace.guestsAtOnce,
@@ -65,6 +68,7 @@ extension Runner {
                 {
                     group.addTask { await self.tick(at: moment) }
                 }
+                next = await group.next()
             }
             group.cancelAll()
         }
@@ -106,8 +110,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     private var openCount: Int
     private var seen: [GuestView.Seen?]
     private var hasLooked = false
-    private var order: StepOrder
-    private let numbers: [StepID: Int]
+    private var order: NeedOrder
     /// Those that are to be asked for something, in order.
     private var queue: [Int] = []
     private var firstInQueue = 0
@@ -123,9 +126,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
         openCount = guests.count
         seen = Array(repeating: nil, count: guests.count)
         isInQueue = Array(repeating: false, count: guests.count)
-        order = StepOrder(of: guests.map(\.step))
-        numbers = Dictionary(
-            guests.enumerated().map { ($1.step.id, $0) }, uniquingKeysWith: { first, _ in first })
+        order = NeedOrder(of: guests.map { ($0.step.id, $0.step.needs) })
     }
 
     var isEmpty: Bool { openCount == 0 }
@@ -175,9 +176,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     }
 
     private mutating func verdict(on number: Int, _ now: Duration) -> GuestVerdict? {
-        guard let step = open[number]?.step.id else { return nil }
-        return open[number]?.verdict(
-            on: seen[number], mayBegin: order.mayBegin(step), now: now)
+        open[number]?.verdict(on: seen[number], mayBegin: order.mayBegin(number), now: now)
     }
 
     /// Takes in that a guest's step is over; returns those that this sets free.
@@ -186,7 +185,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
         open[number] = nil
         openCount -= 1
         outcomes.append((step, outcome))
-        return order.end(step).compactMap { numbers[$0] }
+        return order.end(number)
     }
 
     mutating func takeOutcomes() -> [(StepID, StepOutcome)] {

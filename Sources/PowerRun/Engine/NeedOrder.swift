@@ -1,39 +1,47 @@
 import PowerModel
 
-/// The order among the steps of one phase: each begins when those it needs are over.
-struct StepOrder: Sendable {
-    /// How many of a step's needs are not over; only steps that need any.
-    private var missing: [StepID: Int] = [:]
-    private var dependents: [StepID: [StepID]] = [:]
+/// The order among things of which each begins when those it needs are over: the phases of a plan,
+/// the steps of a phase. Speaks of each by its place in the list it was made from.
+struct NeedOrder: Sendable {
+    /// How many of what each needs are not over.
+    private var missing: [Int]
+    /// Those that need it; empty where nothing needs anything.
+    private var dependents: [[Int]] = []
 
-    /// The order of these steps. A need that is none of them is over, or of no concern here.
+    /// The order of these. A need that is none of them is over, or of no concern here.
     /// Needs that go round in a circle cannot be met: they are dropped, since nothing may stop a
     /// shutdown that began.
-    init(of steps: [Step]) {
-        if steps.allSatisfy(\.needs.isEmpty) { return }
-        let here = Set(steps.map(\.id))
-        for step in steps {
-            let needs = Set(step.needs).intersection(here)
-            if needs.isEmpty { continue }
-            missing[step.id] = needs.count
-            for need in needs.sorted() { dependents[need, default: []].append(step.id) }
+    init<ID: Hashable>(of things: [(id: ID, needs: [ID])]) {
+        missing = Array(repeating: 0, count: things.count)
+        if things.allSatisfy({ $0.needs.isEmpty }) { return }
+        let places = Dictionary(
+            things.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+        dependents = Array(repeating: [], count: things.count)
+        for (place, thing) in things.enumerated() {
+            for need in Set(thing.needs.compactMap { places[$0] }) {
+                missing[place] += 1
+                dependents[need].append(place)
+            }
         }
         var trial = self
-        var open = steps.map(\.id).filter { missing[$0] == nil }
+        var open = ready
         while let next = open.popLast() { open += trial.end(next) }
-        for circular in trial.missing.keys { missing[circular] = nil }
+        for place in missing.indices where trial.missing[place] > 0 { missing[place] = 0 }
     }
 
-    /// Whether everything a step needs is over.
-    func mayBegin(_ step: StepID) -> Bool { missing.isEmpty || missing[step] == nil }
+    /// Those that need nothing, or nothing any more.
+    var ready: [Int] { missing.indices.filter(mayBegin) }
 
-    /// Takes in that a step is over; returns the steps that may begin now.
-    mutating func end(_ step: StepID) -> [StepID] {
-        var freed: [StepID] = []
-        for dependent in dependents[step] ?? [] {
-            guard let count = missing[dependent] else { continue }
-            missing[dependent] = count > 1 ? count - 1 : nil
-            if count == 1 { freed.append(dependent) }
+    /// Whether those it needs are over.
+    func mayBegin(_ place: Int) -> Bool { missing[place] == 0 }
+
+    /// Takes in that one is over; returns those that may begin now.
+    mutating func end(_ place: Int) -> [Int] {
+        if dependents.isEmpty { return [] }
+        var freed: [Int] = []
+        for dependent in dependents[place] where missing[dependent] > 0 {
+            missing[dependent] -= 1
+            if missing[dependent] == 0 { freed.append(dependent) }
         }
         return freed
     }

@@ -49,6 +49,9 @@ extension Runner {
 /// The budgets of one run.
 final class BudgetBook: Sendable {
     private struct State {
+        let plan: Plan
+        /// Made when a deadline is known: before, and without one, budgets are the plan's.
+        lazy var tables = Tables(of: plan)
         var progress = Budgets.Progress()
         /// Those that are not the plan's.
         var changed: [PhaseName: Duration]
@@ -59,25 +62,33 @@ final class BudgetBook: Sendable {
         var isUnderReview = false
     }
 
-    private let rules: Budgets?
-    /// Which phase a step is in; nothing where a run has no budgets that shrink.
-    private let phases: [StepID: PhaseName]
-    private let planned: [PhaseName: Duration]
-    private let hosts: Set<StepID>
+    /// A plan, looked at by its steps.
+    private struct Tables {
+        let rules: Budgets
+        let phases: [StepID: PhaseName]
+        let planned: [PhaseName: Duration]
+        let hosts: Set<StepID>
+
+        init(of plan: Plan) {
+            rules = Budgets(of: plan)
+            phases = Dictionary(
+                plan.phases.flatMap { phase in phase.steps.map { ($0.id, phase.name) } },
+                uniquingKeysWith: { first, _ in first })
+            planned = Dictionary(
+                plan.phases.map { ($0.name, $0.budget) }, uniquingKeysWith: { first, _ in first })
+            hosts = Set(plan.steps.filter(\.isHost).map(\.id))
+        }
+    }
+
+    /// A restore has no budgets that shrink: what it does is to be done however long the battery
+    /// lasts.
+    private let shrinks: Bool
     private let state: Mutex<State>
 
-    /// The budgets of a plan, as an earlier try of the run left them. A restore has none: what it
-    /// does is to be done however long the battery lasts.
+    /// The budgets of a plan, as an earlier try of the run left them.
     init(_ plan: Plan, continuing earlier: RunLedger?) {
-        let shrinks = plan.kind == .restore ? [] : plan.phases
-        rules = shrinks.isEmpty ? nil : Budgets(of: plan)
-        phases = Dictionary(
-            shrinks.flatMap { phase in phase.steps.map { ($0.id, phase.name) } },
-            uniquingKeysWith: { first, _ in first })
-        planned = Dictionary(
-            shrinks.map { ($0.name, $0.budget) }, uniquingKeysWith: { first, _ in first })
-        hosts = Set(shrinks.flatMap(\.steps).filter(\.isHost).map(\.id))
-        var state = State(changed: earlier?.budgets ?? [:])
+        shrinks = plan.kind != .restore
+        var state = State(plan: plan, changed: earlier?.budgets ?? [:])
         state.progress.ended = Set(earlier?.phasesEnded.keys.map(\.self) ?? [])
         self.state = Mutex(state)
     }
@@ -96,9 +107,8 @@ final class BudgetBook: Sendable {
         }
     }
 
-    /// A step is about to ask for what it is there for.
-    func ask(_ step: StepID, at now: Duration) {
-        guard hosts.contains(step) else { return }
+    /// The host of this step is about to be told to stop.
+    func tellHost(_ step: StepID, at now: Duration) {
         state.withLock { state in
             if state.hostsTold[step] == nil { state.hostsTold[step] = now }
         }
@@ -107,18 +117,20 @@ final class BudgetBook: Sendable {
     /// When the time of a host ends: its budget counts from when it is told to stop, which is at
     /// the deadline at the latest. Nil for any other step.
     func endOfHost(_ step: StepID, deadline: Duration) -> Duration? {
-        guard hosts.contains(step), let phase = phases[step] else { return nil }
+        guard shrinks else { return nil }
         return state.withLock { state in
-            guard let start = state.progress.started[phase] else { return nil }
+            guard state.tables.hosts.contains(step), let phase = state.tables.phases[step],
+                let start = state.progress.started[phase]
+            else { return nil }
             let told = state.hostsTold[step] ?? max(start, deadline)
-            return told + (state.changed[phase] ?? planned[phase] ?? .zero)
+            return told + (state.changed[phase] ?? state.tables.planned[phase] ?? .zero)
         }
     }
 
     /// What is to be changed, when it is time to look and nobody else does; `endReview` follows.
     func beginReview(deadline: Duration?, now: Duration) -> [Budgets.Change]? {
-        guard let rules else { return nil }
-        let due: ([PhaseName: Duration], Budgets.Progress)? = state.withLock { state in
+        guard shrinks else { return nil }
+        let due = state.withLock { state -> (Budgets, [PhaseName: Duration], Budgets.Progress)? in
             // Before the first reading, what an earlier try of the run was left holds.
             guard deadline != nil || state.seenDeadline != nil else { return nil }
             let isDue = state.isStale || state.seenDeadline != deadline
@@ -127,23 +139,29 @@ final class BudgetBook: Sendable {
             state.isStale = false
             state.seenDeadline = deadline
             state.progress.now = now
-            return (state.changed, state.progress)
+            return (state.tables.rules, state.changed, state.progress)
         }
-        return due.map { rules.changes(from: $0, $1, deadline: deadline) }
+        return due.map { rules, changed, progress in
+            rules.changes(from: changed, progress, deadline: deadline)
+        }
     }
 
     func endReview() { state.withLock { $0.isUnderReview = false } }
 
     func set(_ phase: PhaseName, to budget: Duration) {
-        state.withLock { $0.changed[phase] = budget == planned[phase] ? nil : budget }
+        state.withLock { state in
+            state.changed[phase] = budget == state.tables.planned[phase] ? nil : budget
+        }
     }
 
     /// When the phase of a step is to be over; nil while its budget is the plan's, since then the
     /// steps' own limits say so.
     func end(of step: StepID) -> Duration? {
-        guard let phase = phases[step] else { return nil }
+        guard shrinks else { return nil }
         return state.withLock { state in
-            guard let budget = state.changed[phase] else { return nil }
+            guard !state.changed.isEmpty, let phase = state.tables.phases[step],
+                let budget = state.changed[phase]
+            else { return nil }
             return state.progress.started[phase].map { $0 + budget }
         }
     }

@@ -45,8 +45,11 @@ extension Runner {
         var last: Inventory?
         repeat {
             do {
-                if try await ask() { wasAsked = true }
-                let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
+                if try await ask() {
+                    wasAsked = true
+                    last = nil
+                }
+                let inventory = try await inventory(or: last)
                 guard let why = missing(inventory) else {
                     return .done(wasAsked ? .asked : .already)
                 }
@@ -57,8 +60,14 @@ extension Runner {
                 last = nil
                 if error.isFinal { return wait.gaveUp(problem) }
             }
-        } while await wait.change(after: last, in: around)
+        } while await wait.change(after: &last, in: around)
         return wait.gaveUp(problem)
+    }
+
+    /// The inventory, read where none is at hand.
+    private func inventory(or last: Inventory?) async throws(ClusterError) -> Inventory {
+        if let last { return last }
+        return try await around.cluster.inventory(newerThan: nil, within: .zero)
     }
 
     /// vCLS into retreat mode; its guests seen to be gone.
@@ -102,7 +111,7 @@ extension Runner {
         var last: Inventory?
         repeat {
             do {
-                let inventory = try await around.cluster.inventory(newerThan: nil, within: .zero)
+                let inventory = try await inventory(or: last)
                 let connected = Set(inventory.hosts.filter(\.connected).map(\.name))
                 let absent = expected.filter { !connected.contains($0) && !facts.isLost($0) }
                 if absent.isEmpty { return .done(.already) }
@@ -115,7 +124,7 @@ extension Runner {
                     guard await wait.pause(min(around.pace.loginAgain, wait.left)) else { break }
                 }
             }
-        } while await wait.change(after: last, in: around)
+        } while await wait.change(after: &last, in: around)
         return wait.gaveUp(problem)
     }
 }

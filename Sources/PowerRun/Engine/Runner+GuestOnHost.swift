@@ -36,7 +36,7 @@ extension Runner {
     func stopGuestOnHost(
         _ id: GuestID, planned: HostName, _ wait: Wait
     ) async -> StepOutcome? {
-        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        guard let guest = known(id) else { return .gaveUp("no inventory has this guest") }
         var place = planned
         var wasAsked = false
         var problem = "nothing was seen"
@@ -70,7 +70,7 @@ extension Runner {
     func startGuestOnHost(
         _ id: GuestID, planned: HostName, _ terms: StartTerms, _ wait: Wait
     ) async -> StepOutcome? {
-        guard let guest = known[id] else { return .gaveUp("no inventory has this guest") }
+        guard let guest = known(id) else { return .gaveUp("no inventory has this guest") }
         let staysOnAt = around.time.elapsed + terms.mayStopFor
         var adoption = Adoption()
         var place = planned

@@ -15,7 +15,7 @@ extension Runner {
         for step in steps {
             switch step.action {
             case .stopGuest(let id, _, let escalation):
-                if let guest = known[id] {
+                if let guest = known(id) {
                     let askedBefore = earlier?.asked.contains(step.id) == true
                     sorted.goingDown.append(
                         GuestGoingDown(
@@ -24,7 +24,7 @@ extension Runner {
                     continue
                 }
             case .startGuest(let id, _, let host, let terms):
-                if let guest = known[id] {
+                if let guest = known(id) {
                     sorted.comingUp.append(
                         GuestComingUp(
                             step, guest, on: host, terms, pace: around.pace,

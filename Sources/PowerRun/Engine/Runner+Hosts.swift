@@ -143,6 +143,7 @@ extension Runner {
         case .before: break
         case .calledBack: return "the run was called back"
         }
+        budgets.tellHost(wait.step.id, at: around.time.elapsed)
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
         return nil

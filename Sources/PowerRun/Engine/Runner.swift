@@ -15,8 +15,8 @@ public final class Runner: Sendable {
     let control: RunControl
     /// What phases may take, as the battery allows.
     let budgets: BudgetBook
-    /// Every guest of the snapshot, and those that came since.
-    let known: [GuestID: Guest]
+    /// The inventory the plan was made from, where that is newer than the snapshot.
+    private let now: Inventory?
     /// Guests that may be on when their host goes, by configuration file: those that belong to a
     /// host or the cluster, and those that policy leaves on.
     let mayStayOn: Set<String>
@@ -40,22 +40,38 @@ public final class Runner: Sendable {
         self.goal = goal
         self.earlier = earlier
         self.control = control
+        self.now = now
         budgets = BudgetBook(plan, continuing: earlier)
-        let all = goal.inventory.guests + (now?.guests ?? [])
-        known = Dictionary(all.map { ($0.id, $0) }, uniquingKeysWith: { _, newer in newer })
-        var mayStayOn = Set(known.values.filter { $0.nature != .ordinary }.map(\.vmxPath))
-        for step in plan.steps {
-            guard case .stopGuest(let id, _, .leave) = step.action, let guest = known[id] else {
-                continue
-            }
-            mayStayOn.insert(guest.vmxPath)
-        }
-        self.mayStayOn = mayStayOn
+        mayStayOn = Self.mayStayOn(plan, goal.inventory, now)
         facts = RunFacts(earlier)
         hostGate = CallGate(around.pace.hostsAtOnce)
         // There is nothing to go back to from a restore.
         if earlier?.isPastReturn == true || plan.kind == .restore { control.beginPastReturn() }
     }
+
+    private static func mayStayOn(
+        _ plan: Plan, _ goal: Inventory, _ now: Inventory?
+    ) -> Set<String> {
+        var paths = Set<String>()
+        for guest in now?.guests ?? [] where guest.nature != .ordinary {
+            paths.insert(guest.vmxPath)
+        }
+        for guest in goal.guests where guest.nature != .ordinary && now?.guest(guest.id) == nil {
+            paths.insert(guest.vmxPath)
+        }
+        for phase in plan.phases {
+            for step in phase.steps {
+                guard case .stopGuest(let id, _, .leave) = step.action,
+                    let guest = now?.guest(id) ?? goal.guest(id)
+                else { continue }
+                paths.insert(guest.vmxPath)
+            }
+        }
+        return paths
+    }
+
+    /// A guest of the snapshot, or one that came since.
+    func known(_ id: GuestID) -> Guest? { now?.guest(id) ?? goal.inventory.guest(id) }
 
     /// Carries the plan out. Returns when it is over, reversed or told to stop.
     public func carryOut(because cause: RunCause) async -> RunResult {
@@ -115,40 +131,23 @@ public final class Runner: Sendable {
 
     /// Starts each phase when those it needs are over, and waits for all of them.
     private func runPhases() async -> Gaps {
-        await withTaskGroup(of: (PhaseName, Gaps).self) { group in
-            let planned = Set(plan.phases.map(\.name))
-            var over = Set(earlier?.phasesEnded.keys.sorted() ?? [])
-            var begun = over
-            var total = Gaps(count: earlier?.gaps.count ?? 0)
-            while true {
-                for phase in plan.phases where !begun.contains(phase.name) && !control.mustStop {
-                    let isReady = phase.needs.allSatisfy {
-                        over.contains($0) || !planned.contains($0)
-                    }
-                    guard isReady else { continue }
-                    begun.insert(phase.name)
-                    group.addTask { (phase.name, await self.carryOut(phase)) }
-                }
-                guard let (name, gaps) = await group.next() else {
-                    total.unfinished = plan.phases.contains { !over.contains($0.name) }
-                    return total
-                }
-                total.count += gaps.count
-                if !gaps.unfinished { over.insert(name) }
-            }
+        let open = plan.phases.filter { earlier?.phasesEnded[$0.name] == nil }
+        var total = Gaps(count: earlier?.gaps.count ?? 0)
+        await sideBySide(NeedOrder(of: open.map { ($0.name, $0.needs) })) { place in
+            if self.control.mustStop { return Gaps(unfinished: true) }
+            return await self.carryOut(open[place])
+        } isOver: { gaps in
+            total += gaps
+            return !gaps.unfinished
         }
+        return total
     }
 
     private func carryOut(_ phase: Phase) async -> Gaps {
         await record(.phaseStarted(phase.name))
         await budgetBegins(phase.name)
         let steps = phase.steps.filter { earlier?.outcomes[$0.id] == nil }
-        let sorted = sorted(steps)
-        async let others = sideBySide(sorted.others)
-        async let down = bring(sorted.goingDown)
-        var gaps = await bring(sorted.comingUp)
-        gaps += await down
-        gaps += await others
+        let gaps = await carryOut(sorted(steps))
         if !gaps.unfinished {
             await record(.phaseEnded(phase.name))
             await budgetEnds(phase.name)
@@ -156,23 +155,58 @@ public final class Runner: Sendable {
         return gaps
     }
 
+    /// Carries the steps of a phase out. Most phases have only one kind of them, and nothing to go
+    /// on beside it.
+    private func carryOut(_ steps: PhaseSteps) async -> Gaps {
+        switch (steps.goingDown.isEmpty, steps.comingUp.isEmpty, steps.others.isEmpty) {
+        case (_, true, true): return await bring(steps.goingDown)
+        case (true, _, true): return await bring(steps.comingUp)
+        case (true, true, _): return await sideBySide(steps.others)
+        default:
+            async let others = sideBySide(steps.others)
+            async let down = bring(steps.goingDown)
+            var gaps = await bring(steps.comingUp)
+            gaps += await down
+            gaps += await others
+            return gaps
+        }
+    }
+
     /// Carries steps out side by side, each as soon as those it needs are over.
     private func sideBySide(_ steps: [Step]) async -> Gaps {
-        let byID = Dictionary(steps.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
-        return await withTaskGroup(of: (StepID, StepOutcome?).self) { group in
-            var order = StepOrder(of: steps)
-            var gaps = Gaps()
-            for step in steps where order.mayBegin(step.id) {
-                group.addTask { (step.id, await self.carryOut(step)) }
-            }
-            while let (id, outcome) = await group.next() {
-                gaps.count(outcome)
-                guard outcome != nil else { continue }
-                for step in order.end(id).compactMap({ byID[$0] }) {
-                    group.addTask { (step.id, await self.carryOut(step)) }
+        var gaps = Gaps()
+        await sideBySide(NeedOrder(of: steps.map { ($0.id, $0.needs) })) { place in
+            await self.carryOut(steps[place])
+        } isOver: { outcome in
+            gaps.count(outcome)
+            return outcome != nil
+        }
+        return gaps
+    }
+
+    /// Does things side by side, each as soon as those it needs are over. What is alone needs no
+    /// task of its own.
+    private func sideBySide<Outcome: Sendable>(
+        _ order: NeedOrder, _ perform: @escaping @Sendable (Int) async -> Outcome,
+        isOver: (Outcome) -> Bool
+    ) async {
+        await withTaskGroup(of: (Int, Outcome).self) { group in
+            var order = order
+            var ready = order.ready
+            var underWay = 0
+            while true {
+                let ended: (place: Int, outcome: Outcome)
+                if underWay == 0, ready.count == 1 {
+                    ended = (ready[0], await perform(ready[0]))
+                } else {
+                    for place in ready { group.addTask { (place, await perform(place)) } }
+                    underWay += ready.count
+                    guard let next = await group.next() else { return }
+                    underWay -= 1
+                    ended = next
                 }
+                ready = isOver(ended.outcome) ? order.end(ended.place) : []
             }
-            return gaps
         }
     }
 
@@ -226,7 +260,6 @@ public final class Runner: Sendable {
 
     /// On disk before the act it announces.
     func recordAsk(_ step: StepID, _ what: String) async {
-        budgets.ask(step, at: around.time.elapsed)
         await record(.asked(step, what))
     }
 }
@@ -285,17 +318,20 @@ struct Wait: Sendable {
         return !mustStop
     }
 
-    /// Waits until an inventory newer than this one is there, or it is time to look again; false
-    /// when the limit has passed or the run is to stop.
-    func change(after inventory: Inventory?, in around: Surroundings) async -> Bool {
+    /// Waits until an inventory newer than this one is there and puts that in its place, or until
+    /// it is time to look again; false when the limit has passed or the run is to stop.
+    func change(after inventory: inout Inventory?, in around: Surroundings) async -> Bool {
         await runner.mindBudgets()
-        guard let inventory, !isOver, !mustStop else { return await again() }
+        guard let seen = inventory, !isOver, !mustStop else { return await again() }
         do {
-            let limit = max(min(look, left), Self.tick)
-            _ = try await around.cluster.inventory(newerThan: inventory.version, within: limit)
-            let rest = around.pace.rest(guests: inventory.guests.count)
+            let rest = around.pace.rest(guests: seen.guests.count)
             if rest > .zero { try await time.sleep(for: rest) }
-        } catch { return await again() }
+            let limit = max(min(look, left), Self.tick)
+            inventory = try await around.cluster.inventory(newerThan: seen.version, within: limit)
+        } catch {
+            inventory = nil
+            return await again()
+        }
         return !mustStop
     }
 
