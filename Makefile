@@ -32,19 +32,20 @@ lint: ## Check the format of the Swift files and the shell scripts
 	$(SWIFT) format lint --strict -r Sources Tests Templates Package.swift
 	shellcheck .ci/run scripts/*
 
-# Another build than the tests': with the optimizer on, and what tests may see of a module.
-RELEASE := -c release -Xswiftc -enable-testing
+# The engine and its lab alone, with the optimizer on: see isCoreAlone in Package.swift.
+CORE := VPOWER_CORE=1 $(SWIFT)
+RELEASE := -c release --scratch-path .build/core
 SEEDS ?= 100000
 
-soak: setup ## Live through SEEDS bad afternoons of the simulated site, in release
-	$(SWIFT) build --build-tests $(RELEASE) $(IMPORTS)
-	VPOWER_SEEDS=$(SEEDS) $(SWIFT) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
+soak: ## Live through SEEDS bad afternoons of the simulated site, in release
+	$(CORE) build --build-tests $(RELEASE) $(IMPORTS)
+	VPOWER_SEEDS=$(SEEDS) $(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
 		--filter 'SeedSweep.*afternoon'
 
-bench: setup ## Time a simulated outage, and one of 1,000 hosts, in release
-	$(SWIFT) build --build-tests $(RELEASE) $(IMPORTS)
-	VPOWER_LARGE=1 $(SWIFT) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
-		--filter SpeedTests
+# With the standard library inside, as the README builds vpower.
+bench: ## Time a simulated outage, and one of 1,000 hosts, in release
+	$(CORE) build --product benchmarks $(RELEASE) --static-swift-stdlib $(IMPORTS)
+	.build/core/release/benchmarks
 
 deb:
 	@echo "make $@: not there yet" >&2; exit 1
