@@ -94,9 +94,12 @@ extension [Record] {
     func ofOpenOutages(of cluster: ClusterName) -> [Record] {
         var open: Set<OutageID> = []
         for record in self {
-            if case .outageOpened(cluster, _) = record.event { open.insert(record.outage) }
+            switch record.event {
+            case .outageOpened(cluster, _): open.insert(record.outage)
+            case .outageClosed: open.remove(record.outage)
+            default: break
+            }
         }
-        for record in self where record.event == .outageClosed { open.remove(record.outage) }
         return filter { open.contains($0.outage) }
     }
 }

@@ -217,8 +217,8 @@ public struct MemoryHost: HostControl {
     public func guests() async throws(HostError) -> [HostGuest] {
         let host = host
         return try await ask("list the guests") { world in
-            world.rows(on: host).map {
-                HostGuest(name: $0.name, vmxPath: $0.vmxPath, power: $0.power)
+            world.guests(on: host).map {
+                HostGuest(name: $0.spec.name, vmxPath: $0.spec.vmxPath, power: $0.power)
             }
         }
     }

@@ -41,7 +41,7 @@ public final class VirtualTime: TimeSource {
     public var elapsed: Duration { state.withLock { $0.now } }
 
     /// The wall clock of the simulation.
-    public var wall: Timestamp { state.withLock { start + $0.now + $0.wallStep } }
+    public var wall: Timestamp { state.withLock { start + ($0.now + $0.wallStep) } }
 
     /// Sets the wall clock forward, or back; monotonic time goes on as it was.
     public func stepWall(by step: Duration) { state.withLock { $0.wallStep += step } }

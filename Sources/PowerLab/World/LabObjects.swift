@@ -21,6 +21,14 @@ struct LabGuest {
 
     var spec: LabGuestSpec { fixed.value }
 
+    /// It is not on any more.
+    mutating func stop(_ power: GuestPower, cleanly: Bool) {
+        self.power = power
+        toolsRunning = false
+        stopping = false
+        stoppedCleanly = cleanly
+    }
+
     init(spec: LabGuestSpec, vmid: Int) {
         fixed = Fixed(spec)
         self.vmid = vmid
@@ -49,6 +57,15 @@ struct LabHost {
     var bootReport: (run: RunID, report: BootReport)?
 
     var spec: LabHostSpec { fixed.value }
+
+    /// It is off.
+    mutating func stop(orderly: Bool) {
+        power = .off
+        hostdReady = false
+        generation += 1
+        bootReport = nil
+        stoppedCleanly = orderly
+    }
 
     init(spec: LabHostSpec) { fixed = Fixed(spec) }
 }

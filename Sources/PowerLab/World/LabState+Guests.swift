@@ -41,18 +41,22 @@ public struct LabGuestRow: Hashable, Sendable {
 extension LabState {
     /// The guests registered on a host, by number.
     func rows(on name: HostName) -> [LabGuestRow] {
-        return registered(on: name).compactMap { guests[$0] }
-            .map { guest in
-                LabGuestRow(
-                    vmid: guest.vmid, id: guest.spec.id, name: guest.spec.name,
-                    vmxPath: guest.spec.vmxPath,
-                    annotation: guest.spec.isVCSA
-                        ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x"
-                        : "",
-                    power: guest.power, toolsRunning: guest.toolsRunning,
-                    isVCSA: guest.spec.isVCSA, nature: guest.spec.nature,
-                    hasQuestion: hasQuestion(guest))
-            }
+        guests(on: name).map { guest in
+            LabGuestRow(
+                vmid: guest.vmid, id: guest.spec.id, name: guest.spec.name,
+                vmxPath: guest.spec.vmxPath,
+                annotation: guest.spec.isVCSA
+                    ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x"
+                    : "",
+                power: guest.power, toolsRunning: guest.toolsRunning,
+                isVCSA: guest.spec.isVCSA, nature: guest.spec.nature,
+                hasQuestion: hasQuestion(guest))
+        }
+    }
+
+    /// The guests registered on a host, by number.
+    func guests(on name: HostName) -> [LabGuest] {
+        (guestsOn[name] ?? []).compactMap { guests[$0] }.filter(\.exists)
             .sorted { $0.vmid < $1.vmid }
     }
 
@@ -85,9 +89,7 @@ extension LabState {
     mutating func suspendGuest(_ id: GuestID) throws(LabRefusal) {
         guard let guest = guests[id], guest.exists else { throw .notFound }
         guard guest.power == .on else { throw .wrongState(guest.power) }
-        guests[id]?.power = .suspended
-        guests[id]?.toolsRunning = false
-        guests[id]?.stopping = false
+        guests[id]?.stop(.suspended, cleanly: true)
         view.guestChanged(id)
         note(.guestSuspended, id.rawValue)
         vcsaStopped(id)
@@ -131,10 +133,7 @@ extension LabState {
 
     mutating func guestStops(_ id: GuestID, detail: String) {
         guard guests[id]?.power == .on else { return }
-        guests[id]?.power = .off
-        guests[id]?.toolsRunning = false
-        guests[id]?.stopping = false
-        guests[id]?.stoppedCleanly = true
+        guests[id]?.stop(.off, cleanly: true)
         view.guestChanged(id)
         note(.guestOff, id.rawValue, detail)
         vcsaStopped(id)

@@ -168,18 +168,11 @@ extension LabState {
     }
 
     private mutating func leaveHost(_ name: HostName, orderly: Bool) {
-        hosts[name]?.power = .off
-        hosts[name]?.hostdReady = false
-        hosts[name]?.generation += 1
-        hosts[name]?.bootReport = nil
-        hosts[name]?.stoppedCleanly = orderly
+        hosts[name]?.stop(orderly: orderly)
         view.hostChanged(name)
         var lost: [GuestID] = []
         for id in registered(on: name) where guests[id]?.power == .on {
-            guests[id]?.power = .off
-            guests[id]?.toolsRunning = false
-            guests[id]?.stopping = false
-            guests[id]?.stoppedCleanly = false
+            guests[id]?.stop(.off, cleanly: false)
             note(.guestLost, id.rawValue, "with \(name)")
             if guests[id]?.spec.nature == .ordinary { lost.append(id) }
             vcsaStopped(id)

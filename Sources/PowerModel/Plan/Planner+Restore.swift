@@ -147,7 +147,7 @@ extension Planner {
     }
 
     private func disarmSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {
-        let armed = ledger.hostsArmed
+        let armed = extent.isWhole ? [] : ledger.hostsArmed
         return site.hosts.map(\.name).sorted()
             .filter { extent.isWhole || armed.contains($0) }
             .map { step(.disarm($0), limit: site.limits.arm) }

@@ -1,12 +1,15 @@
 /// Turns a site and what is seen of it into plans. Pure: the same input gives the same plan.
 public struct Planner: Sendable {
     /// The cluster, as the site file has it.
-    public var site: ClusterSite
+    public let site: ClusterSite
     /// Machines that go down after its hosts.
     public var machines: [MachineSite]
 
     /// What past runs tell of how long things take.
     public var estimates: Estimates
+
+    private let choices: GuestChoices
+    private let rules: GuestRules
 
     /// A planner of one cluster.
     public init(
@@ -15,6 +18,8 @@ public struct Planner: Sendable {
         self.site = site
         self.machines = machines
         self.estimates = estimates
+        choices = Roles.choices(of: site)
+        rules = GuestRules(of: site)
     }
 
     /// The plan that takes the cluster down, or the part of it that the scope names. All hosts
@@ -54,7 +59,7 @@ public struct Planner: Sendable {
             warnings.append(
                 "in no tier, so in \(site.defaultTier): " + unnamed.joined(separator: ", "))
         }
-        for choice in GuestRules(of: site).unmatched(among: now.inventory.guests) {
+        for choice in rules.unmatched(among: now.inventory.guests) {
             warnings.append("a rule under `guests` fits no guest: \(choice.summary)")
         }
         for (guest, after) in groups.unmet {
@@ -91,8 +96,7 @@ struct Groups {
 extension Planner {
     /// The guests of an inventory by role, with the rules of the site.
     func groups(of inventory: Inventory) throws(PlanError) -> Groups {
-        let roles = try Roles(of: inventory, in: site)
-        let rules = GuestRules(of: site)
+        let roles = try Roles(of: inventory, in: site, by: choices)
         var later = GuestRules.Later()
         let infrastructure = try rules.group(
             roles.infrastructure,
@@ -128,16 +132,11 @@ extension Planner {
     }
 
     /// A phase whose budget is its longest chain of steps that need one another: all else in it
-    /// runs side by side. A step comes after those it needs.
+    /// runs side by side.
     func phase(_ name: PhaseName, needs: [PhaseName], _ steps: [Step]) -> Phase {
-        var ends: [StepID: Duration] = [:]
-        var budget: Duration = .zero
-        for step in steps {
-            let end = (step.needs.compactMap { ends[$0] }.max() ?? .zero) + step.limit
-            ends[step.id] = end
-            budget = max(budget, end)
-        }
-        return Phase(name: name, needs: needs, budget: budget, steps: steps)
+        var phase = Phase(name: name, needs: needs, budget: .zero, steps: steps)
+        phase.budget = phase.longest { $0.limit }
+        return phase
     }
 
     /// The phases that have something to do. Where one needs a phase that has nothing to do, it

@@ -25,6 +25,19 @@ public struct Roles: Hashable, Sendable {
     /// Sorts the guests of an inventory into roles.
     /// - Throws: when the vCSA cannot be told, or the controller is one of the guests.
     public init(of inventory: Inventory, in site: ClusterSite) throws(PlanError) {
+        try self.init(of: inventory, in: site, by: Roles.choices(of: site))
+    }
+
+    /// Infrastructure is asked first, then the tiers in their order: the first that fits has a
+    /// guest.
+    static func choices(of site: ClusterSite) -> GuestChoices {
+        GuestChoices([site.infrastructure] + site.tiers.map(\.choice))
+    }
+
+    /// The same, by choices that were made ready before.
+    init(
+        of inventory: Inventory, in site: ClusterSite, by choices: GuestChoices
+    ) throws(PlanError) {
         let candidates = inventory.guests.filter { $0.nature == .ordinary }
         if let wanted = site.vcsaGuest {
             vcsa = try Roles.find(wanted, key: "vcsa", among: candidates, in: site.name)
@@ -40,8 +53,6 @@ public struct Roles: Hashable, Sendable {
         infrastructure = []
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
-        // Infrastructure is asked first, then the tiers in their order: the first that fits has it.
-        let choices = GuestChoices([site.infrastructure] + site.tiers.map(\.choice))
         let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
         for guest in candidates where guest.id != vcsa?.id {
             let place = choices.fitting(guest).first

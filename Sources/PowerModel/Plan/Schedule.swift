@@ -159,7 +159,7 @@ extension Phase {
     /// needs.
     func longest(_ duration: (Step) -> Duration) -> Duration {
         var longest = Duration.zero
-        if steps.allSatisfy(\.needs.isEmpty) {
+        if steps.allSatisfy({ $0.needs.isEmpty }) {
             for step in steps { longest = max(longest, duration(step)) }
             return longest
         }

@@ -15,7 +15,7 @@ extension Ledger {
                     awaited[host] = nil
                 }
                 // Only a host that was told to stop after it was armed boots into that script.
-                if case .stopHost(let host, _) = step.action, run.asked.contains(step.id) {
+                if case .stopHost(let host, _) = step.action, run.hasAsked(step.id) {
                     awaited[host] = armed[host]
                 }
             }
@@ -32,7 +32,7 @@ extension Ledger {
                 if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
                     guests.remove(started)
                 }
-                guard run.asked.contains(step.id) else { continue }
+                guard run.hasAsked(step.id) else { continue }
                 guard let guest = step.action.stoppedGuest else { continue }
                 if case .done = run.outcomes[step.id] {
                     guests.remove(guest)
@@ -94,7 +94,7 @@ extension Ledger {
 
     /// The steps that asked for something, of all runs.
     private var stepsAsked: [Step] {
-        runs.flatMap { run in run.steps.filter { run.asked.contains($0.id) } }
+        runs.flatMap { run in run.steps.filter { run.hasAsked($0.id) } }
     }
 }
 

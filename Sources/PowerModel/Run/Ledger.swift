@@ -33,7 +33,7 @@ public struct Ledger: Hashable, Sendable {
         for run in runs {
             for step in run.steps {
                 if case .stopHost(let host, maintenance: true) = step.action,
-                    run.asked.contains(.maintenance(of: host)),
+                    run.hasAsked(.maintenance(of: host)),
                     run.outcomes[.maintenance(of: host)] == nil
                 {
                     hosts.insert(host)
@@ -140,8 +140,6 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var phasesStarted: [PhaseName: Timestamp] = [:]
     /// Phases that are over, with the moment.
     public private(set) var phasesEnded: [PhaseName: Timestamp] = [:]
-    /// Steps that asked for something.
-    public private(set) var asked: Set<StepID> = []
     /// When each step first asked for something, by the wall clock.
     public private(set) var stepsAsked: [StepID: Timestamp] = [:]
     /// Steps that are over.
@@ -174,6 +172,9 @@ public struct RunLedger: Hashable, Sendable {
         }.sorted { $0.step < $1.step }
     }
 
+    /// Whether a step asked for something.
+    public func hasAsked(_ step: StepID) -> Bool { stepsAsked[step] != nil }
+
     mutating func apply(_ record: Record) {
         lastRecord = record.number
         switch record.event {
@@ -181,7 +182,6 @@ public struct RunLedger: Hashable, Sendable {
             if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }
         case .phaseEnded(let phase): phasesEnded[phase] = record.at
         case .asked(let step, _):
-            asked.insert(step)
             if stepsAsked[step] == nil { stepsAsked[step] = record.at }
         case .stepEnded(let step, let outcome):
             outcomes[step] = outcome

@@ -127,7 +127,7 @@ extension Int {
 extension Duration {
     /// Whole milliseconds, rounded towards zero.
     public var milliseconds: Int64 {
-        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+        Int64(attoseconds / 1_000_000_000_000_000)
     }
 
     /// Seconds, with the fraction.

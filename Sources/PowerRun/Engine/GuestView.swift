@@ -91,8 +91,7 @@ final class GuestView: Sendable {
     }
 
     private func take(_ inventory: Inventory) -> [Seen?] {
-        let gone = Set(inventory.hosts.filter { !$0.connected }.map(\.name))
-            .intersection(facts.lostHosts)
+        let gone = facts.lostHosts.filter { inventory.host($0)?.connected == false }
         let shown = inventory.guests
         return state.withLock { state in
             var seen = [Seen?](repeating: nil, count: guests.count)

@@ -94,6 +94,7 @@ final class BudgetBook: Sendable {
     }
 
     func begin(_ phase: PhaseName, at now: Duration) {
+        guard shrinks else { return }
         state.withLock { state in
             state.progress.started[phase] = now
             state.isStale = true
@@ -101,6 +102,7 @@ final class BudgetBook: Sendable {
     }
 
     func end(_ phase: PhaseName) {
+        guard shrinks else { return }
         state.withLock { state in
             state.progress.ended.insert(phase)
             state.isStale = true

@@ -16,7 +16,7 @@ extension Runner {
             switch step.action {
             case .stopGuest(let id, _, let escalation):
                 if let guest = known(id) {
-                    let askedBefore = earlier?.asked.contains(step.id) == true
+                    let askedBefore = earlier?.hasAsked(step.id) == true
                     sorted.goingDown.append(
                         GuestGoingDown(
                             step, guest, escalation, askedBefore: askedBefore, pace: around.pace,

@@ -72,7 +72,7 @@ extension Runner {
     /// Host shut down and seen to be down: told, silent for the settle time, the witness there.
     func stopHost(_ name: HostName, maintenance: Bool, _ wait: Wait) async -> StepOutcome? {
         // A resumed run finds in the records that it may have been told: then silence counts.
-        var wasTold = earlier?.asked.contains(wait.step.id) == true
+        var wasTold = earlier?.hasAsked(wait.step.id) == true
         var wasToldNow = false
         var wasLookedUp = false
         var silentSince: Duration?
@@ -234,7 +234,7 @@ extension Runner {
         guard let machine = around.machines[name] else {
             return .gaveUp("the site file does not have \(name)")
         }
-        var wasTold = earlier?.asked.contains(wait.step.id) == true
+        var wasTold = earlier?.hasAsked(wait.step.id) == true
         var problem = "it still answers"
         let firstLook = around.time.elapsed
         repeat {

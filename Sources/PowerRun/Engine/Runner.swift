@@ -146,7 +146,8 @@ public final class Runner: Sendable {
     private func carryOut(_ phase: Phase) async -> Gaps {
         await record(.phaseStarted(phase.name))
         await budgetBegins(phase.name)
-        let steps = phase.steps.filter { earlier?.outcomes[$0.id] == nil }
+        var steps = phase.steps
+        if let earlier { steps.removeAll { earlier.outcomes[$0.id] != nil } }
         let gaps = await carryOut(sorted(steps))
         if !gaps.unfinished {
             await record(.phaseEnded(phase.name))

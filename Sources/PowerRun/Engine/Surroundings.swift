@@ -141,6 +141,10 @@ public struct EnginePace: Sendable {
         return suspendFloor + .seconds(memory / max(1, suspendMiBPerSecond))
     }
 
-    /// How long to leave an inventory of this many guests alone between two looks.
-    func rest(guests: Int) -> Duration { restPerGuest * guests }
+    /// How long to leave an inventory of this many guests alone between two looks; not at all
+    /// where that is too short to matter.
+    func rest(guests: Int) -> Duration {
+        let rest = restPerGuest * guests
+        return rest < .milliseconds(20) ? .zero : rest
+    }
 }
