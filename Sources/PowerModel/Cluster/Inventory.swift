@@ -169,7 +169,7 @@ public struct Inventory: Hashable, Codable, Sendable {
 
     /// Puts this guest in the place of the one of its identity; where there is none, nothing
     /// changes. To set one of twenty thousand through `guests` looks at all of them.
-    public mutating func update(_ guest: Guest) {
+    public mutating func update(_ guest: consuming Guest) {
         if let place = Self.place(of: guest.id, in: sortedGuests, by: \.id) {
             sortedGuests[place] = guest
         }
@@ -194,6 +194,11 @@ public struct Inventory: Hashable, Codable, Sendable {
     /// The guest of this identity.
     public func guest(_ id: GuestID) -> Guest? {
         Self.place(of: id, in: sortedGuests, by: \.id).map { sortedGuests[$0] }
+    }
+
+    /// How many guests fit. Looks at each in its place: to copy one costs more.
+    public func count(where fits: (Guest) -> Bool) -> Int {
+        sortedGuests.indices.count { fits(sortedGuests[$0]) }
     }
 
     /// The host of this name.

@@ -38,13 +38,15 @@ public struct Roles: Hashable, Sendable {
     init(
         of inventory: Inventory, in site: ClusterSite, by choices: GuestChoices
     ) throws(PlanError) {
-        let candidates = inventory.guests.filter { $0.nature == .ordinary }
+        let guests = inventory.guests
+        let candidates = guests.indices.filter { guests[$0].nature == .ordinary }
         if let wanted = site.vcsaGuest {
-            vcsa = try Roles.find(wanted, key: "vcsa", among: candidates, in: site.name)
+            vcsa = try Roles.find(
+                wanted, key: "vcsa", among: candidates, of: guests, in: site.name)
         }
         if let controller = site.controllerGuest {
             let guest = try Roles.find(
-                controller, key: "controller", among: candidates, in: site.name)
+                controller, key: "controller", among: candidates, of: guests, in: site.name)
             throw PlanError(
                 "cluster \(site.name): the controller \(guest.name.onOneLine) is a guest of it",
                 try: "run vpower on a machine outside of the cluster; this version cannot stop "
@@ -54,29 +56,31 @@ public struct Roles: Hashable, Sendable {
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
         let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
-        for guest in candidates where guest.id != vcsa?.id {
-            let place = choices.fitting(guest).first
+        for candidate in candidates where guests[candidate].id != vcsa?.id {
+            let place = choices.fitting(guests[candidate]).first
             if place == 0 {
-                infrastructure.append(guest)
+                infrastructure.append(guests[candidate])
                 continue
             }
             let named = place.map { $0 - 1 }
-            if named == nil { unnamed.append(guest.id) }
+            if named == nil { unnamed.append(guests[candidate].id) }
             guard let index = named ?? fallback else {
                 throw PlanError(
                     "cluster \(site.name): there is no tier \(site.defaultTier)",
                     try: "name one of its tiers under defaultTier")
             }
-            tiers[index].guests.append(guest)
+            tiers[index].guests.append(guests[candidate])
         }
     }
 
     private static func find(
-        _ wanted: String, key: String, among guests: [Guest], in cluster: ClusterName
+        _ wanted: String, key: String, among candidates: [Int], of guests: [Guest],
+        in cluster: ClusterName
     ) throws(PlanError) -> Guest {
         // An identity decides: anybody may give a guest a name that looks like one.
-        if let one = guests.first(where: { $0.id.rawValue == wanted.lowercased() }) { return one }
-        let found = guests.filter { $0.name == wanted }
+        let identity = GuestID(wanted.lowercased())
+        if let one = candidates.first(where: { guests[$0].id == identity }) { return guests[one] }
+        let found = candidates.filter { guests[$0].name == wanted }.map { guests[$0] }
         if found.count == 1, let only = found.first { return only }
         if found.isEmpty {
             throw PlanError(

@@ -100,15 +100,16 @@ final class GuestView: Sendable {
                 let id = guests[place].id
                 while next < shown.count, shown[next].id < id { next += 1 }
                 guard next < shown.count, shown[next].id == id else { continue }
-                let guest = shown[next]
+                // Field by field: to copy a guest costs more than all of this.
+                let host = shown[next].host
                 seen[place] = Seen(
-                    power: guest.power, tools: guest.tools, host: guest.host,
-                    lostWith: guest.host.flatMap { gone.contains($0) ? $0 : nil })
-                if guest.host != nil { state.places[place] = guest.host }
-                if guest.hasQuestion {
+                    power: shown[next].power, tools: shown[next].tools, host: host,
+                    lostWith: host.flatMap { gone.contains($0) ? $0 : nil })
+                if host != nil { state.places[place] = host }
+                if shown[next].hasQuestion {
                     state.note(
-                        "guest \(guest.name.onOneLine) waits for the answer to a question: until "
-                            + "a person gives it, it follows no request")
+                        "guest \(shown[next].name.onOneLine) waits for the answer to a question: "
+                            + "until a person gives it, it follows no request")
                 }
             }
             state.version = inventory.version

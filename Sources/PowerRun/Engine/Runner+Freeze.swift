@@ -73,19 +73,19 @@ extension Runner {
     /// vCLS into retreat mode; its guests seen to be gone.
     func retreat(_ wait: Wait) async -> StepOutcome? {
         await setVCLS(.retreat, wait) { inventory in
-            let left = inventory.guests.filter { $0.nature == .vcls && $0.power != .off }
-            return left.isEmpty ? nil : "\(left.count) vCLS guests are still there"
+            let left = inventory.count { $0.nature == .vcls && $0.power != .off }
+            return left == 0 ? nil : "\(left.counted("vCLS guest")) still there"
         }
     }
 
     /// vCLS as it was; some of its guests seen to be back where it had any.
     func thawVCLS(_ setting: VCLSSetting, _ wait: Wait) async -> StepOutcome? {
-        let hadGuests = goal.inventory.guests.contains { $0.nature == .vcls && $0.power == .on }
+        let hadGuests = goal.inventory.count { $0.nature == .vcls && $0.power == .on } > 0
         // A key cannot be deleted: what was never set comes back as on (facts/vsphere.md 2.5).
         return await setVCLS(setting == .unset ? .on : setting, wait) { inventory in
             if !setting.keepsGuests || !hadGuests { return nil }
-            let back = inventory.guests.contains { $0.nature == .vcls && $0.power == .on }
-            return back ? nil : "no vCLS guest is back yet"
+            let back = inventory.count { $0.nature == .vcls && $0.power == .on }
+            return back > 0 ? nil : "no vCLS guest is back yet"
         }
     }
 
