@@ -28,13 +28,22 @@ struct CheckerTests {
         #expect(try outage(Broken(rule: "", how: "")).violations == [])
     }
 
-    @Test(arguments: ["a person", "HA"])
-    func `only whom a person starts under the call that stops a host is nobody's fault`(
-        _ starter: String
+    /// - Parameters:
+    ///   - freezes: whether the plan stops HA.
+    ///   - seconds: how long the call takes from then on.
+    @Test(arguments: [
+        ("a person", true, 0, true), ("a person", true, 3, true), ("a person", true, 5, false),
+        ("boot script", true, 0, true), ("vcenter", true, 0, false),
+        ("HA", true, 0, false), ("HA", false, 0, true),
+    ])
+    func `only whom somebody else starts under the call that stops a host is nobody's fault`(
+        starter: String, freezes: Bool, seconds: Int, isExcused: Bool
     ) throws {
-        let checker = try outage(.startingVCSA(by: starter))
+        var broken = Broken.startingVCSA(by: starter, within: .seconds(seconds))
+        if !freezes { broken.down = { $0.phases.removeAll { $0.name == .freeze } } }
+        let checker = try outage(broken)
         let rule = try #require(checker.rules.first { $0.name.hasPrefix("1:") })
-        #expect(rule.tally.violations.isEmpty == (starter == "a person"))
+        #expect(rule.tally.violations.isEmpty == isExcused)
     }
 
     @Test func `every rule is caught in being broken`() {
@@ -97,8 +106,9 @@ extension CheckerTests.Broken {
         }
     }
 
-    /// Somebody starts vCSA when vpower has looked and the call to its host is under way.
-    static func startingVCSA(by starter: String) -> Self {
+    /// Somebody starts vCSA when vpower has looked and the call to its host is under way, so long
+    /// before the host is told.
+    static func startingVCSA(by starter: String, within call: Duration) -> Self {
         Self(
             rule: "", how: "vCSA is started by \(starter)",
             wrap: { around, site in
@@ -108,6 +118,8 @@ extension CheckerTests.Broken {
                     double.beforeStop = {
                         // Refused, it would be as if nobody had tried: one of the cases fails.
                         try? site.world.powerOnGuest(vcsa.id, on: vcsa.host, by: starter)
+                        // Cancelled, the call ends at once.
+                        try? await site.time.sleep(for: call)
                     }
                 }
             })
