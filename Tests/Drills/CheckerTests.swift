@@ -13,6 +13,9 @@ struct CheckerTests {
         var down: @Sendable (inout Plan) -> Void = { _ in }
         var up: @Sendable (inout Plan) -> Void = { _ in }
         var wrap: @Sendable (Surroundings, MemorySite) -> Surroundings = { around, _ in around }
+        /// Whether the outage is closed also when some steps gave up.
+        var closes = true
+        var afterwards: @Sendable (MemorySite) async throws -> Void = { _ in }
 
         var testDescription: String { "\(rule) <- \(how)" }
     }
@@ -44,6 +47,15 @@ struct CheckerTests {
         let checker = try outage(broken)
         let rule = try #require(checker.rules.first { $0.name.hasPrefix("1:") })
         #expect(rule.tally.violations.isEmpty == isExcused)
+    }
+
+    @Test(arguments: [(true, true), (false, true), (true, false)])
+    func `only what a power cut takes when no outage is open is nobody's to bring back`(
+        isClosed: Bool, isCut: Bool
+    ) throws {
+        let checker = try outage(.goingOffAfterwards(isClosed: isClosed, isCut: isCut))
+        let rule = try #require(checker.rules.first { $0.name.hasPrefix("5:") })
+        #expect(rule.tally.violations.isEmpty == (isClosed && isCut))
     }
 
     @Test func `every rule is caught in being broken`() {
@@ -78,7 +90,9 @@ struct CheckerTests {
         try await site.time.sleep(for: .seconds(2))
         var up = try await operation("up").prepareRestore()
         broken.up(&up.plan)
-        _ = await operation("up").restore(up, because: RunCause(.outage, "test"), acceptGaps: true)
+        _ = await operation("up").restore(
+            up, because: RunCause(.outage, "test"), acceptGaps: broken.closes)
+        try await broken.afterwards(site)
         var checker = LabChecker(of: site.world.scenario, hasRecords: true)
         checker.take(site.world.log, site.world.records)
         checker.end(site.world.currentAutomation())
@@ -122,6 +136,33 @@ extension CheckerTests.Broken {
                         try? await site.time.sleep(for: call)
                     }
                 }
+            })
+    }
+
+    /// Everything is back, but for what one step gave up; then the power is cut, or a person cuts
+    /// the power of every guest.
+    static func goingOffAfterwards(isClosed: Bool, isCut: Bool) -> Self {
+        Self(
+            rule: "", how: "everything goes off when vpower is gone",
+            up: { plan in
+                let limit = Duration.seconds(1)
+                let stranger = Step(
+                    .awaitHost(HostName("nowhere"), leaveMaintenance: false), limit: limit)
+                plan.phases[0].steps.append(stranger)
+            }, closes: isClosed,
+            afterwards: { site in
+                let world = site.world
+                if !isCut {
+                    let on = world.inventory().guests.filter {
+                        $0.nature == .ordinary && $0.power == .on
+                    }
+                    for guest in on { try world.powerOffGuest(guest.id) }
+                    return
+                }
+                world.failMains()
+                try await site.time.sleep(for: world.scenario.pace.battery + .seconds(5))
+                world.returnMains()
+                try await site.time.sleep(for: .seconds(10))
             })
     }
 
