@@ -174,6 +174,11 @@ struct RestorePlanTests {
         #expect(settle("db-1") == TierSite.limitDefault)
         #expect(settle("vcsa") == fixture.site.limits.vcsa)
         #expect(settle("dns1") == fixture.site.limits.infrastructure)
+        // Those that were started since were asked again, or for the first time.
+        recorder.ask("stop/id-app-1", run: Self.one)
+        recorder.ask("stop/id-new-1", run: Self.one)
+        let late = ["app-1", "new-1"].map { Fixture.id($0) }
+        #expect(recorder.ledger.guestsThatMayStillStop == Set(waiting + late))
         // Past the point of no return its host was cut off: nothing is pending.
         recorder.add(.pointOfNoReturn("h1 is told to stop"), run: Self.one)
         #expect(recorder.ledger.guestsThatMayStillStop == [])

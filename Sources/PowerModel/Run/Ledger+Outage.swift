@@ -32,9 +32,11 @@ extension Ledger {
                 if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
                     guests.remove(started)
                 }
-                guard run.asked.contains(step.id) else { continue }
-                guard let guest = step.action.stoppedGuest else { continue }
-                if case .done = run.outcomes[step.id] {
+            }
+            // Not only those of the plan: a guest may be started since.
+            for step in run.asked {
+                guard let guest = step.stoppedGuest else { continue }
+                if case .done = run.outcomes[step] {
                     guests.remove(guest)
                 } else {
                     guests.insert(guest)
@@ -59,9 +61,10 @@ extension Ledger {
         return !down.isEmpty && down.allSatisfy { $0 == .shed || $0 == .hosts }
     }
 
-    /// The guests that a run was to shut down, whether or not it came to that.
+    /// The guests that a run was to shut down, whether or not it came to that, and those that it
+    /// shut down since somebody had started them.
     var guestsMeant: Set<GuestID> {
-        Set(runs.flatMap(\.steps).compactMap(\.action.stoppedGuest))
+        Set(runs.flatMap { $0.steps.map(\.id) + $0.asked }.compactMap(\.stoppedGuest))
     }
 
     /// The hosts that were told to stop, or to enter maintenance mode.
@@ -99,14 +102,6 @@ extension Ledger {
 }
 
 extension Action {
-    /// The guest this shuts down, if it shuts one down.
-    fileprivate var stoppedGuest: GuestID? {
-        switch self {
-        case .stopGuest(let guest, _, _), .stopGuestOnHost(let guest, _, _): guest
-        default: nil
-        }
-    }
-
     /// The guest this starts, if it starts one.
     fileprivate var startedGuest: GuestID? {
         switch self {
