@@ -23,11 +23,12 @@ extension Ledger {
         return awaited
     }
 
-    /// Guests that were asked to shut down, were not seen off, and whose host was not told to stop:
-    /// they may still do so after the run was reversed, until a restore has waited that out.
+    /// Guests that were asked to shut down and were not seen off, by a run that did not see all
+    /// its hosts down: they may still do so while they are restored, until a restore has waited
+    /// that out.
     public var guestsThatMayStillStop: Set<GuestID> {
         var guests = Set<GuestID>()
-        for run in runs where !run.isPastReturn {
+        for run in runs where !run.hasSeenHostsDown {
             for step in run.steps {
                 if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
                     guests.remove(started)
@@ -108,5 +109,14 @@ extension Action {
         case .startGuest(let guest, _, _, _), .startGuestOnHost(let guest, _, _, _): guest
         default: nil
         }
+    }
+}
+
+extension RunLedger {
+    /// Whether it was to take hosts down, and saw all of them down: with what was on them.
+    fileprivate var hasSeenHostsDown: Bool {
+        let hosts = steps.filter { if case .stopHost = $0.action { true } else { false } }
+        return !hosts.isEmpty
+            && hosts.allSatisfy { if case .done = outcomes[$0.id] { true } else { false } }
     }
 }
