@@ -39,7 +39,7 @@ struct LateGuestTests {
 
     /// A person starts guests of esx1 when the hosts' phase begins.
     private func lateOn(
-        _ names: [String], _ onLimit: Escalation = .powerOff,
+        _ names: [String], _ onLimit: Escalation = .powerOff, limit: Duration? = nil,
         scenario change: (inout LabScenario) -> Void = { _ in }
     ) throws -> (result: RunResult, run: RunLedger, log: [String]) {
         var scenario = LabScenario.standard()
@@ -62,7 +62,10 @@ struct LateGuestTests {
             let operation = site.operation(
                 announcer: somebody,
                 site: { site in
-                    for index in site.tiers.indices { site.tiers[index].onLimit = onLimit }
+                    for index in site.tiers.indices {
+                        site.tiers[index].onLimit = onLimit
+                        site.tiers[index].limit = limit ?? site.tiers[index].limit
+                    }
                 })
             let result = try await site.goDown(operation)
             let run = try #require(try await operation.ledger().lastRun)
@@ -104,6 +107,27 @@ struct LateGuestTests {
         case (.powerOff, .done(.forced)), (.suspend, .done(.suspended)), (.leave, .left): break
         case (_, let other): Issue.record("\(String(describing: other))")
         }
+    }
+
+    @Test func `late guests leave a host half of its time, however long their tiers may take`()
+        throws
+    {
+        let names = ["app-web01", "mid-queue01"]
+        let (result, _, log) = try lateOn(names, limit: .seconds(60)) { scenario in
+            for index in scenario.guests.indices where names.contains(scenario.guests[index].name) {
+                scenario.guests[index].isOn = false
+                scenario.guests[index].ignoresShutdown = true
+            }
+        }
+        #expect(result == .finished)
+        // There is no time left to ask the second one.
+        let acts = log.filter { $0.contains("guestAsked") || $0.contains("guestOff") }
+        #expect(
+            acts == [
+                "guestAsked app-web01 esx1.lab", "guestOff app-web01 forced",
+                "guestOff mid-queue01 forced",
+            ])
+        #expect(log.contains("hostOff esx1.lab "))
     }
 
     @Test func `a late guest without Tools is not asked, one whose Tools are late is`() throws {
