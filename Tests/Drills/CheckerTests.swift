@@ -13,6 +13,9 @@ struct CheckerTests {
         var down: @Sendable (inout Plan) -> Void = { _ in }
         var up: @Sendable (inout Plan) -> Void = { _ in }
         var wrap: @Sendable (Surroundings, MemorySite) -> Surroundings = { around, _ in around }
+        /// Whether the outage is closed also when some steps gave up.
+        var closes = true
+        var afterwards: @Sendable (MemorySite) async throws -> Void = { _ in }
 
         var testDescription: String { "\(rule) <- \(how)" }
     }
@@ -28,13 +31,31 @@ struct CheckerTests {
         #expect(try outage(Broken(rule: "", how: "")).violations == [])
     }
 
-    @Test(arguments: ["a person", "HA"])
-    func `only whom a person starts under the call that stops a host is nobody's fault`(
-        _ starter: String
+    /// - Parameters:
+    ///   - freezes: whether the plan stops HA.
+    ///   - seconds: how long the call takes from then on.
+    @Test(arguments: [
+        ("a person", true, 0, true), ("a person", true, 3, true), ("a person", true, 5, false),
+        ("boot script", true, 0, true), ("vcenter", true, 0, false),
+        ("HA", true, 0, false), ("HA", false, 0, true),
+    ])
+    func `only whom somebody else starts under the call that stops a host is nobody's fault`(
+        starter: String, freezes: Bool, seconds: Int, isExcused: Bool
     ) throws {
-        let checker = try outage(.startingVCSA(by: starter))
+        var broken = Broken.startingVCSA(by: starter, within: .seconds(seconds))
+        if !freezes { broken.down = { $0.phases.removeAll { $0.name == .freeze } } }
+        let checker = try outage(broken)
         let rule = try #require(checker.rules.first { $0.name.hasPrefix("1:") })
-        #expect(rule.tally.violations.isEmpty == (starter == "a person"))
+        #expect(rule.tally.violations.isEmpty == isExcused)
+    }
+
+    @Test(arguments: [(true, true), (false, true), (true, false)])
+    func `only what a power cut takes when no outage is open is nobody's to bring back`(
+        isClosed: Bool, isCut: Bool
+    ) throws {
+        let checker = try outage(.goingOffAfterwards(isClosed: isClosed, isCut: isCut))
+        let rule = try #require(checker.rules.first { $0.name.hasPrefix("5:") })
+        #expect(rule.tally.violations.isEmpty == (isClosed && isCut))
     }
 
     @Test func `every rule is caught in being broken`() {
@@ -69,7 +90,9 @@ struct CheckerTests {
         try await site.time.sleep(for: .seconds(2))
         var up = try await operation("up").prepareRestore()
         broken.up(&up.plan)
-        _ = await operation("up").restore(up, because: RunCause(.outage, "test"), acceptGaps: true)
+        _ = await operation("up").restore(
+            up, because: RunCause(.outage, "test"), acceptGaps: broken.closes)
+        try await broken.afterwards(site)
         var checker = LabChecker(of: site.world.scenario, hasRecords: true)
         checker.take(site.world.log, site.world.records)
         checker.end(site.world.currentAutomation())
@@ -97,8 +120,9 @@ extension CheckerTests.Broken {
         }
     }
 
-    /// Somebody starts vCSA when vpower has looked and the call to its host is under way.
-    static func startingVCSA(by starter: String) -> Self {
+    /// Somebody starts vCSA when vpower has looked and the call to its host is under way, so long
+    /// before the host is told.
+    static func startingVCSA(by starter: String, within call: Duration) -> Self {
         Self(
             rule: "", how: "vCSA is started by \(starter)",
             wrap: { around, site in
@@ -108,8 +132,37 @@ extension CheckerTests.Broken {
                     double.beforeStop = {
                         // Refused, it would be as if nobody had tried: one of the cases fails.
                         try? site.world.powerOnGuest(vcsa.id, on: vcsa.host, by: starter)
+                        // Cancelled, the call ends at once.
+                        try? await site.time.sleep(for: call)
                     }
                 }
+            })
+    }
+
+    /// Everything is back, but for what one step gave up; then the power is cut, or a person cuts
+    /// the power of every guest.
+    static func goingOffAfterwards(isClosed: Bool, isCut: Bool) -> Self {
+        Self(
+            rule: "", how: "everything goes off when vpower is gone",
+            up: { plan in
+                let limit = Duration.seconds(1)
+                let stranger = Step(
+                    .awaitHost(HostName("nowhere"), leaveMaintenance: false), limit: limit)
+                plan.phases[0].steps.append(stranger)
+            }, closes: isClosed,
+            afterwards: { site in
+                let world = site.world
+                if !isCut {
+                    let on = world.inventory().guests.filter {
+                        $0.nature == .ordinary && $0.power == .on
+                    }
+                    for guest in on { try world.powerOffGuest(guest.id) }
+                    return
+                }
+                world.failMains()
+                try await site.time.sleep(for: world.scenario.pace.battery + .seconds(5))
+                world.returnMains()
+                try await site.time.sleep(for: .seconds(10))
             })
     }
 

@@ -11,11 +11,13 @@ struct SeedSweep {
     private static var count: UInt64 {
         Environment.number("VPOWER_SEEDS") ?? usual
     }
+    /// A soak may begin where an earlier one has ended.
+    private static var first: UInt64 { Environment.number("VPOWER_FIRST_SEED") ?? 1 }
 
     @Test func `no afternoon breaks what must always be true, and all of them end well`()
         async throws
     {
-        let report = await SweepReport.sweep(Self.count)
+        let report = await SweepReport.sweep(Self.count, from: Self.first)
         for failure in report.failures.prefix(SweepReport.shown) {
             Issue.record("\(failure)")
         }
@@ -58,14 +60,15 @@ struct SweepReport: CustomStringConvertible, Sendable {
     static let shown = 20
     private static let batch: UInt64 = 250
 
-    /// Lives through the afternoons of the seeds from 1 on, some at the same time.
-    static func sweep(_ count: UInt64) async -> SweepReport {
+    /// Lives through the afternoons of so many seeds, some at the same time.
+    static func sweep(_ count: UInt64, from first: UInt64) async -> SweepReport {
         await withTaskGroup(of: SweepReport.self) { group in
-            var next: UInt64 = 1
+            var next = first
+            let end = first + count
             var total = SweepReport()
             func addBatch() {
-                guard next <= count else { return }
-                let seeds = next...min(next + batch - 1, count)
+                guard next < end else { return }
+                let seeds = next...(min(next + batch, end) - 1)
                 next = seeds.upperBound + 1
                 group.addTask { SweepReport.live(seeds) }
             }

@@ -174,8 +174,18 @@ struct RestorePlanTests {
         #expect(settle("db-1") == TierSite.limitDefault)
         #expect(settle("vcsa") == fixture.site.limits.vcsa)
         #expect(settle("dns1") == fixture.site.limits.infrastructure)
-        // Past the point of no return its host was cut off: nothing is pending.
+        // Those that were started since were asked again, or for the first time.
+        recorder.ask("stop/id-app-1", run: Self.one)
+        recorder.ask("stop/id-new-1", run: Self.one)
+        let late = ["app-1", "new-1"].map { Fixture.id($0) }
+        #expect(recorder.ledger.guestsThatMayStillStop == Set(waiting + late))
+        // A host that stays on may hold any of them; what was on the others went with them.
         recorder.add(.pointOfNoReturn("h1 is told to stop"), run: Self.one)
+        let hosts = fixture.site.hosts.map { "stop-host/\($0.name)" }
+        for host in hosts.dropLast() { recorder.end(host, run: Self.one) }
+        recorder.end(hosts[hosts.count - 1], .gaveUp("guests are still on"), run: Self.one)
+        #expect(recorder.ledger.guestsThatMayStillStop == Set(waiting + late))
+        recorder.end(hosts[hosts.count - 1], run: Self.one)
         #expect(recorder.ledger.guestsThatMayStillStop == [])
     }
 }

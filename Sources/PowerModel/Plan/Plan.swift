@@ -211,8 +211,8 @@ public enum Action: Hashable, Codable, Sendable {
         case .runHook(_, let tier, let moment, let place):
             StepID("hook/\(moment.rawValue)/\(tier)/\(place)")
         case .awaitClusterDown(let cluster): StepID("await-cluster/\(cluster)")
-        case .stopGuest(let guest, _, _): StepID("stop/\(guest)")
-        case .stopGuestOnHost(let guest, _, _): StepID("stop/\(guest)")
+        case .stopGuest(let guest, _, _): .stop(guest)
+        case .stopGuestOnHost(let guest, _, _): .stop(guest)
         case .stopHost(let host, _): StepID("stop-host/\(host)")
         case .stopMachine(let machine): StepID("stop-machine/\(machine)")
         case .startMachine(let machine): StepID("start-machine/\(machine)")

@@ -23,18 +23,21 @@ extension Ledger {
         return awaited
     }
 
-    /// Guests that were asked to shut down, were not seen off, and whose host was not told to stop:
-    /// they may still do so after the run was reversed, until a restore has waited that out.
+    /// Guests that were asked to shut down and were not seen off, by a run that did not see all
+    /// its hosts down: they may still do so while they are restored, until a restore has waited
+    /// that out.
     public var guestsThatMayStillStop: Set<GuestID> {
         var guests = Set<GuestID>()
-        for run in runs where !run.isPastReturn {
+        for run in runs where !run.hasSeenHostsDown {
             for step in run.steps {
                 if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
                     guests.remove(started)
                 }
-                guard run.hasAsked(step.id) else { continue }
-                guard let guest = step.action.stoppedGuest else { continue }
-                if case .done = run.outcomes[step.id] {
+            }
+            // Not only those of the plan: a guest may be started since.
+            for step in run.stepsAsked.keys {
+                guard let guest = step.stoppedGuest else { continue }
+                if case .done = run.outcomes[step] {
                     guests.remove(guest)
                 } else {
                     guests.insert(guest)
@@ -59,9 +62,10 @@ extension Ledger {
         return !down.isEmpty && down.allSatisfy { $0 == .shed || $0 == .hosts }
     }
 
-    /// The guests that a run was to shut down, whether or not it came to that.
+    /// The guests that a run was to shut down, whether or not it came to that, and those that it
+    /// shut down since somebody had started them.
     var guestsMeant: Set<GuestID> {
-        Set(runs.flatMap(\.steps).compactMap(\.action.stoppedGuest))
+        Set(runs.flatMap { $0.steps.map(\.id) + $0.stepsAsked.keys }.compactMap(\.stoppedGuest))
     }
 
     /// The hosts that were told to stop, or to enter maintenance mode.
@@ -99,19 +103,20 @@ extension Ledger {
 }
 
 extension Action {
-    /// The guest this shuts down, if it shuts one down.
-    fileprivate var stoppedGuest: GuestID? {
-        switch self {
-        case .stopGuest(let guest, _, _), .stopGuestOnHost(let guest, _, _): guest
-        default: nil
-        }
-    }
-
     /// The guest this starts, if it starts one.
     fileprivate var startedGuest: GuestID? {
         switch self {
         case .startGuest(let guest, _, _, _), .startGuestOnHost(let guest, _, _, _): guest
         default: nil
         }
+    }
+}
+
+extension RunLedger {
+    /// Whether it was to take hosts down, and saw all of them down: with what was on them.
+    fileprivate var hasSeenHostsDown: Bool {
+        let hosts = steps.filter { if case .stopHost = $0.action { true } else { false } }
+        return !hosts.isEmpty
+            && hosts.allSatisfy { if case .done = outcomes[$0.id] { true } else { false } }
     }
 }

@@ -113,6 +113,18 @@ public struct Ledger: Hashable, Sendable {
 }
 
 extension Name where Kind == StepKind {
+    private static var stopPrefix: String { "stop/" }
+
+    /// Under this, every shutdown of a guest is announced: that of a step of the plan, and that of
+    /// a guest which was started since.
+    public static func stop(_ guest: GuestID) -> StepID { StepID("\(stopPrefix)\(guest)") }
+
+    /// The guest that this shuts down, if it shuts one down.
+    var stoppedGuest: GuestID? {
+        guard rawValue.hasPrefix(Self.stopPrefix) else { return nil }
+        return GuestID(String(rawValue.dropFirst(Self.stopPrefix.count)))
+    }
+
     /// Under this, a host's maintenance mode is announced apart from its shutdown: only the
     /// second makes later silence mean "down".
     public static func maintenance(of host: HostName) -> StepID {
@@ -182,6 +194,11 @@ public struct RunLedger: Hashable, Sendable {
             if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }
         case .phaseEnded(let phase): phasesEnded[phase] = record.at
         case .asked(let step, _):
+            // What was done and is asked again is not over: a guest was started since.
+            if case .done = outcomes[step] {
+                outcomes[step] = nil
+                stepsAsked[step] = nil
+            }
             if stepsAsked[step] == nil { stepsAsked[step] = record.at }
         case .stepEnded(let step, let outcome):
             outcomes[step] = outcome

@@ -169,12 +169,7 @@ final class GuestView: Sendable {
         guard let place, let host = around.hosts[place] else {
             return .failed("its host is not known")
         }
-        do {
-            try await host.request(act, of: guest.forHost)
-            return .taken
-        } catch {
-            return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
-        }
+        return await host.answer(to: act, of: guest)
     }
 }
 
@@ -207,7 +202,17 @@ extension ClusterControl {
 }
 
 extension HostControl {
-    fileprivate func request(_ act: GuestAct, of guest: BootGuest) async throws(HostError) {
+    /// Asks something of a guest; returns when the host has answered.
+    func answer(to act: GuestAct, of guest: Guest) async -> GuestView.Answer {
+        do {
+            try await request(act, of: guest.forHost)
+            return .taken
+        } catch {
+            return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
+        }
+    }
+
+    private func request(_ act: GuestAct, of guest: BootGuest) async throws(HostError) {
         switch act {
         case .shutDown: try await shutDown(guest)
         case .powerOff: try await powerOff(guest)

@@ -6,6 +6,7 @@ final class RunFacts: Sendable {
     private let lost: Mutex<Set<HostName>>
     private let clusterIsGone = Mutex(false)
     private let maintenanceRefused: Mutex<Set<HostName>>
+    private let stops = Mutex<[String: LateStop]?>(nil)
 
     /// What an earlier try of the run had learned.
     init(_ earlier: RunLedger?) {
@@ -44,6 +45,12 @@ final class RunFacts: Sendable {
     func refuseMaintenance(_ host: HostName) {
         maintenanceRefused.withLock { _ = $0.insert(host) }
     }
+
+    /// How guests go down that no plan could foresee, by configuration file; nil while nobody
+    /// needed to know.
+    var lateStops: [String: LateStop]? { stops.withLock(\.self) }
+
+    func keep(_ lateStops: [String: LateStop]) { stops.withLock { $0 = lateStops } }
 
     func loseCluster() { clusterIsGone.withLock { $0 = true } }
 

@@ -76,6 +76,7 @@ extension Runner {
         var wasToldNow = false
         var wasLookedUp = false
         var silentSince: Duration?
+        var late = LateGuests()
         let outcome = await untilDone(on: name, wait) { host throws(HostError) in
             if await host.isSilent() {
                 if !wasTold, !wasLookedUp {
@@ -91,7 +92,7 @@ extension Runner {
             }
             silentSince = nil
             if !wasToldNow {
-                if let why = try await tellToStop(host, maintenance: maintenance, wait) {
+                if let why = try await tellToStop(host, maintenance: maintenance, &late, wait) {
                     return .notYet(why)
                 }
                 wasTold = true
@@ -129,14 +130,14 @@ extension Runner {
 
     /// Tells a host to stop once no guest that matters is on; returns why it did not.
     private func tellToStop(
-        _ host: any HostControl, maintenance: Bool, _ wait: Wait
+        _ host: any HostControl, maintenance: Bool, _ late: inout LateGuests, _ wait: Wait
     ) async throws(HostError) -> String? {
-        if let why = try await whyNotToStop(host) { return why }
+        if let why = try await whyNotToStop(host, &late, wait) { return why }
         // At the battery's end it is not waited for.
         if maintenance, !control.isDeadlineReached {
             await enterMaintenance(host)
             // That may have taken minutes, in which somebody may have started a guest.
-            if let why = try await whyNotToStop(host) { return why }
+            if let why = try await whyNotToStop(host, &late, wait) { return why }
         }
         switch control.passReturn() {
         case .first: await record(.pointOfNoReturn("\(host.host) is told to stop"))
@@ -146,18 +147,6 @@ extension Runner {
         budgets.tellHost(wait.step.id, at: around.time.elapsed)
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
-        return nil
-    }
-
-    /// Why a host must stay on: guests that matter are. At the battery's end they are cut off.
-    private func whyNotToStop(_ host: any HostControl) async throws(HostError) -> String? {
-        let on = try await host.guests().filter {
-            ($0.power == .on || $0.power == .unknown) && !mayStayOn.contains($0.vmxPath)
-        }
-        if on.isEmpty { return nil }
-        let names = on.map(\.name.onOneLine).sorted().joined(separator: ", ")
-        guard control.isDeadlineReached else { return "guests are still on: \(names)" }
-        await record(.noted("\(host.host): the battery is at its end: cut off: \(names)"))
         return nil
     }
 

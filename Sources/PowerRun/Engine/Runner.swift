@@ -16,7 +16,7 @@ public final class Runner: Sendable {
     /// What phases may take, as the battery allows.
     let budgets: BudgetBook
     /// The inventory the plan was made from, where that is newer than the snapshot.
-    private let now: Inventory?
+    let now: Inventory?
     /// Guests that may be on when their host goes, by configuration file: those that belong to a
     /// host or the cluster, and those that policy leaves on.
     let mayStayOn: Set<String>

@@ -75,7 +75,8 @@ public struct LabSiteState: Sendable {
     /// Of that, what the disk tells.
     private var toldOnDisk = LabTold()
     /// The ordinary guests that were on when the outage's snapshot was taken: what is to be on
-    /// again. A power cut that nobody handled has none.
+    /// again. What a power cut takes when the outage is closed is no part of it: no record tells
+    /// that it was on, and vpower starts nothing by guess.
     private var goal: Set<String> = []
     /// The goal of the outage that is open as far as the records that are left tell.
     private var goalOnDisk: Set<String>?
@@ -198,7 +199,10 @@ public struct LabSiteState: Sendable {
 
     mutating func apply(_ event: LabEvent) {
         switch event.kind {
-        case .guestOff, .guestLost: wentOff(event.object, .off)
+        case .guestOff: wentOff(event.object, .off)
+        case .guestLost:
+            wentOff(event.object, .off)
+            if isOutOfPower, goalOnDisk == nil { goal.remove(event.object) }
         case .guestSuspended: wentOff(event.object, .suspended)
         case .guestOn:
             set(event.object, .on)
