@@ -166,7 +166,9 @@ struct LabState: Sendable {
 
     private mutating func perform(_ what: Due) {
         switch what {
-        case .guestStops(let id): guestStops(id, detail: "clean")
+        case .guestStops(let id):
+            // Its power may have been cut since, and it may have been started again.
+            if guests[id]?.stopping == true { guestStops(id, detail: "clean") }
         case .toolsUp(let id): toolsUp(id)
         case .hostStops(let name): hostStops(name)
         case .hostReturns(let name): powerOnHost(name)

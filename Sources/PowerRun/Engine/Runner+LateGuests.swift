@@ -18,8 +18,8 @@ struct LateGuests {
     /// Those that policy leaves on.
     fileprivate(set) var left: Set<String> = []
 
-    /// Of the time that a host has for its step, late guests may take this part; the rest is what
-    /// the host needs to go down itself.
+    /// Of the time that is left to a host when the first is seen, late guests may take this part;
+    /// the rest is what the host needs to go down itself.
     fileprivate static let part = 2
 }
 
@@ -98,7 +98,7 @@ extension Runner {
                 askedBefore: earlier?.hasAsked(step.id) == true, pace: around.pace,
                 timeEnds: { limit in
                     if stop.onLimit == nil { return nil }
-                    let whole = wait.step.limit
+                    let whole = self.around.time.elapsed - since + wait.left
                     let left = self.control.deadline.map { min(whole, $0 - since) } ?? whole
                     let end = since + max(.zero, left) / LateGuests.part
                     return limit.map { min($0, end) } ?? end
