@@ -36,10 +36,12 @@ lint: ## Check the format of the Swift files and the shell scripts
 CORE := VPOWER_CORE=1 $(SWIFT)
 RELEASE := -c release --scratch-path .build/core
 SEEDS ?= 100000
+# Another first seed goes on where an earlier soak ended.
+FIRST ?= 1
 
 soak: ## Live through SEEDS bad afternoons of the simulated site, in release
 	$(CORE) build --build-tests $(RELEASE) $(IMPORTS)
-	VPOWER_SEEDS=$(SEEDS) $(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
+	VPOWER_FIRST_SEED=$(FIRST) VPOWER_SEEDS=$(SEEDS) $(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
 		--filter 'SeedSweep.*afternoon'
 
 # With the standard library inside, as the README builds vpower.

@@ -243,9 +243,7 @@ extension LabState {
     }
 
     /// Whether the witness behind the hosts' switch answers.
-    mutating func witnessAnswers() -> Bool {
-        return bites(.switchDead) == nil
-    }
+    mutating func witnessAnswers() -> Bool { bites(.switchDead) == nil }
 
     /// What a call to vCenter runs into; nil when it goes through.
     mutating func obstacleToVCenter() -> LabObstacle? {

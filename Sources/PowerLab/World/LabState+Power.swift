@@ -15,14 +15,10 @@ extension LabState {
     }
 
     /// Whether any host gets power now.
-    var hasOutput: Bool {
-        return units.values.contains { $0.outputOn }
-    }
+    var hasOutput: Bool { units.values.contains { $0.outputOn } }
 
     /// Whether the mains of any feed are there.
-    var hasMains: Bool {
-        return units.values.contains { $0.mainsOn }
-    }
+    var hasMains: Bool { units.values.contains { $0.mainsOn } }
 
     /// What upsd says of the UPS.
     func upsVariables(of feed: FeedName?) -> [String: String] {
@@ -112,18 +108,14 @@ extension LabState {
 extension LabState {
     /// Whether the host's SSH daemon would answer.
     func answers(_ name: HostName) -> Bool {
-        return hosts[name]?.power == .on || hosts[name]?.power == .stopping
+        hosts[name]?.power == .on || hosts[name]?.power == .stopping
     }
 
     /// Whether hostd answers.
-    func hostdReady(_ name: HostName) -> Bool {
-        return answers(name) && hosts[name]?.hostdReady == true
-    }
+    func hostdReady(_ name: HostName) -> Bool { answers(name) && hosts[name]?.hostdReady == true }
 
     /// Whether the host is in maintenance mode.
-    func inMaintenance(_ name: HostName) -> Bool {
-        return hosts[name]?.inMaintenance == true
-    }
+    func inMaintenance(_ name: HostName) -> Bool { hosts[name]?.inMaintenance == true }
 
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
     mutating func setMaintenance(_ name: HostName, on: Bool) -> Bool {
