@@ -84,8 +84,8 @@ func largeSite() throws -> Measured {
         isWithinLimit: took < .seconds(10) && peakMiB < 500)
 }
 
-/// How fast the engine and its lab are: `make bench`. CPU time, not the clock's: what other programs
-/// do meanwhile does not count, but for those that share a core with this one.
+/// How fast the engine and its lab are: `make bench`. CPU time, not the clock's: what other
+/// programs do meanwhile does not count, but for those that share a core with this one.
 @main
 enum Benchmarks {
     /// Prints what it measures; ends with 1 where a limit is missed.

@@ -10,23 +10,39 @@ public final class VirtualTime: TimeSource {
     private struct State {
         var now: Duration = .zero
         var wallStep: Duration = .zero
-        var nextID = 0
-        /// Who sleeps until when, by the sleeper's number. One that was woken is not in `sleepers`
-        /// any more.
+        /// Everybody who ever slept, by number.
+        var sleepers: [Sleeper] = []
+        /// Who sleeps until when; one that was woken before is there no more.
         var alarms = TimedHeap<Int>()
-        var sleepers: [Int: UnsafeContinuation<Void, any Error>] = [:]
         var listeners: [Int] = []
-        var cancelledEarly: Set<Int> = []
 
-        /// Takes the next sleeper that was not woken out, with the moment it sleeps until.
+        /// Goes on to the next moment at which somebody is to be woken.
         mutating func next() -> UnsafeContinuation<Void, any Error>? {
             while let alarm = alarms.removeFirst() {
-                guard let sleeper = sleepers.removeValue(forKey: alarm.what) else { continue }
+                guard let sleeper = wake(alarm.what) else { continue }
                 now = max(now, alarm.at)
                 return sleeper
             }
             return nil
         }
+
+        /// Takes a sleeper out; nil for one that does not sleep, or not any more.
+        mutating func wake(_ number: Int) -> UnsafeContinuation<Void, any Error>? {
+            guard case .asleep(let continuation) = sleepers[number] else { return nil }
+            sleepers[number] = .awake
+            return continuation
+        }
+
+        /// Takes a sleeper out that is called off, maybe before it has fallen asleep.
+        mutating func cancel(_ number: Int) -> UnsafeContinuation<Void, any Error>? {
+            if case .fallingAsleep = sleepers[number] { sleepers[number] = .calledOff }
+            return wake(number)
+        }
+    }
+
+    private enum Sleeper {
+        case fallingAsleep, calledOff, awake
+        case asleep(UnsafeContinuation<Void, any Error>)
     }
 
     private let state = Mutex(State())
@@ -61,7 +77,7 @@ public final class VirtualTime: TimeSource {
         let woken = state.withLock { state -> [UnsafeContinuation<Void, any Error>] in
             if state.listeners.isEmpty { return [] }
             defer { state.listeners.removeAll(keepingCapacity: true) }
-            return state.listeners.compactMap { state.sleepers.removeValue(forKey: $0) }
+            return state.listeners.compactMap { state.wake($0) }
         }
         for sleeper in woken { sleeper.resume() }
     }
@@ -69,29 +85,24 @@ public final class VirtualTime: TimeSource {
     private func sleep(
         for duration: Duration, listening: Bool
     ) async throws(CancellationError) {
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
+        let number = state.withLock { state in
+            state.sleepers.append(.fallingAsleep)
+            return state.sleepers.count - 1
         }
         do {
             try await withTaskCancellationHandler {
                 try await withUnsafeThrowingContinuation { continuation in
                     let isCancelled = state.withLock { state in
-                        if state.cancelledEarly.remove(id) != nil { return true }
-                        state.sleepers[id] = continuation
-                        state.alarms.add(id, at: state.now + max(duration, .zero))
-                        if listening { state.listeners.append(id) }
+                        if case .calledOff = state.sleepers[number] { return true }
+                        state.sleepers[number] = .asleep(continuation)
+                        state.alarms.add(number, at: state.now + max(duration, .zero))
+                        if listening { state.listeners.append(number) }
                         return false
                     }
                     if isCancelled { continuation.resume(throwing: CancellationError()) }
                 }
             } onCancel: {
-                let sleeper = state.withLock { state in
-                    // One that was woken before is cancelled for nothing.
-                    let sleeper = state.sleepers.removeValue(forKey: id)
-                    if sleeper == nil { state.cancelledEarly.insert(id) }
-                    return sleeper
-                }
+                let sleeper = state.withLock { $0.cancel(number) }
                 sleeper?.resume(throwing: CancellationError())
             }
         } catch { throw CancellationError() }

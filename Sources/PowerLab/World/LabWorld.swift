@@ -12,12 +12,15 @@ public final class LabWorld: Sendable {
     /// The site before anything happened.
     public let scenario: LabScenario
     let time: any TimeSource
+    /// The same clock where it is a virtual one.
+    private let virtual: VirtualTime?
     private let state: Mutex<LabState>
 
     /// A site as the scenario has it, with every host on.
     public init(_ scenario: LabScenario, time: any TimeSource) {
         self.scenario = scenario
         self.time = time
+        virtual = time as? VirtualTime
         state = Mutex(LabState(scenario, time: time))
     }
 
@@ -57,7 +60,7 @@ public final class LabWorld: Sendable {
         until moment: Duration, nextDue: Duration?
     ) async throws(CancellationError) {
         let now = time.elapsed
-        if let virtual = time as? VirtualTime {
+        if let virtual {
             let next = min(moment, nextDue ?? moment)
             return try await virtual.sleepUntilRung(for: max(next - now, LabWorld.tick))
         }

@@ -13,7 +13,7 @@ extension Planner {
             phase(.machinesBack, needs: [], machineSteps(ledger)),
             phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
             phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
-            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, extent)),
+            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, extent, ledger)),
         ]
         // While vCSA and all hosts stayed on, there is nothing to wait for.
         let wasAway =
@@ -53,7 +53,7 @@ extension Planner {
 
         init(of ledger: Ledger) {
             isWhole = !ledger.onlyPartsWentDown
-            guestsMeant = ledger.guestsMeant
+            guestsMeant = isWhole ? [] : ledger.guestsMeant
             hosts = isWhole ? [] : ledger.hostsTouched
             stopping = ledger.guestsThatMayStillStop
         }
@@ -94,7 +94,9 @@ extension Planner {
     }
 
     /// Infrastructure guests and then vCSA, through their hosts.
-    private func throughHosts(_ groups: Groups, _ extent: Extent) -> [Step] {
+    private func throughHosts(
+        _ groups: Groups, _ extent: Extent, _ ledger: Ledger
+    ) -> [Step] {
         func action(_ guest: Guest, _ host: HostName, _ terms: StartTerms) -> Action {
             .startGuestOnHost(guest.id, name: guest.name, host, terms)
         }
@@ -103,7 +105,7 @@ extension Planner {
         guard var vcsa = groups.vcsa else { return first }
         // Somebody started it during the outage and vpower shut it down, or was about to: without
         // it nothing of the cluster's automation can be put back.
-        if extent.guestsMeant.contains(vcsa.id) { vcsa.power = .on }
+        if ledger.wasMeant(vcsa.id) { vcsa.power = .on }
         let alone = GuestGroup.Member(
             guest: vcsa, terms: GuestTerms(throughHostWithin: site.limits.vcsa), after: [])
         return first

@@ -68,6 +68,14 @@ extension Ledger {
         Set(runs.flatMap { $0.steps.map(\.id) + $0.stepsAsked.keys }.compactMap(\.stoppedGuest))
     }
 
+    /// Whether this guest is one of those.
+    func wasMeant(_ guest: GuestID) -> Bool {
+        let stop = StepID.stop(guest)
+        return runs.contains { run in
+            run.hasAsked(stop) || run.steps.indices.contains { run.steps[$0].id == stop }
+        }
+    }
+
     /// The hosts that were told to stop, or to enter maintenance mode.
     var hostsTouched: Set<HostName> {
         var hosts = hostsPutInMaintenance

@@ -114,9 +114,8 @@ struct GuestChoices: Sendable {
         var places = plainNames[name] ?? []
         places += identities[guest.id.rawValue] ?? []
         if !names.isEmpty {
-            for first in name.prefix(1) + [Glob.star] {
-                add(names[first] ?? [], to: &places) { $0.matches(name) }
-            }
+            if let first = name.first { add(names[first] ?? [], to: &places) { $0.matches(name) } }
+            add(names[Glob.star] ?? [], to: &places) { $0.matches(name) }
         }
         add(folders, at: guest.labels.folder, to: &places)
         add(resourcePools, at: guest.labels.resourcePool, to: &places)

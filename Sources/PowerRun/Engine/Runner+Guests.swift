@@ -20,7 +20,7 @@ extension Runner {
                     sorted.goingDown.append(
                         GuestGoingDown(
                             step, guest, escalation, askedBefore: askedBefore, pace: around.pace,
-                            timeEnds: { self.end(of: step.id, limit: $0) }))
+                            timeEnds: { [step = step.id] in self.end(of: step, limit: $0) }))
                     continue
                 }
             case .startGuest(let id, _, let host, let terms):

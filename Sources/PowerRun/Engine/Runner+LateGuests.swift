@@ -155,7 +155,7 @@ extension Runner {
 }
 
 extension GuestView.Answer {
-    /// What it comes to of a guest whose Tools may not be up yet: it is asked again until its limit.
+    /// What comes of a guest whose Tools may not be up yet: it is asked again until its limit.
     fileprivate var orNotYet: Self {
         if case .noTools = self { .failed("its Tools do not answer") } else { self }
     }
