@@ -92,14 +92,17 @@ extension [Record] {
 
     /// Those of the outages of this cluster that are still open.
     func ofOpenOutages(of cluster: ClusterName) -> [Record] {
-        var open: Set<OutageID> = []
+        var opened: Set<OutageID> = []
+        // Wherever it stands: a record that two journals held may come twice.
+        var closed: Set<OutageID> = []
         for record in self {
             switch record.event {
-            case .outageOpened(cluster, _): open.insert(record.outage)
-            case .outageClosed: open.remove(record.outage)
+            case .outageOpened(cluster, _): opened.insert(record.outage)
+            case .outageClosed: closed.insert(record.outage)
             default: break
             }
         }
+        let open = opened.subtracting(closed)
         return filter { open.contains($0.outage) }
     }
 }

@@ -210,6 +210,20 @@ import Testing
         }
     }
 
+    @Test func `an outage that was closed stays closed when its beginning comes twice`()
+        async throws
+    {
+        let journal = try opened()
+        let opening = RunEvent.outageOpened(cluster: cluster, reason: "x")
+        var records: [Record] = []
+        for event in [opening] + ending + [opening] {
+            records.append(try await journal.append(event, run: run, outage: outage))
+        }
+        let memory = MemoryJournal(records: records, wall: { noon })
+        #expect(try await journal.openOutage(of: cluster).isEmpty)
+        #expect(try await memory.openOutage(of: cluster).isEmpty)
+    }
+
     private var ending: [RunEvent] {
         [.runStarted(plan(), RunCause(.hand, "x")), .runEnded(.finished), .outageClosed]
     }
