@@ -30,26 +30,20 @@ struct LabCaller: Sendable {
         static let cancelled = Failure(reason: .timedOut, detail: "cancelled")
     }
 
-    /// What a call comes to at once.
-    private enum Met<Value: Sendable>: Sendable {
-        case value(Value)
-        case obstacle(LabObstacle)
-    }
-
     /// Does something at the world where nothing stands in the way; both is one turn of the world.
     func ask<Value: Sendable>(
         past obstacle: (inout LabState) -> LabObstacle?, _ body: (inout LabState) -> Value
     ) async throws(Failure) -> Value {
         counter.add()
         guard life.isAlive else { throw .isDead }
-        let met = world.turn { world -> Met<Value> in
-            if let found = obstacle(&world) { return .obstacle(found) }
-            return .value(body(&world))
+        let met = world.turn { world -> Result<Value, LabObstacle> in
+            if let found = obstacle(&world) { return .failure(found) }
+            return .success(body(&world))
         }
         let found: LabObstacle
         switch met {
-        case .value(let value): return value
-        case .obstacle(let obstacle): found = obstacle
+        case .success(let value): return value
+        case .failure(let obstacle): found = obstacle
         }
         if found.delay > .zero {
             do { try await world.time.sleep(for: found.delay) } catch { throw .cancelled }

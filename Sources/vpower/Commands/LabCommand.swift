@@ -73,7 +73,7 @@ struct LabCommand: AsyncParsableCommand {
         reader.start()
         for await line in lines {
             if line == "quit" { return }
-            Terminal.out(await answer(line, lab.world))
+            Terminal.out(answer(line, lab.world))
         }
     }
 
@@ -85,7 +85,7 @@ struct LabCommand: AsyncParsableCommand {
         var vcenter: String
     }
 
-    private func answer(_ line: String, _ world: LabWorld) async -> String {
+    private func answer(_ line: String, _ world: LabWorld) -> String {
         switch line {
         case "mains off":
             world.failMains()
@@ -97,7 +97,7 @@ struct LabCommand: AsyncParsableCommand {
             world.cutOutput()
             return "ok"
         case "log": return oneLine(world.log)
-        case "state": return oneLine(await state(world))
+        case "state": return oneLine(state(world))
         case _ where line.hasPrefix("wake "):
             let name = HostName(String(line.dropFirst("wake ".count)))
             guard world.scenario.hosts.contains(where: { $0.name == name }) else {
@@ -109,7 +109,7 @@ struct LabCommand: AsyncParsableCommand {
         }
     }
 
-    private func state(_ world: LabWorld) async -> State {
+    private func state(_ world: LabWorld) -> State {
         var hostsOn: [String] = []
         var guestsOn: [String] = []
         for host in world.scenario.hosts {
