@@ -18,7 +18,10 @@ public final class MemoryJournal: RecordStore {
     /// Adds one event; never fails.
     public func append(
         _ event: RunEvent, run: RunID?, outage: OutageID
-    ) async throws(JournalError) -> Record {
+    ) async throws(JournalError) -> Record { write(event, run: run, outage: outage) }
+
+    /// Adds one event at once.
+    public func write(_ event: RunEvent, run: RunID?, outage: OutageID) -> Record {
         held.withLock { records in
             let record = Record(
                 number: (records.last?.number ?? 0) + 1, at: wall(), run: run, outage: outage,

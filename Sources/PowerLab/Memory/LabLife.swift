@@ -70,6 +70,8 @@ public final class LabLife: Sendable {
 /// nowhere.
 public final class MortalJournal: Journal {
     private let inner: any Journal
+    /// The same where it is in memory: then there is nothing to wait for.
+    private let memory: MemoryJournal?
     private let life: LabLife
     /// Told of every record that is on disk, before its writer knows it.
     private let written: @Sendable (Record) -> Void
@@ -80,6 +82,7 @@ public final class MortalJournal: Journal {
         written: @escaping @Sendable (Record) -> Void = { _ in }
     ) {
         self.inner = inner
+        memory = inner as? MemoryJournal
         self.life = life
         self.written = written
     }
@@ -89,7 +92,12 @@ public final class MortalJournal: Journal {
         async throws(JournalError) -> Record
     {
         guard life.mayWrite() else { return nowhere(event, run, outage) }
-        let record = try await inner.append(event, run: run, outage: outage)
+        let record =
+            if let memory {
+                memory.write(event, run: run, outage: outage)
+            } else {
+                try await inner.append(event, run: run, outage: outage)
+            }
         written(record)
         life.hasWritten()
         return record

@@ -121,7 +121,7 @@ public struct MemoryCluster: ClusterControl {
     public func shutDown(_ guest: Guest) async throws(ClusterError) {
         try await ask("shut down guest \(guest.name.onOneLine)", wanted: .off) {
             (world) throws(LabRefusal) in
-            try world.shutDownGuest(guest.id, by: "vcenter")
+            try world.shutDownGuest(try world.existing(guest.id), by: "vcenter")
         }
     }
 
@@ -129,7 +129,7 @@ public struct MemoryCluster: ClusterControl {
     public func powerOff(_ guest: Guest) async throws(ClusterError) {
         try await ask("power off guest \(guest.name.onOneLine)", wanted: .off) {
             (world) throws(LabRefusal) in
-            try world.powerOffGuest(guest.id)
+            try world.powerOffGuest(try world.existing(guest.id))
         }
     }
 
@@ -137,7 +137,7 @@ public struct MemoryCluster: ClusterControl {
     public func suspend(_ guest: Guest) async throws(ClusterError) {
         try await ask("suspend guest \(guest.name.onOneLine)", wanted: .suspended) {
             (world) throws(LabRefusal) in
-            try world.suspendGuest(guest.id)
+            try world.suspendGuest(try world.existing(guest.id))
         }
     }
 
@@ -145,7 +145,8 @@ public struct MemoryCluster: ClusterControl {
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await ask("start guest \(guest.name.onOneLine)", wanted: .on) {
             (world) throws(LabRefusal) in
-            try world.powerOnGuest(guest.id, on: host, by: "vcenter")
+            try world.powerOnGuest(
+                try world.existing(guest.id), on: try world.existing(host), by: "vcenter")
         }
     }
 
@@ -157,11 +158,16 @@ public struct MemoryCluster: ClusterControl {
 public struct MemoryHost: HostControl {
     /// The host.
     public let host: HostName
+    private let place: HostPlace
     private let caller: LabCaller
 
     /// A host of a simulated site, as one process sees it.
     public init(_ host: HostName, in world: LabWorld, life: LabLife = LabLife()) {
+        guard let place = world.place(of: host) else {
+            preconditionFailure("the scenario has no host \(host)")
+        }
         self.host = host
+        self.place = place
         caller = LabCaller(world: world, life: life)
     }
 
@@ -181,10 +187,9 @@ public struct MemoryHost: HostControl {
         _ attempting: @autoclosure () -> String, hostd: Bool = true, acting: Bool = false,
         _ body: (inout LabState) -> Value
     ) async throws(HostError) -> Value {
-        let host = host
         do throws(LabCaller.Failure) {
             return try await caller.ask(
-                past: { $0.obstacle(to: host, hostd: hostd, acting: acting) }, body)
+                past: { $0.obstacle(to: place, hostd: hostd, acting: acting) }, body)
         } catch {
             throw self.error(attempting(), HostError.Reason(error.reason), error.detail)
         }
@@ -194,13 +199,14 @@ public struct MemoryHost: HostControl {
     /// what is already so is success.
     private func ask(
         _ attempting: @autoclosure () -> String, of guest: BootGuest, wanted: GuestPower,
-        _ body: (inout LabState, GuestID) throws(LabRefusal) -> Void
+        _ body: (inout LabState, GuestPlace) throws(LabRefusal) -> Void
     ) async throws(HostError) {
-        let host = host
         let refusal = try await ask(attempting(), acting: true) { world -> LabRefusal? in
             do throws(LabRefusal) {
-                guard let id = world.guest(at: guest.vmxPath, on: host) else { return .notFound }
-                try body(&world, id)
+                guard let found = world.guest(at: guest.vmxPath, on: place) else {
+                    return .notFound
+                }
+                try body(&world, found)
                 return nil
             } catch { return error }
         }
@@ -215,10 +221,11 @@ public struct MemoryHost: HostControl {
 
     /// The guests registered there.
     public func guests() async throws(HostError) -> [HostGuest] {
-        let host = host
-        return try await ask("list the guests") { world in
-            world.guests(on: host).map {
-                HostGuest(name: $0.spec.name, vmxPath: $0.spec.vmxPath, power: $0.power)
+        try await ask("list the guests") { world in
+            world.registered(on: place).map { guest in
+                let spec = world.guests[guest].spec
+                return HostGuest(
+                    name: spec.name, vmxPath: spec.vmxPath, power: world.guests[guest].power)
             }
         }
     }
@@ -227,43 +234,42 @@ public struct MemoryHost: HostControl {
     public func shutDown(_ guest: BootGuest) async throws(HostError) {
         let by = host.rawValue
         try await ask("shut down guest \(guest.name.onOneLine)", of: guest, wanted: .off) {
-            (world, id) throws(LabRefusal) in
-            try world.shutDownGuest(id, by: by)
+            (world, found) throws(LabRefusal) in
+            try world.shutDownGuest(found, by: by)
         }
     }
 
     /// Cuts a guest's power.
     public func powerOff(_ guest: BootGuest) async throws(HostError) {
         try await ask("power off guest \(guest.name.onOneLine)", of: guest, wanted: .off) {
-            (world, id) throws(LabRefusal) in
-            try world.powerOffGuest(id)
+            (world, found) throws(LabRefusal) in
+            try world.powerOffGuest(found)
         }
     }
 
     /// Writes a guest's memory to disk.
     public func suspend(_ guest: BootGuest) async throws(HostError) {
         try await ask("suspend guest \(guest.name.onOneLine)", of: guest, wanted: .suspended) {
-            (world, id) throws(LabRefusal) in
-            try world.suspendGuest(id)
+            (world, found) throws(LabRefusal) in
+            try world.suspendGuest(found)
         }
     }
 
     /// Starts a guest.
     public func powerOn(_ guest: BootGuest) async throws(HostError) {
-        let host = host
+        let by = host.rawValue
         try await ask("start guest \(guest.name.onOneLine)", of: guest, wanted: .on) {
-            (world, id) throws(LabRefusal) in
-            try world.powerOnGuest(id, on: host, by: host.rawValue)
+            (world, found) throws(LabRefusal) in
+            try world.powerOnGuest(found, on: place, by: by)
         }
     }
 
     /// Registers a guest whose own host is gone.
     public func register(_ guest: BootGuest) async throws(HostError) {
         let what = "register guest \(guest.name.onOneLine)"
-        let host = host
         let refusal = try await ask(what, acting: true) { world -> LabRefusal? in
             do throws(LabRefusal) {
-                try world.registerGuest(at: guest.vmxPath, on: host)
+                try world.registerGuest(at: guest.vmxPath, on: place)
                 return nil
             } catch { return error }
         }
@@ -274,55 +280,51 @@ public struct MemoryHost: HostControl {
 
     /// Whether it is in maintenance mode.
     public func inMaintenance() async throws(HostError) -> Bool {
-        let host = host
-        return try await ask("read maintenance mode") { $0.inMaintenance(host) }
+        try await ask("read maintenance mode") { $0.hosts[place].inMaintenance }
     }
 
     /// Enters or leaves maintenance mode.
     public func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
         let what = "\(on ? "enter" : "leave") maintenance mode"
-        let host = host
-        guard try await ask(what, acting: true, { $0.setMaintenance(host, on: on) }) else {
+        guard try await ask(what, acting: true, { $0.setMaintenance(place, on: on) }) else {
             throw error(what, .refused, "guests run there")
         }
     }
 
     /// Tells it to power itself off.
     public func shutDownHost(reason: String) async throws(HostError) {
-        let host = host
-        try await ask("shut down the host", hostd: false, acting: true) { $0.shutDownHost(host) }
+        try await ask("shut down the host", hostd: false, acting: true) { $0.shutDownHost(place) }
     }
 
     /// Whether nobody answers.
     public func isSilent() async -> Bool {
         caller.counter.add()
         guard caller.life.isAlive else { return false }
-        return caller.world.turn { $0.isSilent(host) }
+        return caller.world.turn { $0.isSilent(place) }
     }
 
     /// Keeps the orders as the boot script.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
-        let host = host
         try await ask("install the boot script", hostd: false, acting: true) {
-            $0.setOrders(orders, on: host)
+            $0.setOrders(orders, on: place)
         }
-        return BootScriptInstall(
-            sha256: String(repeating: "0", count: 64), drift: [], unchanged: false)
+        return BootScriptInstall(sha256: Self.noSum, drift: [], unchanged: false)
     }
+
+    /// There is no file, so it has no sum.
+    private static let noSum = String(repeating: "0", count: 64)
 
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
-        let host = host
         try await ask("take out the boot script", hostd: false, acting: true) {
-            $0.setOrders(nil, on: host)
+            $0.setOrders(nil, on: place)
         }
     }
 
     /// What the boot script has reported.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
-        let host = host
-        return try await ask("read the boot report", hostd: false) {
-            $0.bootReport(of: run, on: host)
+        try await ask("read the boot report", hostd: false) {
+            $0.bootReport(of: run, on: place)
         }
     }
 

@@ -82,6 +82,7 @@ public final class VirtualTime: TimeSource {
         for sleeper in woken { sleeper.resume() }
     }
 
+    @inline(__always)
     private func sleep(
         for duration: Duration, listening: Bool
     ) async throws(CancellationError) {

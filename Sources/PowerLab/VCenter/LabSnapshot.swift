@@ -55,16 +55,18 @@ extension LabState {
         return LabSnapshot(
             version: version, cluster: scenario.cluster,
             clusterReference: VimReference("ClusterComputeResource", scenario.clusterReference),
-            hosts: hosts.values.map { host in
-                LabSnapshot.Host(
+            hosts: hosts.all.map { place in
+                let host = hosts[place]
+                return LabSnapshot.Host(
                     name: host.spec.name,
                     reference: VimReference("HostSystem", host.spec.reference),
-                    isConnected: (host.power == .on || host.power == .stopping) && host.hostdReady,
-                    inMaintenance: host.inMaintenance)
-            }.sorted { $0.name < $1.name },
-            guests: guests.values.filter(\.exists).map { guest in
-                LabSnapshot.Guest(
-                    spec: guest.spec, number: order[guest.spec.id] ?? 0, host: guest.host,
+                    isConnected: host.hostdAnswers, inMaintenance: host.inMaintenance)
+            },
+            guests: guests.all.filter { guests[$0].exists }.map { place in
+                let guest = guests[place]
+                return LabSnapshot.Guest(
+                    spec: guest.spec, number: order[guest.spec.id] ?? 0,
+                    host: hosts[guest.host].spec.name,
                     power: guest.power, toolsRunning: guest.toolsRunning,
                     isStopping: guest.stopping)
             }.sorted { $0.number < $1.number },
@@ -75,13 +77,15 @@ extension LabState {
     /// Starts a guest as vCenter does: on a host of the caller's choice, where it is then
     /// registered.
     mutating func powerOnByVCenter(_ id: GuestID, on wanted: HostName?) throws(LabRefusal) {
-        guard let guest = guests[id], guest.exists else { throw .notFound }
-        guard guest.power != .on else { throw .wrongState(guest.power) }
-        let target = wanted ?? guest.host
-        guard hostdReady(target) else { throw .failed("the host is not connected") }
-        guard !inMaintenance(target) else { throw .failed("the host is in maintenance mode") }
-        if target != guest.host { move(id, to: target) }
-        try powerOnGuest(id, on: target, by: "vCenter")
+        let guest = try existing(id)
+        let target =
+            try wanted.map { name throws(LabRefusal) in try existing(name) }
+            ?? guests[guest].host
+        guard guests[guest].power != .on else { throw .wrongState(guests[guest].power) }
+        guard hosts[target].hostdAnswers else { throw .failed("the host is not connected") }
+        if hosts[target].inMaintenance { throw .failed("the host is in maintenance mode") }
+        if target != guests[guest].host { move(guest, to: target) }
+        try powerOnGuest(guest, on: target, by: "vCenter")
     }
 
     /// Turns DRS itself on or off; off would delete the resource pools of a real cluster.

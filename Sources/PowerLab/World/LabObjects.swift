@@ -7,17 +7,24 @@ private final class Fixed<Value: Sendable>: Sendable {
     init(_ value: Value) { self.value = value }
 }
 
+/// Where a guest is in the table of guests.
+typealias GuestPlace = LabTable<GuestID, LabGuest>.Place
+/// Where a host is in the table of hosts.
+typealias HostPlace = LabTable<HostName, LabHost>.Place
+
 /// A simulated guest as it is now.
-struct LabGuest {
+struct LabGuest: Sendable {
     private let fixed: Fixed<LabGuestSpec>
     var vmid: Int
-    var host: HostName
+    var host: HostPlace
     var power: GuestPower
     var toolsRunning: Bool
     var exists = true
     var stopping = false
     /// HA restarts only what did not stop cleanly.
     var stoppedCleanly = true
+    /// Whether vCenter shows it as it was.
+    var isShownStale = false
 
     var spec: LabGuestSpec { fixed.value }
 
@@ -29,24 +36,28 @@ struct LabGuest {
         stoppedCleanly = cleanly
     }
 
-    init(spec: LabGuestSpec, vmid: Int) {
+    init(spec: LabGuestSpec, on host: HostPlace, vmid: Int) {
         fixed = Fixed(spec)
         self.vmid = vmid
-        host = spec.host
+        self.host = host
         power = spec.isOn ? .on : .off
         toolsRunning = spec.isOn && spec.hasTools
     }
 }
 
 /// A simulated host as it is now.
-struct LabHost {
-    enum Power { case on, stopping, off, booting }
+struct LabHost: Sendable {
+    enum Power: Sendable { case on, stopping, off, booting }
     private let fixed: Fixed<LabHostSpec>
     var power: Power = .on
     var hostdReady = true
     var hostdUpAt: Duration = .zero
+    /// The guests that are registered on it, by number.
+    var guests: [GuestPlace] = []
     var highestVMID = 0
     var stoppedCleanly = false
+    /// Whether vCenter shows it as it was.
+    var isShownStale = false
     /// Guests its boot script could not start.
     var bootFailed: [String] = []
     var inMaintenance = false
@@ -54,6 +65,8 @@ struct LabHost {
     var generation = 0
     /// The boot script in memory mode: what is saved survives a boot.
     var orders: BootOrders?
+    /// What the boot script found as the host booted, and goes by whatever is saved since.
+    var ordersAtBoot: BootOrders?
     var bootReport: (run: RunID, report: BootReport)?
 
     var spec: LabHostSpec { fixed.value }
@@ -67,11 +80,19 @@ struct LabHost {
         stoppedCleanly = orderly
     }
 
+    /// Whether its SSH daemon would answer.
+    var answers: Bool { power == .on || power == .stopping }
+    /// Whether hostd answers.
+    var hostdAnswers: Bool { answers && hostdReady }
+    /// Whether guests may be placed on it.
+    var takesGuests: Bool { power == .on && hostdReady && !inMaintenance }
+
     init(spec: LabHostSpec) { fixed = Fixed(spec) }
 }
 
 /// One UPS.
-struct LabUnit {
+struct LabUnit: Sendable {
+    let name: FeedName
     var mainsOn = true
     var outputOn = true
     var outputCutAsked = false

@@ -50,8 +50,10 @@ extension LabState {
             }
             faults.active[kind] = nil
         }
-        for name in scenario.feeds { units[name]?.battery = nil }
-        setMains(nil, on: true)
+        for number in units.indices {
+            units[number].battery = nil
+            setMains(number, on: true)
+        }
         note(.healed)
         mendVCSA()
     }
@@ -60,9 +62,9 @@ extension LabState {
     mutating func mendVCSA() {
         let crashes: [LabFault] = [.vcenterDiesEarly, .vcenterDeadBefore]
         guard faults.areOver, crashes.contains(where: { faults.took[$0] != nil }),
-            let vcsa, let host = guests[vcsa]?.host, hosts[host]?.hostdReady == true
+            let vcsa, hosts[guests[vcsa].host].hostdReady
         else { return }
-        start(vcsa, on: host, by: "a person")
+        start(vcsa, on: guests[vcsa].host, by: "a person")
     }
 
     mutating func faultBegins(_ index: Int) {
@@ -70,7 +72,7 @@ extension LabState {
         let fault = scenario.faults[index]
         if happensAtOnce(fault) { return }
         faults.active[fault.kind, default: [:]][fault.object] = fault
-        view.forget()
+        forgetView()
         touch()
         schedule(.faultEnds(index), in: fault.lasts)
     }
@@ -84,54 +86,56 @@ extension LabState {
 
     /// What a fault held up goes on.
     private mutating func end(_ fault: PlannedFault) {
-        view.forget()
+        forgetView()
         touch()
-        let host = HostName(fault.object)
-        if fault.kind == .hostNeverStops, hosts[host]?.power == .stopping {
+        if fault.kind == .hostNeverStops, let host = hosts.place(of: HostName(fault.object)),
+            hosts[host].power == .stopping
+        {
             schedule(.hostStops(host), in: scenario.pace.hostStops)
         }
     }
 
     /// What happens in a moment; false for a fault that lasts.
     private mutating func happensAtOnce(_ fault: PlannedFault) -> Bool {
-        let feed = FeedName(fault.object)
+        let unit = units.firstIndex { $0.name.rawValue == fault.object }
+        let guest = guests.place(of: GuestID(fault.object))
         switch fault.kind {
-        case .drsMoves: drsMoves(GuestID(fault.object))
-        case .guestSuspended: suspendByHand(GuestID(fault.object))
+        case .drsMoves: if let guest { drsMoves(guest) }
+        case .guestSuspended: if let guest { suspendByHand(guest) }
         case .vclsComesBack: redeployVCLS()
         case .vcenterDiesEarly, .vcenterDeadBefore: crashVCSA(fault.kind)
-        case .powerFlaps: flap(fault)
+        case .powerFlaps: if let unit { flap(fault, unit) }
         case .feedsDisagree:
+            guard let unit else { return true }
             took(.feedsDisagree, fault.object)
-            setMains(feed, on: false)
-            schedule(.mains(feed, on: true), in: fault.lasts)
+            setMains(unit, on: false)
+            schedule(.mains(unit, on: true), in: fault.lasts)
         case .mainsReturnEarly:
-            if units.values.contains(where: { !$0.mainsOn }) { took(.mainsReturnEarly) }
+            if units.contains(where: { !$0.mainsOn }) { took(.mainsReturnEarly) }
             setMains(nil, on: true)
         case .secondOutage:
-            if units.values.contains(where: { $0.mainsOn }) { took(.secondOutage) }
+            if hasMains { took(.secondOutage) }
             setMains(nil, on: false)
         case .wallClockStepped:
             took(.wallClockStepped)
             (time as? VirtualTime)?.stepWall(by: fault.amount)
         case .lowBatteryWithoutWarning:
-            guard let began = units[feed]?.outageBegan else { return true }
+            guard let unit, let began = units[unit].outageBegan else { return true }
             took(.lowBatteryWithoutWarning, fault.object)
-            let lasts = now - began + fault.amount
-            units[feed]?.battery = lasts
-            schedule(.batteryDies(feed), in: fault.amount)
+            units[unit].battery = now - began + fault.amount
+            schedule(.batteryDies(unit), in: fault.amount)
         default: return false
         }
         return true
     }
 
-    private mutating func flap(_ fault: PlannedFault) {
+    private mutating func flap(_ fault: PlannedFault, _ unit: Int) {
         took(.powerFlaps, fault.object)
-        var on = units[FeedName(fault.object)]?.mainsOn == true
+        var on = units[unit].mainsOn
         var after: Duration = .zero
         for _ in 0..<LabState.flaps {
             on.toggle()
-            schedule(.mains(FeedName(fault.object), on: on), in: after)
+            schedule(.mains(unit, on: on), in: after)
             after += fault.amount
         }
     }
@@ -139,66 +143,69 @@ extension LabState {
     /// How often the mains come and go when they flap; even, so that they end as they were.
     private static let flaps = 6
 
-    private mutating func drsMoves(_ id: GuestID) {
+    private mutating func drsMoves(_ guest: GuestPlace) {
+        let host = guests[guest].host
         guard automation.drsEnabled, automation.drsLevel == .fullyAutomated,
-            vcenterState() == .up, let guest = guests[id], guest.power == .on, !guest.stopping
+            vcenterState() == .up, guests[guest].power == .on, !guests[guest].stopping,
+            hosts[host].power == .on,
+            let target = hosts.all.first(where: { $0 != host && hosts[$0].takesGuests })
         else { return }
-        let target = hosts.values.filter {
-            $0.spec.name != guest.host && $0.power == .on && $0.hostdReady && !$0.inMaintenance
-        }.map(\.spec.name).min()
-        guard let target, hosts[guest.host]?.power == .on else { return }
-        took(.drsMoves, id.rawValue)
-        move(id, to: target)
-        note(.guestMoved, id.rawValue, target.rawValue)
+        let id = guests[guest].spec.id.rawValue
+        took(.drsMoves, id)
+        move(guest, to: target)
+        note(.guestMoved, id, hosts[target].spec.name.rawValue)
     }
 
-    private mutating func suspendByHand(_ id: GuestID) {
-        guard guests[id]?.power == .on, guests[id]?.spec.isVCSA == false else { return }
-        took(.guestSuspended, id.rawValue)
+    private mutating func suspendByHand(_ guest: GuestPlace) {
+        guard guests[guest].power == .on, !guests[guest].spec.isVCSA else { return }
+        took(.guestSuspended, guests[guest].spec.id.rawValue)
         // Just seen to be on: nothing stands against it.
-        do { try suspendGuest(id) } catch { return }
+        do { try suspendGuest(guest) } catch { return }
     }
 
     /// EAM deploys a vCLS guest anew, as it does whenever one is missing and none may be.
     private mutating func redeployVCLS() {
         guard vcenterState() == .up, automation.vcls.keepsGuests else { return }
-        guard
-            let spec = scenario.guests.first(where: {
-                $0.nature == .vcls && guests[$0.id]?.power == .on
-            })
-        else { return }
-        took(.vclsComesBack, spec.id.rawValue)
-        guests[spec.id]?.power = .off
-        view.guestChanged(spec.id)
-        note(.guestOff, spec.id.rawValue, "fault")
+        let deployed = guests.all.first {
+            guests[$0].spec.nature == .vcls && guests[$0].power == .on
+        }
+        guard let guest = deployed else { return }
+        let id = guests[guest].spec.id.rawValue
+        took(.vclsComesBack, id)
+        guests[guest].power = .off
+        guestChanged(guest)
+        note(.guestOff, id, "fault")
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
     }
 
     private mutating func crashVCSA(_ kind: LabFault) {
-        guard let vcsa, guests[vcsa]?.power == .on else { return }
-        took(kind, vcsa.rawValue)
-        guests[vcsa]?.power = .off
-        guests[vcsa]?.toolsRunning = false
-        guests[vcsa]?.stopping = false
-        view.guestChanged(vcsa)
-        note(.guestLost, vcsa.rawValue, "fault")
+        guard let vcsa, guests[vcsa].power == .on else { return }
+        let id = guests[vcsa].spec.id.rawValue
+        took(kind, id)
+        guests[vcsa].power = .off
+        guests[vcsa].toolsRunning = false
+        guests[vcsa].stopping = false
+        guestChanged(vcsa)
+        note(.guestLost, id, "fault")
         vcsaStopped(vcsa)
     }
 
     /// A guest that stops by itself while HA is on, and HA will not have it.
-    mutating func restartByHA(_ id: GuestID) {
-        guard automation.ha, haAgents, bites(.guestRestartedByHA, id.rawValue) != nil else {
-            return
-        }
-        guests[id]?.stoppedCleanly = false
-        schedule(.haRestarts([id]), in: scenario.pace.haRestarts)
+    mutating func restartByHA(_ guest: GuestPlace) {
+        guard automation.ha, haAgents,
+            bites(.guestRestartedByHA, guests[guest].spec.id.rawValue) != nil
+        else { return }
+        guests[guest].stoppedCleanly = false
+        schedule(.haRestarts([guest]), in: scenario.pace.haRestarts)
     }
 
-    mutating func isDatastoreLate(_ host: HostName) -> Bool {
-        guard let fault = faults.active[.datastoreLate]?[host.rawValue],
-            let upAt = hosts[host]?.hostdUpAt, upAt > .zero, now < upAt + fault.amount
+    mutating func isDatastoreLate(_ host: HostPlace) -> Bool {
+        let name = hosts[host].spec.name.rawValue
+        let upAt = hosts[host].hostdUpAt
+        guard let fault = faults.active[.datastoreLate]?[name], upAt > .zero,
+            now < upAt + fault.amount
         else { return false }
-        return bites(.datastoreLate, host.rawValue) != nil
+        return bites(.datastoreLate, name) != nil
     }
 
     // MARK: Calls
@@ -207,12 +214,12 @@ extension LabState {
     /// - Parameters:
     ///   - hostd: the call needs hostd.
     ///   - acting: the call changes something.
-    mutating func obstacle(to name: HostName, hostd: Bool, acting: Bool) -> LabObstacle? {
-        let host = name.rawValue
-        guard answers(name) else {
+    mutating func obstacle(to place: HostPlace, hostd: Bool, acting: Bool) -> LabObstacle? {
+        guard hosts[place].answers else {
             return LabObstacle(reason: .unreachable, detail: "nobody answers")
         }
         if !faults.active.isEmpty {
+            let host = hosts[place].spec.name.rawValue
             if bites(.switchDead) != nil || bites(.linkCut, host) != nil {
                 return LabObstacle(reason: .unreachable, detail: "no route to it")
             }
@@ -230,16 +237,17 @@ extension LabState {
                 return LabObstacle(reason: .refused, detail: "it says no")
             }
         }
-        if hostd, !hostdReady(name) {
+        if hostd, !hosts[place].hostdReady {
             return LabObstacle(reason: .notReady, detail: "hostd does not answer")
         }
         return slowNames()
     }
 
     /// Whether nobody answers on any port of a host, as far as vpower can see.
-    mutating func isSilent(_ name: HostName) -> Bool {
-        if !answers(name) { return true }
-        return bites(.switchDead) != nil || bites(.linkCut, name.rawValue) != nil
+    mutating func isSilent(_ host: HostPlace) -> Bool {
+        if !hosts[host].answers { return true }
+        return bites(.switchDead) != nil
+            || bites(.linkCut, hosts[host].spec.name.rawValue) != nil
     }
 
     /// Whether the witness behind the hosts' switch answers.
@@ -272,7 +280,7 @@ extension LabState {
     mutating func haTaskFails() -> Bool { bites(.haTaskFails) != nil }
 
     private mutating func slowNames() -> LabObstacle? {
-        guard let dns, guests[dns]?.power != .on, let fault = bites(.dnsDies) else { return nil }
+        guard let dns, guests[dns].power != .on, let fault = bites(.dnsDies) else { return nil }
         return LabObstacle(delay: fault.amount)
     }
 
@@ -282,16 +290,17 @@ extension LabState {
         if bites(.feedSilent, name) != nil || bites(.linkCut, name) != nil {
             return FeedReading(status: nil, problem: "no answer")
         }
-        var status = status(of: feed)
-        if units[feed]?.mainsOn == true, bites(.staleFSD, name) != nil { status += " FSD" }
-        let left = runtimeLeft(of: feed)
+        let unit = unit(feed)
+        var status = status(of: unit)
+        if unit.mainsOn, bites(.staleFSD, name) != nil { status += " FSD" }
+        let left = runtimeLeft(of: unit)
         var runtime: Duration? = .seconds(left.components.seconds)
-        if units[feed]?.mainsOn == false {
+        if !unit.mainsOn {
             if let jump = bites(.runtimeJumps, name) { runtime = jump.amount }
             if bites(.runtimeMissing, name) != nil { runtime = nil }
         }
         return FeedReading(
-            status: UPSStatus(status), runtime: runtime, chargePercent: charge(of: feed),
+            status: UPSStatus(status), runtime: runtime, chargePercent: charge(of: unit),
             loadPercent: LabState.loadPercent)
     }
 }

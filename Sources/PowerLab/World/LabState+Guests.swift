@@ -40,143 +40,146 @@ public struct LabGuestRow: Hashable, Sendable {
 /// The guests.
 extension LabState {
     /// The guests registered on a host, by number.
-    func rows(on name: HostName) -> [LabGuestRow] {
-        guests(on: name).map { guest in
-            LabGuestRow(
-                vmid: guest.vmid, id: guest.spec.id, name: guest.spec.name,
-                vmxPath: guest.spec.vmxPath,
-                annotation: guest.spec.isVCSA
-                    ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x"
-                    : "",
-                power: guest.power, toolsRunning: guest.toolsRunning,
-                isVCSA: guest.spec.isVCSA, nature: guest.spec.nature,
-                hasQuestion: hasQuestion(guest))
-        }
+    func registered(on host: HostPlace) -> [GuestPlace] {
+        hosts[host].guests.filter { guests[$0].exists }
     }
 
-    /// The guests registered on a host, by number.
-    func guests(on name: HostName) -> [LabGuest] {
-        (guestsOn[name] ?? []).compactMap { guests[$0] }.filter(\.exists)
-            .sorted { $0.vmid < $1.vmid }
+    /// The guest with this configuration file, where it is registered on this host.
+    func guest(at vmxPath: String, on host: HostPlace) -> GuestPlace? {
+        hosts[host].guests.first { guests[$0].exists && guests[$0].spec.vmxPath == vmxPath }
+    }
+
+    /// As a host lists it.
+    func row(_ place: GuestPlace) -> LabGuestRow {
+        let guest = guests[place]
+        return LabGuestRow(
+            vmid: guest.vmid, id: guest.spec.id, name: guest.spec.name,
+            vmxPath: guest.spec.vmxPath,
+            annotation: guest.spec.isVCSA
+                ? "VMware vCenter Server Appliance\n\n   Second line of its note.\n7   x" : "",
+            power: guest.power, toolsRunning: guest.toolsRunning, isVCSA: guest.spec.isVCSA,
+            nature: guest.spec.nature, hasQuestion: hasQuestion(place))
+    }
+
+    /// A guest that somebody wants something of.
+    func existing(_ id: GuestID) throws(LabRefusal) -> GuestPlace {
+        guard let guest = guests.place(of: id), guests[guest].exists else { throw .notFound }
+        return guest
+    }
+
+    /// A host that something is wanted of.
+    func existing(_ name: HostName) throws(LabRefusal) -> HostPlace {
+        guard let host = hosts.place(of: name) else { throw .notFound }
+        return host
+    }
+
+    private func mustBeOn(_ guest: GuestPlace) throws(LabRefusal) {
+        guard guests[guest].exists else { throw .notFound }
+        guard guests[guest].power == .on else { throw .wrongState(guests[guest].power) }
     }
 
     /// Asks a guest's Tools to shut it down, as `by` (vCenter or a host).
-    mutating func shutDownGuest(_ id: GuestID, by: String) throws(LabRefusal) {
-        guard let guest = guests[id], guest.exists else { throw .notFound }
-        guard guest.power == .on else { throw .wrongState(guest.power) }
-        guard guest.toolsRunning, bites(.guestWithoutTools, id.rawValue) == nil else {
+    mutating func shutDownGuest(_ guest: GuestPlace, by: String) throws(LabRefusal) {
+        try mustBeOn(guest)
+        let spec = guests[guest].spec
+        let id = spec.id.rawValue
+        guard guests[guest].toolsRunning, bites(.guestWithoutTools, id) == nil else {
             throw .toolsUnavailable
         }
-        if bites(.guestHasQuestion, id.rawValue) != nil {
+        if bites(.guestHasQuestion, id) != nil {
             throw .failed("it waits for an answer to a question")
         }
-        note(.guestAsked, id.rawValue, by)
-        if guest.stopping || guest.spec.ignoresShutdown { return }
-        if bites(.guestIgnores, id.rawValue) != nil { return }
-        guests[id]?.stopping = true
-        schedule(.guestStops(id), in: guest.spec.stopsIn ?? scenario.pace.guestStops)
+        note(.guestAsked, id, by)
+        if guests[guest].stopping || spec.ignoresShutdown { return }
+        if bites(.guestIgnores, id) != nil { return }
+        guests[guest].stopping = true
+        schedule(.guestStops(guest), in: spec.stopsIn ?? scenario.pace.guestStops)
     }
 
     /// Cuts a guest's power.
-    mutating func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
-        guard let guest = guests[id], guest.exists else { throw .notFound }
-        guard guest.power == .on else { throw .wrongState(guest.power) }
-        guestStops(id, detail: "forced")
-        if guest.spec.nature == .vcls { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
+    mutating func powerOffGuest(_ guest: GuestPlace) throws(LabRefusal) {
+        try mustBeOn(guest)
+        guestStops(guest, detail: "forced")
+        if guests[guest].spec.nature == .vcls {
+            schedule(.vclsFollows, in: scenario.pace.vclsFollows)
+        }
     }
 
     /// Writes a guest's memory to disk: it is suspended at once.
-    mutating func suspendGuest(_ id: GuestID) throws(LabRefusal) {
-        guard let guest = guests[id], guest.exists else { throw .notFound }
-        guard guest.power == .on else { throw .wrongState(guest.power) }
-        guests[id]?.stop(.suspended, cleanly: true)
-        view.guestChanged(id)
-        note(.guestSuspended, id.rawValue)
-        vcsaStopped(id)
+    mutating func suspendGuest(_ guest: GuestPlace) throws(LabRefusal) {
+        try mustBeOn(guest)
+        guests[guest].stop(.suspended, cleanly: true)
+        guestChanged(guest)
+        note(.guestSuspended, guests[guest].spec.id.rawValue)
+        vcsaStopped(guest)
     }
 
     /// Registers a guest on a host, where its own host is off: the files are on shared storage.
-    mutating func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
-        guard let guest = guestAt[vmxPath].flatMap({ guests[$0] }), guest.exists else {
-            throw .notFound
+    mutating func registerGuest(at vmxPath: String, on host: HostPlace) throws(LabRefusal) {
+        let found = guests.all.first { guests[$0].exists && guests[$0].spec.vmxPath == vmxPath }
+        guard let guest = found else { throw .notFound }
+        let other = guests[guest].host
+        if other == host { return }
+        guard guests[guest].power != .on else {
+            throw .failed("the file is locked by \(hosts[other].spec.name)")
         }
-        if guest.host == host { return }
-        guard guest.power != .on else { throw .failed("the file is locked by \(guest.host)") }
-        move(guest.spec.id, to: host)
-        note(.guestRegistered, guest.spec.id.rawValue, host.rawValue)
+        move(guest, to: host)
+        note(.guestRegistered, guests[guest].spec.id.rawValue, hosts[host].spec.name.rawValue)
     }
 
     /// Starts a guest where it is registered, as `by` (vCenter, or a host's shell).
-    mutating func powerOnGuest(_ id: GuestID, on host: HostName, by: String) throws(LabRefusal) {
-        guard let guest = guests[id], guest.exists, guest.host == host else { throw .notFound }
-        if guest.power == .on { throw .wrongState(.on) }
-        guard hostdReady(host) else { throw .failed("the host is not connected") }
-        if inMaintenance(host) { throw .failed("the host is in maintenance mode") }
+    mutating func powerOnGuest(
+        _ guest: GuestPlace, on host: HostPlace, by: String
+    ) throws(LabRefusal) {
+        guard guests[guest].exists, guests[guest].host == host else { throw .notFound }
+        if guests[guest].power == .on { throw .wrongState(.on) }
+        guard hosts[host].hostdAnswers else { throw .failed("the host is not connected") }
+        if hosts[host].inMaintenance { throw .failed("the host is in maintenance mode") }
         if isDatastoreLate(host) { throw .failed("its datastore is not accessible") }
-        start(id, on: host, by: by)
+        start(guest, on: host, by: by)
     }
 
-    /// The guest with this number on a host.
-    func guestID(vmid: Int, on name: HostName) -> GuestID? {
-        registered(on: name).first { guests[$0]?.vmid == vmid }
+    mutating func guestStops(_ guest: GuestPlace, detail: String) {
+        guard guests[guest].power == .on else { return }
+        guests[guest].stop(.off, cleanly: true)
+        guestChanged(guest)
+        note(.guestOff, guests[guest].spec.id.rawValue, detail)
+        vcsaStopped(guest)
+        restartByHA(guest)
     }
 
-    func guest(at vmxPath: String, on name: HostName) -> GuestID? {
-        guard let id = guestAt[vmxPath], guests[id]?.exists == true else { return nil }
-        return guests[id]?.host == name ? id : nil
-    }
-
-    /// The guests registered on a host, sorted.
-    func registered(on name: HostName) -> [GuestID] {
-        guestsOn[name, default: []].filter { guests[$0]?.exists == true }.sorted()
-    }
-
-    mutating func guestStops(_ id: GuestID, detail: String) {
-        guard guests[id]?.power == .on else { return }
-        guests[id]?.stop(.off, cleanly: true)
-        view.guestChanged(id)
-        note(.guestOff, id.rawValue, detail)
-        vcsaStopped(id)
-        restartByHA(id)
-    }
-
-    mutating func vcsaStopped(_ id: GuestID) {
-        guard guests[id]?.spec.isVCSA == true else { return }
+    mutating func vcsaStopped(_ guest: GuestPlace) {
+        guard guests[guest].spec.isVCSA else { return }
         vcenterUpAt = nil
         note(.vcenterDown)
     }
 
-    mutating func start(_ id: GuestID, on host: HostName, by: String) {
-        guard guests[id]?.power != .on, hosts[host]?.power == .on,
-            hosts[host]?.inMaintenance == false, !isDatastoreLate(host)
+    mutating func start(_ guest: GuestPlace, on host: HostPlace, by: String) {
+        guard guests[guest].power != .on, hosts[host].power == .on, !hosts[host].inMaintenance,
+            !isDatastoreLate(host)
         else { return }
-        guests[id]?.power = .on
-        view.guestChanged(id)
-        note(.guestOn, id.rawValue, by)
-        if guests[id]?.spec.hasTools == true {
-            schedule(.toolsUp(id), in: scenario.pace.toolsUp)
-        }
-        if guests[id]?.spec.isVCSA == true {
-            schedule(.vcenterUp, in: scenario.pace.vcenterUp)
-        }
+        let spec = guests[guest].spec
+        guests[guest].power = .on
+        guestChanged(guest)
+        note(.guestOn, spec.id.rawValue, by)
+        if spec.hasTools { schedule(.toolsUp(guest), in: scenario.pace.toolsUp) }
+        if spec.isVCSA { schedule(.vcenterUp, in: scenario.pace.vcenterUp) }
     }
 
-    mutating func toolsUp(_ id: GuestID) {
-        guard guests[id]?.power == .on else { return }
-        guests[id]?.toolsRunning = true
-        view.guestChanged(id)
+    mutating func toolsUp(_ guest: GuestPlace) {
+        guard guests[guest].power == .on else { return }
+        guests[guest].toolsRunning = true
+        guestChanged(guest)
         touch()
     }
 
-    mutating func move(_ id: GuestID, to host: HostName) {
-        guard let from = guests[id]?.host else { return }
-        guestsOn[from]?.remove(id)
-        guestsOn[host, default: []].insert(id)
-        let number = (hosts[host]?.highestVMID ?? 0) + 1
-        hosts[host]?.highestVMID = number
-        guests[id]?.host = host
-        guests[id]?.vmid = number
-        view.guestChanged(id)
+    mutating func move(_ guest: GuestPlace, to host: HostPlace) {
+        hosts[guests[guest].host].guests.removeAll { $0 == guest }
+        hosts[host].guests.append(guest)
+        hosts[host].highestVMID += 1
+        guests[guest].host = host
+        guests[guest].vmid = hosts[host].highestVMID
+        guestChanged(guest)
     }
 }
 
@@ -184,7 +187,7 @@ extension LabState {
 extension LabState {
     /// Whether vCenter can be spoken to now.
     func vcenterState() -> LabWorld.VCenterState {
-        if let vcsa, guests[vcsa]?.power != .on { return .down }
+        if let vcsa, guests[vcsa].power != .on { return .down }
         return vcenterUpAt == nil ? .starting : .up
     }
 
@@ -226,7 +229,7 @@ extension LabState {
     mutating func haFollows() {
         guard vcenterState() == .up, haAgents != automation.ha else { return }
         haAgents = automation.ha
-        for name in hosts.keys { view.hostChanged(name) }
+        for host in hosts.all { hostChanged(host) }
         note(haAgents ? .haAgentsBack : .haAgentsGone)
     }
 
@@ -234,19 +237,17 @@ extension LabState {
         guard vcenterState() == .up else { return }
         let wanted = automation.vcls.keepsGuests
         var changed = false
-        for spec in scenario.guests where spec.nature == .vcls {
-            let id = spec.id
-            guard let guest = guests[id] else { continue }
-            let isThere = guest.exists && guest.power == .on
-            let host = hosts[guest.host]
-            let canRun = host?.power == .on && host?.inMaintenance == false
+        for guest in guests.all where guests[guest].spec.nature == .vcls {
+            let isThere = guests[guest].exists && guests[guest].power == .on
+            let host = guests[guest].host
+            let canRun = hosts[host].power == .on && !hosts[host].inMaintenance
             if wanted == isThere || (wanted && !canRun) { continue }
-            guests[id]?.exists = wanted
-            guests[id]?.power = wanted ? .on : .off
+            guests[guest].exists = wanted
+            guests[guest].power = wanted ? .on : .off
             changed = true
         }
         if changed {
-            view.forget()
+            forgetView()
             note(wanted ? .vclsGuestsBack : .vclsGuestsGone)
         }
     }

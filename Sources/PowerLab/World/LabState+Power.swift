@@ -3,29 +3,39 @@ import PowerRun
 
 /// The mains, the UPSes and their outputs. Where no feed is named, every one of them is meant.
 extension LabState {
+    /// The numbers of the UPSes that are meant.
+    func numbers(of feed: FeedName?) -> [Int] {
+        units.indices.filter { feed == nil || units[$0].name == feed }
+    }
+
     mutating func setMains(_ feed: FeedName?, on: Bool) {
-        let outageBegan = on ? nil : now
-        for name in feed.map({ [$0] }) ?? scenario.feeds where units[name]?.mainsOn == !on {
-            units[name]?.mainsOn = on
-            units[name]?.outageBegan = outageBegan
-            note(on ? .mainsOn : .mainsOff, name.rawValue)
-            if !on { schedule(.batteryDies(name), in: battery(of: name)) }
-            if on, units[name]?.outputOn == false { schedule(.outputMayReturn(name), in: .zero) }
-        }
+        for number in numbers(of: feed) { setMains(number, on: on) }
+    }
+
+    mutating func setMains(_ number: Int, on: Bool) {
+        guard units[number].mainsOn != on else { return }
+        units[number].mainsOn = on
+        units[number].outageBegan = on ? nil : now
+        note(on ? .mainsOn : .mainsOff, units[number].name.rawValue)
+        if !on { schedule(.batteryDies(number), in: battery(of: units[number])) }
+        if on, !units[number].outputOn { schedule(.outputMayReturn(number), in: .zero) }
     }
 
     /// Whether any host gets power now.
-    var hasOutput: Bool { units.values.contains { $0.outputOn } }
+    var hasOutput: Bool { units.contains { $0.outputOn } }
 
     /// Whether the mains of any feed are there.
-    var hasMains: Bool { units.values.contains { $0.mainsOn } }
+    var hasMains: Bool { units.contains { $0.mainsOn } }
+
+    /// The UPS of this name, or else the first.
+    func unit(_ feed: FeedName?) -> LabUnit { units[numbers(of: feed).first ?? 0] }
 
     /// What upsd says of the UPS.
     func upsVariables(of feed: FeedName?) -> [String: String] {
-        let name = feed ?? scenario.feed
+        let unit = unit(feed)
         return [
-            "ups.status": status(of: name), "battery.charge": String(charge(of: name)),
-            "battery.runtime": String(runtimeLeft(of: name).components.seconds),
+            "ups.status": status(of: unit), "battery.charge": String(charge(of: unit)),
+            "battery.runtime": String(runtimeLeft(of: unit).components.seconds),
             "ups.load": String(LabState.loadPercent), "device.mfr": "LAB",
             "device.model": "Lab UPS", "ups.delay.shutdown": "1",
         ]
@@ -33,141 +43,126 @@ extension LabState {
 
     static let loadPercent = 23
 
-    func status(of feed: FeedName) -> String {
-        if units[feed]?.mainsOn != false { return "OL CHRG" }
-        return runtimeLeft(of: feed) < LabState.lowRuntime ? "OB DISCHRG LB" : "OB DISCHRG"
+    func status(of unit: LabUnit) -> String {
+        if unit.mainsOn { return "OL CHRG" }
+        return runtimeLeft(of: unit) < LabState.lowRuntime ? "OB DISCHRG LB" : "OB DISCHRG"
     }
 
-    func charge(of feed: FeedName) -> Int {
-        Int(100 * runtimeLeft(of: feed).inSeconds / max(battery(of: feed).inSeconds, 1))
+    func charge(of unit: LabUnit) -> Int {
+        Int(100 * runtimeLeft(of: unit).inSeconds / max(battery(of: unit).inSeconds, 1))
     }
 
     /// The UPS is told to cut its output and to return with the mains.
     mutating func cutOutput(_ feed: FeedName?) {
-        for name in feed.map({ [$0] }) ?? scenario.feeds {
-            guard units[name]?.outputOn == true, units[name]?.outputCutAsked == false else {
-                continue
-            }
-            units[name]?.outputCutAsked = true
-            note(.outputCutAsked, name.rawValue)
-            schedule(.outputCuts(name), in: scenario.pace.outputCuts)
+        for number in numbers(of: feed)
+        where units[number].outputOn && !units[number].outputCutAsked {
+            units[number].outputCutAsked = true
+            note(.outputCutAsked, units[number].name.rawValue)
+            schedule(.outputCuts(number), in: scenario.pace.outputCuts)
         }
     }
 
     /// Below this the UPS says LB.
     static let lowRuntime: Duration = .seconds(60)
 
-    func battery(of feed: FeedName) -> Duration { units[feed]?.battery ?? scenario.pace.battery }
+    func battery(of unit: LabUnit) -> Duration { unit.battery ?? scenario.pace.battery }
 
-    func runtimeLeft(of feed: FeedName) -> Duration {
-        guard let began = units[feed]?.outageBegan else { return battery(of: feed) }
-        return max(.zero, battery(of: feed) - (now - began))
+    func runtimeLeft(of unit: LabUnit) -> Duration {
+        guard let began = unit.outageBegan else { return battery(of: unit) }
+        return max(.zero, battery(of: unit) - (now - began))
     }
 
-    mutating func batteryDies(_ feed: FeedName) {
-        guard let unit = units[feed], let began = unit.outageBegan, unit.outputOn,
-            now - began >= battery(of: feed)
-        else { return }
-        let isNeeded = hosts.keys.contains { !hasPower($0, without: feed) && isOn($0) }
-        if isNeeded { took(.batteryDies, feed.rawValue) }
-        cutOutputNow(feed)
+    mutating func batteryDies(_ number: Int) {
+        let unit = units[number]
+        guard let began = unit.outageBegan, unit.outputOn, now - began >= battery(of: unit) else {
+            return
+        }
+        let others = units.indices.contains { $0 != number && units[$0].outputOn }
+        let isNeeded = !others && hosts.all.contains { hosts[$0].power != .off }
+        if isNeeded { took(.batteryDies, unit.name.rawValue) }
+        cutOutputNow(number)
     }
 
-    mutating func cutOutputNow(_ feed: FeedName) {
-        guard units[feed]?.outputOn == true else { return }
-        units[feed]?.outputOn = false
-        units[feed]?.outputCutAsked = false
-        note(.outputOff, feed.rawValue)
-        for name in hosts.keys.sorted() where !hasPower(name) { losePower(name) }
-        schedule(.outputMayReturn(feed), in: scenario.pace.outputStaysOff)
+    mutating func cutOutputNow(_ number: Int) {
+        guard units[number].outputOn else { return }
+        units[number].outputOn = false
+        units[number].outputCutAsked = false
+        note(.outputOff, units[number].name.rawValue)
+        if !hasOutput {
+            for host in hosts.all { losePower(host) }
+        }
+        schedule(.outputMayReturn(number), in: scenario.pace.outputStaysOff)
     }
 
-    mutating func outputMayReturn(_ feed: FeedName) {
-        guard let unit = units[feed], !unit.outputOn, unit.mainsOn else { return }
-        let hadPower = Set(hosts.keys.filter { hasPower($0) })
-        units[feed]?.outputOn = true
-        note(.outputOn, feed.rawValue)
+    mutating func outputMayReturn(_ number: Int) {
+        guard !units[number].outputOn, units[number].mainsOn else { return }
+        let hadPower = hasOutput
+        units[number].outputOn = true
+        note(.outputOn, units[number].name.rawValue)
+        if hadPower { return }
         // The BIOS says "power on after AC loss", unless it says "last state".
-        for name in hosts.keys.sorted() where !hadPower.contains(name) {
-            if hosts[name]?.stoppedCleanly == true, bites(.hostStaysOff, name.rawValue) != nil {
-                continue
-            }
-            powerOnHost(name)
+        for host in hosts.all {
+            let name = hosts[host].spec.name.rawValue
+            if hosts[host].stoppedCleanly, bites(.hostStaysOff, name) != nil { continue }
+            powerOnHost(host)
         }
     }
-
-    /// Whether a host gets power, through any of its supplies.
-    func hasPower(_ name: HostName, without other: FeedName? = nil) -> Bool {
-        scenario.feeds.contains { $0 != other && units[$0]?.outputOn == true }
-    }
-
-    private func isOn(_ name: HostName) -> Bool { hosts[name].map { $0.power != .off } ?? false }
 }
 
-/// The hosts.
+/// The hosts. Every one of them hangs on all feeds.
 extension LabState {
-    /// Whether the host's SSH daemon would answer.
-    func answers(_ name: HostName) -> Bool {
-        hosts[name]?.power == .on || hosts[name]?.power == .stopping
-    }
-
-    /// Whether hostd answers.
-    func hostdReady(_ name: HostName) -> Bool { answers(name) && hosts[name]?.hostdReady == true }
-
-    /// Whether the host is in maintenance mode.
-    func inMaintenance(_ name: HostName) -> Bool { hosts[name]?.inMaintenance == true }
-
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
-    mutating func setMaintenance(_ name: HostName, on: Bool) -> Bool {
-        guard hostdReady(name), let host = hosts[name] else { return false }
-        if host.inMaintenance == on { return true }
-        if on, registered(on: name).contains(where: { guests[$0]?.power == .on }) { return false }
-        hosts[name]?.inMaintenance = on
-        view.hostChanged(name)
-        note(on ? .maintenanceOn : .maintenanceOff, name.rawValue)
+    mutating func setMaintenance(_ host: HostPlace, on: Bool) -> Bool {
+        guard hosts[host].hostdAnswers else { return false }
+        if hosts[host].inMaintenance == on { return true }
+        if on, registered(on: host).contains(where: { guests[$0].power == .on }) { return false }
+        hosts[host].inMaintenance = on
+        hostChanged(host)
+        note(on ? .maintenanceOn : .maintenanceOff, hosts[host].spec.name.rawValue)
         if !on { mendVCSA() }
         return true
     }
 
     /// Tells the host to power itself off.
-    mutating func shutDownHost(_ name: HostName) {
-        guard hosts[name]?.power == .on else { return }
-        hosts[name]?.power = .stopping
-        view.hostChanged(name)
-        note(.hostTold, name.rawValue)
-        if bites(.hostNeverStops, name.rawValue) != nil { return }
-        let late = bites(.hostStopsLate, name.rawValue)?.amount ?? .zero
-        schedule(.hostStops(name), in: scenario.pace.hostStops + late)
+    mutating func shutDownHost(_ host: HostPlace) {
+        guard hosts[host].power == .on else { return }
+        let name = hosts[host].spec.name.rawValue
+        hosts[host].power = .stopping
+        hostChanged(host)
+        note(.hostTold, name)
+        if bites(.hostNeverStops, name) != nil { return }
+        let late = bites(.hostStopsLate, name)?.amount ?? .zero
+        schedule(.hostStops(host), in: scenario.pace.hostStops + late)
     }
 
-    mutating func powerOnHost(_ name: HostName) {
-        guard hasPower(name), hosts[name]?.power == .off else { return }
-        hosts[name]?.power = .booting
-        schedule(.hostUp(name), in: scenario.pace.hostBoots)
+    mutating func powerOnHost(_ host: HostPlace) {
+        guard hasOutput, hosts[host].power == .off else { return }
+        hosts[host].power = .booting
+        schedule(.hostUp(host), in: scenario.pace.hostBoots)
     }
 
-    mutating func hostStops(_ name: HostName) {
-        guard hosts[name]?.power == .stopping else { return }
-        leaveHost(name, orderly: true)
-        if let fault = bites(.hostComesBack, name.rawValue) {
-            schedule(.hostReturns(name), in: fault.amount)
+    mutating func hostStops(_ host: HostPlace) {
+        guard hosts[host].power == .stopping else { return }
+        leave(host, orderly: true)
+        if let fault = bites(.hostComesBack, hosts[host].spec.name.rawValue) {
+            schedule(.hostReturns(host), in: fault.amount)
         }
     }
 
-    mutating func losePower(_ name: HostName) {
-        guard let power = hosts[name]?.power, power != .off else { return }
-        leaveHost(name, orderly: false)
+    mutating func losePower(_ host: HostPlace) {
+        if hosts[host].power != .off { leave(host, orderly: false) }
     }
 
-    private mutating func leaveHost(_ name: HostName, orderly: Bool) {
-        hosts[name]?.stop(orderly: orderly)
-        view.hostChanged(name)
-        var lost: [GuestID] = []
-        for id in registered(on: name) where guests[id]?.power == .on {
-            guests[id]?.stop(.off, cleanly: false)
-            note(.guestLost, id.rawValue, "with \(name)")
-            if guests[id]?.spec.nature == .ordinary { lost.append(id) }
-            vcsaStopped(id)
+    private mutating func leave(_ host: HostPlace, orderly: Bool) {
+        let name = hosts[host].spec.name
+        hosts[host].stop(orderly: orderly)
+        hostChanged(host)
+        var lost: [GuestPlace] = []
+        for guest in registered(on: host) where guests[guest].power == .on {
+            guests[guest].stop(.off, cleanly: false)
+            note(.guestLost, guests[guest].spec.id.rawValue, "with \(name)")
+            if guests[guest].spec.nature == .ordinary { lost.append(guest) }
+            vcsaStopped(guest)
         }
         note(orderly ? .hostOff : .hostLost, name.rawValue)
         tell(.hostOff(name, orderly: orderly))
@@ -176,61 +171,62 @@ extension LabState {
         }
     }
 
-    mutating func hostUp(_ name: HostName) {
-        guard hasPower(name), hosts[name]?.power == .booting else { return }
-        hosts[name]?.power = .on
-        hosts[name]?.bootFailed = []
-        view.hostChanged(name)
+    mutating func hostUp(_ host: HostPlace) {
+        guard hasOutput, hosts[host].power == .booting else { return }
+        let name = hosts[host].spec.name
+        hosts[host].power = .on
+        hosts[host].bootFailed = []
+        hosts[host].ordersAtBoot = hosts[host].orders
+        hostChanged(host)
         note(.hostUp, name.rawValue)
         tell(.hostUp(name))
-        schedule(.hostdUp(name), in: scenario.pace.hostdUp)
-        if let orders = hosts[name]?.orders {
-            schedule(.bootScript(name, orders), in: scenario.pace.hostdUp)
+        schedule(.hostdUp(host), in: scenario.pace.hostdUp)
+        if hosts[host].orders != nil {
+            let generation = hosts[host].generation
+            schedule(.bootScript(host, generation: generation), in: scenario.pace.hostdUp)
         }
     }
 
-    mutating func hostdUp(_ name: HostName) {
-        guard hosts[name]?.power == .on else { return }
-        let upAt = now
-        hosts[name]?.hostdReady = true
-        hosts[name]?.hostdUpAt = upAt
-        view.hostChanged(name)
-        note(.hostdUp, name.rawValue)
+    mutating func hostdUp(_ host: HostPlace) {
+        guard hosts[host].power == .on else { return }
+        hosts[host].hostdReady = true
+        hosts[host].hostdUpAt = now
+        hostChanged(host)
+        note(.hostdUp, hosts[host].spec.name.rawValue)
         // EAM deploys what is missing as soon as a host can take it.
         if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
         mendVCSA()
     }
 
-    mutating func haRestarts(_ ids: [GuestID]) {
+    mutating func haRestarts(_ lost: [GuestPlace]) {
         guard automation.ha, haAgents else { return }
-        for id in ids where guests[id]?.power == .off && guests[id]?.stoppedCleanly == false {
-            let alive = hosts.values.filter {
-                $0.power == .on && $0.hostdReady && !$0.inMaintenance
+        for guest in lost where guests[guest].power == .off && !guests[guest].stoppedCleanly {
+            guard let target = hosts.all.first(where: { hosts[$0].takesGuests }) else { return }
+            if guests[guest].host != target {
+                move(guest, to: target)
+                note(
+                    .guestMoved, guests[guest].spec.id.rawValue, hosts[target].spec.name.rawValue)
             }
-            guard let target = alive.map(\.spec.name).min() else { return }
-            if guests[id]?.host != target {
-                move(id, to: target)
-                note(.guestMoved, id.rawValue, target.rawValue)
-            }
-            start(id, on: target, by: "HA")
+            start(guest, on: target, by: "HA")
         }
     }
 
     /// Does in memory what local.sh does on the wire.
-    mutating func runBootScript(_ name: HostName, _ orders: BootOrders) {
-        guard hosts[name]?.power == .on, let generation = hosts[name]?.generation else { return }
+    mutating func runBootScript(_ host: HostPlace) {
+        guard hosts[host].power == .on, let orders = hosts[host].ordersAtBoot else { return }
         guard wall < orders.expires else {
-            hosts[name]?.bootReport = (orders.run, .expired)
+            hosts[host].bootReport = (orders.run, .expired)
             return
         }
-        note(.bootScriptBegan, name.rawValue, orders.run.rawValue)
-        hosts[name]?.bootReport = (orders.run, .running)
-        if orders.leaveMaintenance { _ = setMaintenance(name, on: false) }
+        let generation = hosts[host].generation
+        note(.bootScriptBegan, hosts[host].spec.name.rawValue, orders.run.rawValue)
+        hosts[host].bootReport = (orders.run, .running)
+        if orders.leaveMaintenance { _ = setMaintenance(host, on: false) }
         var after: Duration = .milliseconds(10)
         func plan(_ list: [BootGuest]) {
             for wanted in list {
-                if let id = guest(at: wanted.vmxPath, on: name) {
-                    schedule(.bootStart(name, id, generation: generation), in: after)
+                if let guest = guest(at: wanted.vmxPath, on: host) {
+                    schedule(.bootStart(host, guest, generation: generation), in: after)
                 }
                 after += orders.startGap
             }
@@ -239,41 +235,40 @@ extension LabState {
         plan(orders.vcsa.map { [$0] } ?? [])
         if orders.waitsForVCSA { after += orders.afterVCSA }
         for tier in orders.tiers { plan(tier) }
-        schedule(.bootScriptDone(name, orders.run), in: after)
+        schedule(.bootScriptDone(host, generation: generation), in: after)
     }
 
     /// One guest of a boot script is started; what will not start is reported at its end.
-    mutating func bootStart(_ id: GuestID, on name: HostName) {
-        guard guests[id]?.power != .on, let path = guests[id]?.spec.vmxPath else { return }
-        start(id, on: name, by: "boot script")
-        if guests[id]?.power != .on { hosts[name]?.bootFailed.append(path) }
+    mutating func bootStart(_ guest: GuestPlace, on host: HostPlace) {
+        guard guests[guest].power != .on else { return }
+        start(guest, on: host, by: "boot script")
+        if guests[guest].power != .on {
+            hosts[host].bootFailed.append(guests[guest].spec.vmxPath)
+        }
     }
 
-    mutating func bootScriptDone(_ name: HostName, _ run: RunID) {
-        guard let host = hosts[name], host.bootReport?.run == run else { return }
-        hosts[name]?.bootReport = (run, .done(failed: host.bootFailed))
-        note(.bootScriptDone, name.rawValue)
+    mutating func bootScriptDone(_ host: HostPlace) {
+        guard let run = hosts[host].bootReport?.run else { return }
+        hosts[host].bootReport = (run, .done(failed: hosts[host].bootFailed))
+        note(.bootScriptDone, hosts[host].spec.name.rawValue)
     }
 
     /// The boot script in memory mode.
-    mutating func setOrders(_ orders: BootOrders?, on name: HostName) {
-        let had = hosts[name]?.orders != nil
-        hosts[name]?.orders = orders
+    mutating func setOrders(_ orders: BootOrders?, on host: HostPlace) {
+        let had = hosts[host].orders != nil
+        hosts[host].orders = orders
+        let name = hosts[host].spec.name.rawValue
         if let orders {
             let valid = (orders.expires - wall).milliseconds / 1000
-            note(.armed, name.rawValue, "for \(valid) s")
+            note(.armed, name, "for \(valid) s")
+        } else if had {
+            note(.disarmed, name)
         }
-        if orders == nil, had { bootScriptChanged(name, installed: false) }
-    }
-
-    /// A boot script was installed, or taken out.
-    mutating func bootScriptChanged(_ name: HostName, installed: Bool) {
-        note(installed ? .armed : .disarmed, name.rawValue)
     }
 
     /// What the boot script of a run has reported since the host booted (memory mode).
-    func bootReport(of run: RunID, on name: HostName) -> BootReport {
-        guard let report = hosts[name]?.bootReport, report.run == run else { return .none }
+    func bootReport(of run: RunID, on host: HostPlace) -> BootReport {
+        guard let report = hosts[host].bootReport, report.run == run else { return .none }
         return report.report
     }
 }

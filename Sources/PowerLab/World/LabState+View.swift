@@ -4,79 +4,95 @@ import PowerRun
 /// What of the inventory as vCenter last showed it is no longer so: at a thousand hosts it is not
 /// made anew for every guest that stops.
 struct LabStateView {
-    private(set) var shown: Inventory?
-    private(set) var guests: Set<GuestID> = []
-    private(set) var hosts: Set<HostName> = []
-
-    mutating func guestChanged(_ id: GuestID) { if shown != nil { guests.insert(id) } }
-    mutating func hostChanged(_ name: HostName) { if shown != nil { hosts.insert(name) } }
-    /// Objects came or went.
-    mutating func forget() { shown = nil }
-
-    mutating func show(_ inventory: Inventory) {
-        shown = inventory
-        guests.removeAll(keepingCapacity: true)
-        hosts.removeAll(keepingCapacity: true)
-    }
-
-    /// Gives the inventory away, so that changing it copies nothing that nobody else holds.
-    mutating func take() -> Inventory? {
-        defer { shown = nil }
-        return shown
-    }
+    fileprivate(set) var shown: Inventory?
+    fileprivate var guests: [GuestPlace] = []
+    fileprivate var hosts: [HostPlace] = []
 }
 
 extension LabState {
+    mutating func guestChanged(_ guest: GuestPlace) {
+        if view.shown == nil || guests[guest].isShownStale { return }
+        guests[guest].isShownStale = true
+        view.guests.append(guest)
+    }
+
+    /// A host has changed, and with it what is known of its guests.
+    mutating func hostChanged(_ host: HostPlace) {
+        if view.shown == nil || hosts[host].isShownStale { return }
+        hosts[host].isShownStale = true
+        view.hosts.append(host)
+        for guest in hosts[host].guests { guestChanged(guest) }
+    }
+
+    /// Objects came or went.
+    mutating func forgetView() {
+        for guest in view.guests { guests[guest].isShownStale = false }
+        for host in view.hosts { hosts[host].isShownStale = false }
+        view.guests.removeAll(keepingCapacity: true)
+        view.hosts.removeAll(keepingCapacity: true)
+        view.shown = nil
+    }
+
     /// Hosts and guests as vCenter shows them.
     mutating func inventory() -> Inventory {
-        if var shown = view.take() {
-            update(&shown)
-            view.show(shown)
-            return shown
-        }
-        let made = Inventory(
-            version: version, hosts: hosts.values.map { shown($0) },
-            guests: guests.values.filter(\.exists).map { shown($0) })
-        view.show(made)
-        return made
+        let inventory = renewedView() ?? wholeView()
+        forgetView()
+        view.shown = inventory
+        return inventory
     }
 
-    private mutating func update(_ inventory: inout Inventory) {
-        var changed = view.guests
-        for name in view.hosts {
-            changed.formUnion(guestsOn[name] ?? [])
-            guard let host = hosts[name] else { continue }
-            inventory.update(shown(host))
-        }
-        for id in changed {
-            if let guest = guests[id] { inventory.update(shown(guest)) }
-        }
+    private mutating func wholeView() -> Inventory {
+        Inventory(
+            version: version, hosts: hosts.all.map { shown($0) },
+            guests: guests.all.filter { guests[$0].exists }.map { shown($0) })
+    }
+
+    private mutating func renewedView() -> Inventory? {
+        // Taken out, so that changing it copies nothing that nobody else holds.
+        guard var inventory = view.shown.take() else { return nil }
+        for host in view.hosts { inventory.update(shown(host)) }
+        for guest in view.guests { update(guest, in: &inventory) }
         inventory.version = version
+        return inventory
     }
 
-    private mutating func shown(_ host: LabHost) -> HostView {
-        let sticks = !haAgents && bites(.haAgentSticks, host.spec.name.rawValue) != nil
+    private func update(_ place: GuestPlace, in inventory: inout Inventory) {
+        inventory.updateGuest(guests[place].spec.id) { show(place, in: &$0) }
+    }
+
+    private mutating func shown(_ place: HostPlace) -> HostView {
+        let spec = hosts[place].spec
+        let sticks = !haAgents && bites(.haAgentSticks, spec.name.rawValue) != nil
         return HostView(
-            name: host.spec.name, reference: host.spec.reference,
-            connected: host.power == .on && host.hostdReady, inMaintenance: host.inMaintenance,
-            haAgentConfigured: haAgents || sticks)
+            name: spec.name, reference: spec.reference,
+            connected: hosts[place].power == .on && hosts[place].hostdReady,
+            inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks)
     }
 
     /// Whether a guest waits for the answer to a question.
-    func hasQuestion(_ guest: LabGuest) -> Bool {
-        guest.spec.hasQuestion || isActive(.guestHasQuestion, guest.spec.id.rawValue)
+    func hasQuestion(_ place: GuestPlace) -> Bool {
+        let spec = guests[place].spec
+        return spec.hasQuestion || isActive(.guestHasQuestion, spec.id.rawValue)
     }
 
-    private func shown(_ guest: LabGuest) -> Guest {
-        let host = hosts[guest.host]
-        let known = host?.power == .on && host?.hostdReady == true
-        let id = guest.spec.id
-        let isMute = isActive(.guestWithoutTools, id.rawValue)
-        return Guest(
-            id: id, name: guest.spec.name, reference: guest.spec.reference,
-            vmxPath: guest.spec.vmxPath, host: guest.host, power: known ? guest.power : .unknown,
-            tools: guest.toolsRunning && !isMute ? .running : .absent, nature: guest.spec.nature,
-            labels: guest.spec.labels, memoryMiB: guest.spec.memoryMiB,
-            hasQuestion: hasQuestion(guest))
+    private func shown(_ place: GuestPlace) -> Guest {
+        let spec = guests[place].spec
+        var guest = Guest(
+            id: spec.id, name: spec.name, reference: spec.reference, vmxPath: spec.vmxPath,
+            host: nil, power: .unknown, tools: .absent, nature: spec.nature, labels: spec.labels,
+            memoryMiB: spec.memoryMiB)
+        show(place, in: &guest)
+        return guest
+    }
+
+    /// What of a guest may change.
+    private func show(_ place: GuestPlace, in guest: inout Guest) {
+        let host = guests[place].host
+        let known = hosts[host].power == .on && hosts[host].hostdReady
+        let isMute = isActive(.guestWithoutTools, guest.id.rawValue)
+        guest.host = hosts[host].spec.name
+        guest.power = known ? guests[place].power : .unknown
+        guest.tools = guests[place].toolsRunning && !isMute ? .running : .absent
+        guest.hasQuestion = hasQuestion(place)
     }
 }

@@ -24,39 +24,39 @@ struct LabState: Sendable {
     private(set) var version: UInt64 = 1
     private var transitionsUnread: [LabTransition] = []
 
-    var guests: [GuestID: LabGuest] = [:]
-    var hosts: [HostName: LabHost] = [:]
-    /// Which guests are registered where, and by what file.
-    var guestsOn: [HostName: Set<GuestID>] = [:]
-    var guestAt: [String: GuestID] = [:]
+    var guests: LabTable<GuestID, LabGuest>
+    var hosts: LabTable<HostName, LabHost>
+    /// The UPSes, in the scenario's order.
+    var units: [LabUnit]
     var automation: Automation
     var haAgents: Bool
-    var units: [FeedName: LabUnit] = [:]
     var vcenterUpAt: Duration?
-    let vcsa: GuestID?
-    let dns: GuestID?
+    let vcsa: GuestPlace?
+    let dns: GuestPlace?
     var faults = LabFaults()
     var view = LabStateView()
 
     /// What will happen by itself at some moment.
     enum Due: Sendable {
-        case guestStops(GuestID)
-        case toolsUp(GuestID)
-        case hostStops(HostName)
-        case hostReturns(HostName)
-        case hostUp(HostName)
-        case hostdUp(HostName)
+        case guestStops(GuestPlace)
+        case toolsUp(GuestPlace)
+        case hostStops(HostPlace)
+        case hostReturns(HostPlace)
+        case hostUp(HostPlace)
+        case hostdUp(HostPlace)
         case vcenterUp
         case haFollows
         case vclsFollows
-        case haRestarts([GuestID])
-        case mains(FeedName, on: Bool)
-        case outputCuts(FeedName)
-        case outputMayReturn(FeedName)
-        case batteryDies(FeedName)
-        indirect case bootScript(HostName, BootOrders)
-        case bootStart(HostName, GuestID, generation: Int)
-        case bootScriptDone(HostName, RunID)
+        case haRestarts([GuestPlace])
+        /// Of the UPS with this number.
+        case mains(Int, on: Bool)
+        case outputCuts(Int)
+        case outputMayReturn(Int)
+        case batteryDies(Int)
+        /// Of the boot of this number.
+        case bootScript(HostPlace, generation: Int)
+        case bootStart(HostPlace, GuestPlace, generation: Int)
+        case bootScriptDone(HostPlace, generation: Int)
         case heal
         case faultBegins(Int)
         case faultEnds(Int)
@@ -71,26 +71,31 @@ struct LabState: Sendable {
         now = began
         automation = scenario.automation
         haAgents = scenario.automation.ha
-        vcsa = scenario.guests.first { $0.isVCSA }?.id
-        dns = scenario.guests.first { $0.isDNS }?.id
-        for feed in scenario.feeds { units[feed] = LabUnit() }
-        for spec in scenario.hosts {
-            hosts[spec.name] = LabHost(spec: spec)
-            guestsOn[spec.name] = []
+        units = scenario.feeds.map { LabUnit(name: $0) }
+        var hosts = LabTable(scenario.hosts.map(LabHost.init), by: \.spec.name)
+        let placed = scenario.guests.map { spec in
+            guard let host = hosts.place(of: spec.host) else {
+                preconditionFailure("the scenario has no host \(spec.host) for \(spec.name)")
+            }
+            hosts[host].highestVMID += 1
+            return LabGuest(spec: spec, on: host, vmid: hosts[host].highestVMID)
         }
-        for spec in scenario.guests {
-            let number = guestsOn[spec.host, default: []].count + 1
-            guests[spec.id] = LabGuest(spec: spec, vmid: number)
-            guestsOn[spec.host, default: []].insert(spec.id)
-            guestAt[spec.vmxPath] = spec.id
-            hosts[spec.host]?.highestVMID = number
+        let guests = LabTable(placed, by: \.spec.id)
+        for guest in placed {
+            if let place = guests.place(of: guest.spec.id) {
+                hosts[guest.host].guests.append(place)
+            }
         }
+        vcsa = guests.all.first { guests[$0].spec.isVCSA }
+        dns = guests.all.first { guests[$0].spec.isDNS }
+        self.hosts = hosts
+        self.guests = guests
         vcenterUpAt = began
         // What a site is rather than what happens to it.
         if vcsa != nil { faults.took[.vcenterIsGuest] = 1 }
         if scenario.secondFeed != nil { faults.took[.hostsDualFed] = 1 }
         if let moment = scenario.mainsFailAt {
-            for feed in scenario.feeds { due.add(.mains(feed, on: false), at: began + moment) }
+            for unit in units.indices { due.add(.mains(unit, on: false), at: began + moment) }
         }
         if let moment = scenario.healsAt { due.add(.heal, at: began + moment) }
         for (index, fault) in scenario.faults.enumerated() {
@@ -166,26 +171,28 @@ struct LabState: Sendable {
 
     private mutating func perform(_ what: Due) {
         switch what {
-        case .guestStops(let id):
+        case .guestStops(let guest):
             // Its power may have been cut since, and it may have been started again.
-            if guests[id]?.stopping == true { guestStops(id, detail: "clean") }
-        case .toolsUp(let id): toolsUp(id)
-        case .hostStops(let name): hostStops(name)
-        case .hostReturns(let name): powerOnHost(name)
-        case .hostUp(let name): hostUp(name)
-        case .hostdUp(let name): hostdUp(name)
+            if guests[guest].stopping { guestStops(guest, detail: "clean") }
+        case .toolsUp(let guest): toolsUp(guest)
+        case .hostStops(let host): hostStops(host)
+        case .hostReturns(let host): powerOnHost(host)
+        case .hostUp(let host): hostUp(host)
+        case .hostdUp(let host): hostdUp(host)
         case .vcenterUp: vcenterUp()
         case .haFollows: haFollows()
         case .vclsFollows: vclsFollows()
-        case .haRestarts(let ids): haRestarts(ids)
-        case .mains(let feed, let on): if on || !faults.areOver { setMains(feed, on: on) }
-        case .outputCuts(let feed): cutOutputNow(feed)
-        case .outputMayReturn(let feed): outputMayReturn(feed)
-        case .batteryDies(let feed): batteryDies(feed)
-        case .bootScript(let host, let orders): runBootScript(host, orders)
-        case .bootStart(let host, let id, let generation):
-            if hosts[host]?.generation == generation { bootStart(id, on: host) }
-        case .bootScriptDone(let host, let run): bootScriptDone(host, run)
+        case .haRestarts(let guests): haRestarts(guests)
+        case .mains(let unit, let on): if on || !faults.areOver { setMains(unit, on: on) }
+        case .outputCuts(let unit): cutOutputNow(unit)
+        case .outputMayReturn(let unit): outputMayReturn(unit)
+        case .batteryDies(let unit): batteryDies(unit)
+        case .bootScript(let host, let generation):
+            if hosts[host].generation == generation { runBootScript(host) }
+        case .bootStart(let host, let guest, let generation):
+            if hosts[host].generation == generation { bootStart(guest, on: host) }
+        case .bootScriptDone(let host, let generation):
+            if hosts[host].generation == generation { bootScriptDone(host) }
         case .heal: heal()
         case .faultBegins(let index): faultBegins(index)
         case .faultEnds(let index): faultEnds(index)

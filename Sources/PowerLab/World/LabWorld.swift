@@ -128,77 +128,104 @@ extension LabWorld {
     public static let vcenterLink = "vcenter"
 }
 
-/// The hosts.
+/// The hosts. One that the scenario does not have is off and does nothing.
 extension LabWorld {
+    /// Where a host is in the table of hosts.
+    func place(of host: HostName) -> HostPlace? { turn { $0.hosts.place(of: host) } }
+
+    private func turn<Value: Sendable>(
+        _ name: HostName, _ body: (inout LabState, HostPlace) -> Value
+    ) -> Value? {
+        turn { state in state.hosts.place(of: name).map { body(&state, $0) } }
+    }
+
     /// Whether the host's SSH daemon would answer.
-    public func answers(_ name: HostName) -> Bool { turn { $0.answers(name) } }
+    public func answers(_ name: HostName) -> Bool { turn(name) { $0.hosts[$1].answers } == true }
 
     /// Whether hostd answers.
-    public func hostdReady(_ name: HostName) -> Bool { turn { $0.hostdReady(name) } }
+    public func hostdReady(_ name: HostName) -> Bool {
+        turn(name) { $0.hosts[$1].hostdAnswers } == true
+    }
 
     /// Whether the host is in maintenance mode.
-    public func inMaintenance(_ name: HostName) -> Bool { turn { $0.inMaintenance(name) } }
+    public func inMaintenance(_ name: HostName) -> Bool {
+        turn(name) { $0.hosts[$1].inMaintenance } == true
+    }
 
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
     public func setMaintenance(_ name: HostName, on: Bool) -> Bool {
-        turn { $0.setMaintenance(name, on: on) }
+        turn(name) { $0.setMaintenance($1, on: on) } == true
     }
 
     /// Tells the host to power itself off.
-    public func shutDownHost(_ name: HostName) { turn { $0.shutDownHost(name) } }
+    public func shutDownHost(_ name: HostName) { _ = turn(name) { $0.shutDownHost($1) } }
 
     /// Starts the host as Wake-on-LAN would.
-    public func wakeHost(_ name: HostName) { turn { $0.powerOnHost(name) } }
+    public func wakeHost(_ name: HostName) { _ = turn(name) { $0.powerOnHost($1) } }
 
     /// The boot script in memory mode.
     public func setOrders(_ orders: BootOrders?, on name: HostName) {
-        turn { $0.setOrders(orders, on: name) }
+        _ = turn(name) { $0.setOrders(orders, on: $1) }
     }
 
     /// A boot script was installed, or taken out.
     public func bootScriptChanged(_ name: HostName, installed: Bool) {
-        turn { $0.bootScriptChanged(name, installed: installed) }
+        turn { $0.note(installed ? .armed : .disarmed, name.rawValue) }
     }
 
     /// A boot script began or ended on the wire, where the host itself runs it.
     public func bootScriptNoted(_ name: HostName, done: Bool) {
         turn { $0.note(done ? .bootScriptDone : .bootScriptBegan, name.rawValue) }
     }
+
+    /// The guests registered on a host, by number.
+    public func rows(on name: HostName) -> [LabGuestRow] {
+        turn(name) { state, host in state.registered(on: host).map(state.row) } ?? []
+    }
+
+    /// The guest with this number on a host.
+    public func guestID(vmid: Int, on name: HostName) -> GuestID? {
+        rows(on: name).first { $0.vmid == vmid }?.id
+    }
 }
 
 /// The guests.
 extension LabWorld {
-    /// The guests registered on a host, by number.
-    public func rows(on name: HostName) -> [LabGuestRow] { turn { $0.rows(on: name) } }
-
-    /// The guest with this number on a host.
-    public func guestID(vmid: Int, on name: HostName) -> GuestID? {
-        turn { $0.guestID(vmid: vmid, on: name) }
+    private func turn(
+        _ id: GuestID, _ body: (inout LabState, GuestPlace) throws(LabRefusal) -> Void
+    ) throws(LabRefusal) {
+        try turn { state throws(LabRefusal) in try body(&state, try state.existing(id)) }
     }
 
     /// Asks a guest's Tools to shut it down, as `by` (vCenter or a host).
     public func shutDownGuest(_ id: GuestID, by: String) throws(LabRefusal) {
-        try turn { state throws(LabRefusal) in try state.shutDownGuest(id, by: by) }
+        try turn(id) { (state, guest) throws(LabRefusal) in
+            try state.shutDownGuest(guest, by: by)
+        }
     }
 
     /// Cuts a guest's power.
     public func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
-        try turn { state throws(LabRefusal) in try state.powerOffGuest(id) }
+        try turn(id) { (state, guest) throws(LabRefusal) in try state.powerOffGuest(guest) }
     }
 
     /// Writes a guest's memory to disk: it is suspended at once.
     public func suspendGuest(_ id: GuestID) throws(LabRefusal) {
-        try turn { state throws(LabRefusal) in try state.suspendGuest(id) }
+        try turn(id) { (state, guest) throws(LabRefusal) in try state.suspendGuest(guest) }
     }
 
     /// Registers a guest on a host, where its own host is off: the files are on shared storage.
     public func registerGuest(at vmxPath: String, on host: HostName) throws(LabRefusal) {
-        try turn { state throws(LabRefusal) in try state.registerGuest(at: vmxPath, on: host) }
+        try turn { state throws(LabRefusal) in
+            try state.registerGuest(at: vmxPath, on: try state.existing(host))
+        }
     }
 
     /// Starts a guest where it is registered, as `by` (vCenter, or a host's shell).
     public func powerOnGuest(_ id: GuestID, on host: HostName, by: String) throws(LabRefusal) {
-        try turn { state throws(LabRefusal) in try state.powerOnGuest(id, on: host, by: by) }
+        try turn(id) { (state, guest) throws(LabRefusal) in
+            try state.powerOnGuest(guest, on: try state.existing(host), by: by)
+        }
     }
 }
 

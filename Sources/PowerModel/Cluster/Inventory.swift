@@ -150,34 +150,34 @@ public struct Inventory: Hashable, Codable, Sendable {
     /// An inventory; sorts what it is given.
     public init(version: UInt64, hosts: [HostView], guests: [Guest]) {
         self.version = version
-        sortedHosts = Self.sorted(hosts, by: \.name)
-        sortedGuests = Self.sorted(guests, by: \.id)
+        sortedHosts = Self.sorted(hosts)
+        sortedGuests = Self.sorted(guests)
     }
 
     /// The hosts, sorted by name; sorted again when they are set.
     public var hosts: [HostView] {
         get { sortedHosts }
-        set { sortedHosts = Self.sorted(newValue, by: \.name) }
+        set { sortedHosts = Self.sorted(newValue) }
     }
 
     /// The guests, sorted by identity; sorted again when they are set. Absent means unknown,
     /// never off.
     public var guests: [Guest] {
         get { sortedGuests }
-        set { sortedGuests = Self.sorted(newValue, by: \.id) }
+        set { sortedGuests = Self.sorted(newValue) }
     }
 
-    /// Puts this guest in the place of the one of its identity; where there is none, nothing
-    /// changes. To set one of twenty thousand through `guests` looks at all of them.
-    public mutating func update(_ guest: consuming Guest) {
-        if let place = Self.place(of: guest.id, in: sortedGuests, by: \.id) {
-            sortedGuests[place] = guest
+    /// Changes the guest of this identity, all but that; where there is none, nothing changes. To
+    /// set one of twenty thousand through `guests` looks at all of them.
+    public mutating func updateGuest(_ id: GuestID, _ change: (inout Guest) -> Void) {
+        if let place = Self.place(of: id, in: sortedGuests) {
+            change(&sortedGuests[place])
         }
     }
 
     /// Puts this host in the place of the one of its name; where there is none, nothing changes.
     public mutating func update(_ host: HostView) {
-        if let place = Self.place(of: host.name, in: sortedHosts, by: \.name) {
+        if let place = Self.place(of: host.name, in: sortedHosts) {
             sortedHosts[place] = host
         }
     }
@@ -193,37 +193,54 @@ public struct Inventory: Hashable, Codable, Sendable {
 
     /// The guest of this identity.
     public func guest(_ id: GuestID) -> Guest? {
-        Self.place(of: id, in: sortedGuests, by: \.id).map { sortedGuests[$0] }
+        Self.place(of: id, in: sortedGuests).map { sortedGuests[$0] }
     }
 
-    /// How many guests fit. Looks at each in its place: to copy one costs more.
-    public func count(where fits: (Guest) -> Bool) -> Int {
-        sortedGuests.indices.count { fits(sortedGuests[$0]) }
+    /// How many guests of a kind are in such a state. Looks at each in its place: to copy one costs
+    /// more.
+    public func count(_ nature: GuestNature, where fits: (GuestPower) -> Bool) -> Int {
+        sortedGuests.indices.count {
+            sortedGuests[$0].nature == nature && fits(sortedGuests[$0].power)
+        }
     }
 
     /// The host of this name.
     public func host(_ name: HostName) -> HostView? {
-        Self.place(of: name, in: sortedHosts, by: \.name).map { sortedHosts[$0] }
+        Self.place(of: name, in: sortedHosts).map { sortedHosts[$0] }
     }
 
-    private static func sorted<T, Key: Comparable>(_ list: [T], by key: (T) -> Key) -> [T] {
+    private static func sorted<Thing: InOrder>(_ list: [Thing]) -> [Thing] {
         // Most lists come sorted; to look is much cheaper than to sort.
-        let isSorted = zip(list, list.dropFirst()).allSatisfy { key($0) <= key($1) }
-        return isSorted ? list : list.sorted { key($0) < key($1) }
+        let isSorted = list.indices.dropFirst().allSatisfy {
+            list[$0 - 1].sortKey <= list[$0].sortKey
+        }
+        return isSorted ? list : list.sorted { $0.sortKey < $1.sortKey }
     }
 
     /// The place of the first of these, which are sorted, with this key.
-    private static func place<T, Key: Comparable>(
-        of wanted: Key, in list: [T], by key: (T) -> Key
-    ) -> Int? {
+    private static func place<Thing: InOrder>(of wanted: Thing.SortKey, in list: [Thing]) -> Int? {
         var low = 0
         var high = list.count
         while low < high {
             let middle = (low + high) / 2
-            if key(list[middle]) < wanted { low = middle + 1 } else { high = middle }
+            if list[middle].sortKey < wanted { low = middle + 1 } else { high = middle }
         }
-        return low < list.count && key(list[low]) == wanted ? low : nil
+        return low < list.count && list[low].sortKey == wanted ? low : nil
     }
+}
+
+/// What an inventory keeps sorted, and by what. Not a closure: to call one copies what it looks at.
+private protocol InOrder {
+    associatedtype SortKey: Comparable
+    var sortKey: SortKey { get }
+}
+
+extension Guest: InOrder {
+    fileprivate var sortKey: GuestID { id }
+}
+
+extension HostView: InOrder {
+    fileprivate var sortKey: HostName { name }
 }
 
 /// What of the cluster acts on guests by itself.

@@ -73,18 +73,18 @@ extension Runner {
     /// vCLS into retreat mode; its guests seen to be gone.
     func retreat(_ wait: Wait) async -> StepOutcome? {
         await setVCLS(.retreat, wait) { inventory in
-            let left = inventory.count { $0.nature == .vcls && $0.power != .off }
+            let left = inventory.count(.vcls) { $0 != .off }
             return left == 0 ? nil : "\(left.counted("vCLS guest")) still there"
         }
     }
 
     /// vCLS as it was; some of its guests seen to be back where it had any.
     func thawVCLS(_ setting: VCLSSetting, _ wait: Wait) async -> StepOutcome? {
-        let hadGuests = goal.inventory.count { $0.nature == .vcls && $0.power == .on } > 0
+        let hadGuests = goal.inventory.count(.vcls) { $0 == .on } > 0
         // A key cannot be deleted: what was never set comes back as on (facts/vsphere.md 2.5).
         return await setVCLS(setting == .unset ? .on : setting, wait) { inventory in
             if !setting.keepsGuests || !hadGuests { return nil }
-            let back = inventory.count { $0.nature == .vcls && $0.power == .on }
+            let back = inventory.count(.vcls) { $0 == .on }
             return back > 0 ? nil : "no vCLS guest is back yet"
         }
     }
