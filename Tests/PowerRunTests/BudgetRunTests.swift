@@ -143,7 +143,7 @@ struct BudgetRunTests {
         let cut = try #require(run.budgets[Self.apps])
         #expect(cut < .seconds(60))
         #expect(run.phasesEnded[Self.apps] != nil)
-        let outcome = try #require(run.outcomes[StepID("stop/\(stuck)")])
+        let outcome = try #require(run.outcome(of: StepID("stop/\(stuck)")))
         guard case .left(let why) = outcome else {
             Issue.record("\(outcome)")
             return
@@ -200,8 +200,8 @@ struct BudgetRunTests {
         #expect(vcsaHost.atSeconds < began + 210)
         #expect(told.ledger.notes.contains { $0.contains("cut off: vcsa01") })
         guard
-            case .gaveUp(let why) = told.ledger.outcomes[
-                try #require(told.ledger.plan.phase(.vcsa)?.steps.first?.id)]
+            case .gaveUp(let why) = told.ledger.outcome(
+                of: try #require(told.ledger.plan.phase(.vcsa)?.steps.first?.id))
         else {
             Issue.record("vCSA was not given up")
             return

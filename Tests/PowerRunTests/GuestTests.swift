@@ -75,19 +75,19 @@ struct GuestTests {
         let suspend: @Sendable (inout ClusterSite) -> Void = { site in
             for index in site.tiers.indices { site.tiers[index].onLimit = .suspend }
         }
-        let (means, up, violations, on) = try simulate(site) {
+        let (down, up, violations, on) = try simulate(site) {
             site.world.failMains()
             let operation = site.operation(site: suspend)
             _ = try await site.goDown(operation)
-            let means = try await operation.ledger().lastRun?.outcomes
+            let down = try await operation.ledger().lastRun
             try await site.cycle()
             let up = try await site.comeBack(site.operation(site: suspend))
             let on = site.world.inventory().guests.filter { $0.power == .on }.map(\.name)
-            return (means, up, await site.violations(), on)
+            return (down, up, await site.violations(), on)
         }
         for name in ["mid-noisy", "mid-notools"] {
             let id = try #require(site.world.scenario.guests.first { $0.name == name }?.id)
-            #expect(means?[StepID("stop/\(id)")] == .done(.suspended), "\(name)")
+            #expect(down?.outcome(of: .stop(id)) == .done(.suspended), "\(name)")
             #expect(on.contains(name))
         }
         #expect(up == .finished)
@@ -123,7 +123,8 @@ struct GuestTests {
             let words = try await made.around.journal.newest(100_000).compactMap { record in
                 if case .asked(_, let what) = record.event { what } else { nil }
             }
-            return (ledger.lastRun?.outcomes.values.first, made.site.time.elapsed - began, words)
+            let outcome = ledger.lastRun?.progress.values.first?.outcome
+            return (outcome, made.site.time.elapsed - began, words)
         }
         #expect(
             words.prefix(3) == ["shut down mid-noisy", "suspend mid-noisy", "power off mid-noisy"])
@@ -153,7 +154,7 @@ struct GuestTests {
             let result = try await made.carryOut([
                 Bench.phase([made.stop("mid-notools", limit: .seconds(4), .suspend)])
             ])
-            return (result, try await made.ledger().lastRun?.outcomes.values.first)
+            return (result, try await made.ledger().lastRun?.progress.values.first?.outcome)
         }
         #expect(result == .finished)
         #expect(outcome == .done(.suspended))
@@ -183,7 +184,7 @@ struct GuestTests {
         let notes = run?.notes.filter { $0.contains("question") } ?? []
         #expect(notes.count == 1)
         #expect(notes.first?.contains("mid-noisy") == true)
-        #expect(run?.outcomes[StepID("stop/\(asking)")] == .done(.forced))
+        #expect(run?.outcome(of: StepID("stop/\(asking)")) == .done(.forced))
     }
 
     // MARK: Starts
@@ -214,7 +215,7 @@ struct GuestTests {
         }
         #expect(result == .finishedWithGaps)
         #expect(tries.count == EnginePace().startTries)
-        #expect(run?.outcomes[StepID("start/\(bench.id("db-replica"))")] == .done(.asked))
+        #expect(run?.outcome(of: StepID("start/\(bench.id("db-replica"))")) == .done(.asked))
         let why = try #require(run?.gaps.first?.why)
         #expect(why.contains("3 times") && why.contains("bent"), "\(why)")
     }

@@ -103,7 +103,7 @@ struct LateGuestTests {
         #expect(log.contains(end))
         #expect(log.contains("guestAsked app-web01 esx1.lab"))
         let id = try #require(LabScenario.standard().guests.first).id
-        switch (onLimit, run.outcomes[.stop(id)]) {
+        switch (onLimit, run.outcome(of: .stop(id))) {
         case (.powerOff, .done(.forced)), (.suspend, .done(.suspended)), (.leave, .left): break
         case (_, let other): Issue.record("\(String(describing: other))")
         }

@@ -111,7 +111,7 @@ struct OffTests {
             _ = try await site.goDown(again)
             let run = try #require(try await again.ledger().lastRun)
             let began = try #require(run.phasesStarted[.hosts])
-            return (run, try #require(run.stepsEnded[StepID("stop-host/esx1.lab")]) - began)
+            return (run, try #require(run.progress[StepID("stop-host/esx1.lab")]?.ended) - began)
         }
         #expect(!run.gaps.contains { $0.step.rawValue.hasPrefix("stop-host") }, "\(run.gaps)")
         #expect(took < .seconds(10), "\(took)")

@@ -45,7 +45,7 @@ struct OthersTests {
                     run: Bench.run))
         let whys = (run?.gaps ?? []).map(\.why)
         #expect(whys == ["it exited with status 3", "it was killed after 60.0 s", "no file"])
-        #expect(run?.outcomes[StepID("stop/\(bench.id("db-main"))")] == .done(.asked))
+        #expect(run?.outcome(of: StepID("stop/\(bench.id("db-main"))")) == .done(.asked))
     }
 
     // MARK: Other clusters
@@ -74,7 +74,7 @@ struct OthersTests {
                 let began = bench.site.time.elapsed
                 let step = Step(.awaitClusterDown(other), limit: .seconds(100))
                 _ = try await bench.carryOut([Bench.phase([step])])
-                let outcome = try await bench.ledger().lastRun?.outcomes[step.id]
+                let outcome = try await bench.ledger().lastRun?.outcome(of: step.id)
                 let took = bench.site.time.elapsed - began
                 group.cancelAll()
                 return (outcome, took)

@@ -53,7 +53,7 @@ struct OutageTests {
             let result = try await site.goDown(operation)
             let ledger = try await operation.ledger()
             let noisy = site.world.scenario.guests.first { $0.name == "mid-noisy" }
-            return (result, noisy.flatMap { ledger.lastRun?.outcomes[StepID("stop/\($0.id)")] })
+            return (result, noisy.flatMap { ledger.lastRun?.outcome(of: StepID("stop/\($0.id)")) })
         }
         #expect(result == .finished)
         guard case .left = outcome else {

@@ -121,7 +121,7 @@ struct RestoreTests {
             ).carryOut(because: RunCause(.hand, "t"))
             let after = Ledger(try await site.journal.openOutage(of: around.site.name))
             return (
-                after.lastRun?.outcomes[StepID("start/\(id)")], site.world.log,
+                after.lastRun?.outcome(of: StepID("start/\(id)")), site.world.log,
                 site.world.rows(on: HostName("esx1.lab")).first { $0.isVCSA }
             )
         }

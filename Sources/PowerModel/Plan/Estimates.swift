@@ -41,11 +41,12 @@ public struct Estimates: Hashable, Codable, Sendable {
 extension RunLedger {
     /// How long a step took as a sample for estimates; nil where this run does not tell.
     fileprivate func timeTaken(by step: Step) -> Duration? {
-        switch outcomes[step.id] {
+        let progress = progress[step.id]
+        switch progress?.outcome {
         case .done(.forced), .done(.suspended), .gaveUp: return step.limit
         case .done(.already), .left, nil: return nil
         case .done(.asked):
-            guard let asked = stepsAsked[step.id], let ended = stepsEnded[step.id] else {
+            guard let asked = progress?.asked, let ended = progress?.ended else {
                 return nil
             }
             let took = ended - asked

@@ -2,7 +2,7 @@
 /// business. Neither kind changes the cluster's automation.
 extension Planner {
     /// Some tiers only. vCSA and infrastructure are in no tier.
-    func shed(_ names: [TierName], _ now: ClusterSnapshot) throws(PlanError) -> Plan {
+    func shed(_ names: [TierName], _ groups: Groups) throws(PlanError) -> Plan {
         let wanted = Set(names)
         let there = site.tiers.map(\.name)
         if let stranger = names.first(where: { !there.contains($0) }) {
@@ -15,7 +15,6 @@ extension Planner {
                 "cluster \(site.name): no tier is named to be shed",
                 try: "name some of these: " + list(there.map(\.rawValue)))
         }
-        let groups = try groups(of: now.inventory)
         let (phases, _) = tierPhases(
             groups.tiers.filter { wanted.contains($0.tier.name) }, after: [], withHooks: true)
         return Plan(kind: .shed, cluster: site.name, phases: joined(phases))
@@ -23,9 +22,10 @@ extension Planner {
 
     /// Some hosts with what is on them. No hook runs: no tier goes down. Maintenance mode keeps
     /// DRS from moving guests onto them meanwhile.
-    func part(_ hosts: [HostName], _ moment: Moment) throws(PlanError) -> Plan {
+    func part(
+        _ hosts: [HostName], _ groups: Groups, _ moment: Moment
+    ) throws(PlanError) -> Plan {
         try checkStorage(moment.now)
-        let groups = try groups(of: moment.now.inventory)
         try checkPlaces(groups)
         let wanted = Set(hosts)
         func isHere(_ guest: Guest) -> Bool { guest.host.map(wanted.contains) ?? false }

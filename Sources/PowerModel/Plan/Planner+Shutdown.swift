@@ -1,12 +1,11 @@
 /// A whole cluster goes down.
 extension Planner {
     func wholeCluster(
-        _ moment: Moment, dependents: [ClusterName]
+        _ groups: Groups, _ moment: Moment, dependents: [ClusterName]
     ) throws(PlanError) -> Plan {
         let now = moment.now
         try checkHosts(now.inventory)
         try checkStorage(now)
-        let groups = try groups(of: now.inventory)
         try checkPlaces(groups)
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = hosts.filter { site.maintenanceMode && maintains($0, moment.goal) }

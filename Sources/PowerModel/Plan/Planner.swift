@@ -36,30 +36,50 @@ public struct Planner: Sendable {
         _ scope: PlanScope = .wholeCluster, now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID,
         wall: Timestamp
     ) throws(PlanError) -> Plan {
+        try proposal(scope, now: now, goal: goal, run: run, wall: wall).plan
+    }
+
+    /// The same plan, with what an operator should know before it is carried out: see `warnings`.
+    /// - Throws: as `shutdown` does.
+    public func proposal(
+        _ scope: PlanScope, now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID,
+        wall: Timestamp
+    ) throws(PlanError) -> (plan: Plan, warnings: [String]) {
+        let groups = try groups(of: now.inventory)
         let moment = Moment(now: now, goal: goal, run: run, wall: wall)
+        return (try plan(scope, groups, moment), warnings(now.inventory, groups))
+    }
+
+    private func plan(
+        _ scope: PlanScope, _ groups: Groups, _ moment: Moment
+    ) throws(PlanError) -> Plan {
         switch scope {
         case .cluster(let dependents):
-            return try wholeCluster(moment, dependents: dependents)
+            return try wholeCluster(groups, moment, dependents: dependents)
         case .tiers(let names):
-            return try shed(names, now)
+            return try shed(names, groups)
         case .hosts(let names):
             let hosts = try known(names)
             return hosts.count == site.hosts.count
-                ? try wholeCluster(moment, dependents: []) : try part(hosts, moment)
+                ? try wholeCluster(groups, moment, dependents: [])
+                : try part(hosts, groups, moment)
         }
     }
 
     /// What an operator should know of the guests of this cluster before they go down: those that
     /// no tier names, and orders among them that the tiers forbid.
     public func warnings(now: ClusterSnapshot) throws(PlanError) -> [String] {
-        let groups = try groups(of: now.inventory)
+        warnings(now.inventory, try groups(of: now.inventory))
+    }
+
+    private func warnings(_ inventory: Inventory, _ groups: Groups) -> [String] {
         let unnamed = groups.unnamed.map(\.name.onOneLine).sorted()
         var warnings: [String] = []
         if !unnamed.isEmpty {
             warnings.append(
                 "in no tier, so in \(site.defaultTier): " + unnamed.joined(separator: ", "))
         }
-        for choice in rules.unmatched(among: now.inventory.guests) {
+        for choice in rules.unmatched(among: inventory.guests) {
             warnings.append("a rule under `guests` fits no guest: \(choice.summary)")
         }
         for (guest, after) in groups.unmet {

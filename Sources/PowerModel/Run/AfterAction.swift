@@ -218,8 +218,8 @@ public struct AfterAction: Hashable, Sendable {
                 began: run.phasesStarted[phase.name], ended: run.phasesEnded[phase.name])
             report.steps = inOrder(phase.steps.map { ($0, order.stepsBegan[$0.id]) }).map {
                 StepReport(
-                    step: $0, asked: run.stepsAsked[$0.id], ended: run.stepsEnded[$0.id],
-                    outcome: run.outcomes[$0.id])
+                    step: $0, asked: run.progress[$0.id]?.asked,
+                    ended: run.progress[$0.id]?.ended, outcome: run.outcome(of: $0.id))
             }
             return report
         }

@@ -6,11 +6,11 @@ extension Ledger {
         var awaited: [HostName: RunID] = [:]
         for run in runs {
             for step in run.steps {
-                if case .arm(let host, _) = step.action, case .done = run.outcomes[step.id] {
+                if case .arm(let host, _) = step.action, case .done = run.outcome(of: step.id) {
                     armed[host] = run.id
                 }
                 // What was taken out does not act at the next boot.
-                if case .disarm(let host) = step.action, case .done = run.outcomes[step.id] {
+                if case .disarm(let host) = step.action, case .done = run.outcome(of: step.id) {
                     armed[host] = nil
                     awaited[host] = nil
                 }
@@ -30,14 +30,14 @@ extension Ledger {
         var guests = Set<GuestID>()
         for run in runs where !run.hasSeenHostsDown {
             for step in run.steps {
-                if let started = step.action.startedGuest, case .done = run.outcomes[step.id] {
+                if let started = step.action.startedGuest, case .done = run.outcome(of: step.id) {
                     guests.remove(started)
                 }
             }
             // Not only those of the plan: a guest may be started since.
-            for step in run.stepsAsked.keys {
-                guard let guest = step.stoppedGuest else { continue }
-                if case .done = run.outcomes[step] {
+            for (step, progress) in run.progress {
+                guard progress.asked != nil, let guest = step.stoppedGuest else { continue }
+                if case .done = progress.outcome {
                     guests.remove(guest)
                 } else {
                     guests.insert(guest)
@@ -65,7 +65,7 @@ extension Ledger {
     /// The guests that a run was to shut down, whether or not it came to that, and those that it
     /// shut down since somebody had started them.
     var guestsMeant: Set<GuestID> {
-        Set(runs.flatMap { $0.steps.map(\.id) + $0.stepsAsked.keys }.compactMap(\.stoppedGuest))
+        Set(runs.flatMap { $0.steps.map(\.id) + $0.asked }.compactMap(\.stoppedGuest))
     }
 
     /// Whether this guest is one of those.
@@ -121,10 +121,13 @@ extension Action {
 }
 
 extension RunLedger {
+    /// The steps that asked for something.
+    fileprivate var asked: [StepID] { progress.filter { $0.value.asked != nil }.map(\.key) }
+
     /// Whether it was to take hosts down, and saw all of them down: with what was on them.
     fileprivate var hasSeenHostsDown: Bool {
         let hosts = steps.filter { if case .stopHost = $0.action { true } else { false } }
         return !hosts.isEmpty
-            && hosts.allSatisfy { if case .done = outcomes[$0.id] { true } else { false } }
+            && hosts.allSatisfy { if case .done = outcome(of: $0.id) { true } else { false } }
     }
 }

@@ -14,7 +14,7 @@ public struct Ledger: Hashable, Sendable {
     public private(set) var isClosed = false
 
     /// Folds the records of one outage, in order.
-    public init(_ records: some Sequence<Record>) {
+    public init(_ records: [Record]) {
         for record in records { apply(record) }
     }
 
@@ -34,13 +34,13 @@ public struct Ledger: Hashable, Sendable {
             for step in run.steps {
                 if case .stopHost(let host, maintenance: true) = step.action,
                     run.hasAsked(.maintenance(of: host)),
-                    run.outcomes[.maintenance(of: host)] == nil
+                    run.outcome(of: .maintenance(of: host)) == nil
                 {
                     hosts.insert(host)
                 }
                 // What is in maintenance mode after that was put there by somebody else.
                 if case .awaitHost(let host, leaveMaintenance: true) = step.action,
-                    case .done = run.outcomes[step.id]
+                    case .done = run.outcome(of: step.id)
                 {
                     hosts.remove(host)
                 }
@@ -78,7 +78,9 @@ public struct Ledger: Hashable, Sendable {
         var down = Set<Thing>()
         for run in runs {
             for step in run.steps {
-                guard case .done = run.outcomes[step.id], let (thing, isDown) = meaning(step.action)
+                // What it means first: to look its outcome up costs more.
+                guard let (thing, isDown) = meaning(step.action),
+                    case .done = run.outcome(of: step.id)
                 else { continue }
                 if isDown { down.insert(thing) } else { down.remove(thing) }
             }
@@ -132,6 +134,30 @@ extension Name where Kind == StepKind {
     }
 }
 
+/// What is on record of one step of a run.
+public struct StepProgress: Hashable, Sendable {
+    /// When it first asked for something, by the wall clock; nil where it did not.
+    public private(set) var asked: Timestamp?
+    /// How it ended; nil while it is not over.
+    public private(set) var outcome: StepOutcome?
+    /// When it was over, by the wall clock.
+    public private(set) var ended: Timestamp?
+
+    fileprivate mutating func ask(at moment: Timestamp) {
+        // What was done and is asked again is not over: a guest was started since.
+        if case .done = outcome {
+            outcome = nil
+            asked = nil
+        }
+        asked = asked ?? moment
+    }
+
+    fileprivate mutating func end(_ outcome: StepOutcome, at moment: Timestamp) {
+        self.outcome = outcome
+        ended = moment
+    }
+}
+
 /// What the records of one run add up to.
 public struct RunLedger: Hashable, Sendable {
     /// The run.
@@ -152,12 +178,9 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var phasesStarted: [PhaseName: Timestamp] = [:]
     /// Phases that are over, with the moment.
     public private(set) var phasesEnded: [PhaseName: Timestamp] = [:]
-    /// When each step first asked for something, by the wall clock.
-    public private(set) var stepsAsked: [StepID: Timestamp] = [:]
-    /// Steps that are over.
-    public private(set) var outcomes: [StepID: StepOutcome] = [:]
-    /// When each step was over, by the wall clock.
-    public private(set) var stepsEnded: [StepID: Timestamp] = [:]
+    /// What is on record of each step that asked for something or is over: those of the plan, and
+    /// others that no plan could foresee.
+    public private(set) var progress: [StepID: StepProgress] = [:]
     /// Budgets that were changed since, as they are now.
     public private(set) var budgets: [PhaseName: Duration] = [:]
     /// What an operator should know, in order.
@@ -171,6 +194,7 @@ public struct RunLedger: Hashable, Sendable {
         self.id = id
         self.plan = plan
         steps = plan.steps
+        progress.reserveCapacity(steps.count)
         self.cause = cause
         started = record.at
         firstRecord = record.number
@@ -179,13 +203,16 @@ public struct RunLedger: Hashable, Sendable {
 
     /// Steps that gave up, with why, sorted by identity.
     public var gaps: [(step: StepID, why: String)] {
-        outcomes.compactMap { step, outcome in
-            if case .gaveUp(let why) = outcome { (step, why) } else { nil }
+        progress.compactMap { step, progress in
+            if case .gaveUp(let why) = progress.outcome { (step, why) } else { nil }
         }.sorted { $0.step < $1.step }
     }
 
+    /// How a step ended; nil while it is not over.
+    public func outcome(of step: StepID) -> StepOutcome? { progress[step]?.outcome }
+
     /// Whether a step asked for something.
-    public func hasAsked(_ step: StepID) -> Bool { stepsAsked[step] != nil }
+    public func hasAsked(_ step: StepID) -> Bool { progress[step]?.asked != nil }
 
     mutating func apply(_ record: Record) {
         lastRecord = record.number
@@ -194,15 +221,9 @@ public struct RunLedger: Hashable, Sendable {
             if phasesStarted[phase] == nil { phasesStarted[phase] = record.at }
         case .phaseEnded(let phase): phasesEnded[phase] = record.at
         case .asked(let step, _):
-            // What was done and is asked again is not over: a guest was started since.
-            if case .done = outcomes[step] {
-                outcomes[step] = nil
-                stepsAsked[step] = nil
-            }
-            if stepsAsked[step] == nil { stepsAsked[step] = record.at }
+            progress[step, default: StepProgress()].ask(at: record.at)
         case .stepEnded(let step, let outcome):
-            outcomes[step] = outcome
-            stepsEnded[step] = record.at
+            progress[step, default: StepProgress()].end(outcome, at: record.at)
         case .budgetChanged(let phase, _, let to, _): budgets[phase] = to
         case .noted(let text): notes.append(text)
         case .pointOfNoReturn: isPastReturn = true

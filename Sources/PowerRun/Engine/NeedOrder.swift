@@ -14,20 +14,32 @@ struct NeedOrder: Sendable {
     init<ID: Hashable>(of things: [(id: ID, needs: [ID])]) {
         missing = Array(repeating: 0, count: things.count)
         if things.allSatisfy({ $0.needs.isEmpty }) { return }
-        let places = Dictionary(
-            things.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var places: [ID: Int] = [:]
+        places.reserveCapacity(things.count)
+        for place in things.indices.reversed() { places[things[place].id] = place }
         dependents = Array(repeating: [], count: things.count)
-        for (place, thing) in things.enumerated() {
-            for need in Set(thing.needs.compactMap { places[$0] }) {
+        var mayGoRound = false
+        for place in things.indices {
+            // One that is named twice is missing twice, and over twice when it ends.
+            for need in things[place].needs {
+                guard let need = places[need] else { continue }
                 missing[place] += 1
                 dependents[need].append(place)
+                mayGoRound = mayGoRound || need >= place
             }
         }
+        if mayGoRound { dropCircles() }
+    }
+
+    private mutating func dropCircles() {
         var trial = self
         var open = ready
         while let next = open.popLast() { open += trial.end(next) }
         for place in missing.indices where trial.missing[place] > 0 { missing[place] = 0 }
     }
+
+    /// How many things there are.
+    var count: Int { missing.count }
 
     /// Those that need nothing, or nothing any more.
     var ready: [Int] { missing.indices.filter(mayBegin) }

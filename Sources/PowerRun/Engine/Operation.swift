@@ -74,11 +74,10 @@ public struct Operation: Sendable {
         }
         let run = RunID(makeID())
         do {
-            let plan = try planner.shutdown(
+            let proposal = try planner.proposal(
                 scope, now: now, goal: goal, run: run, wall: around.time.wall)
-            warnings += try planner.warnings(now: now)
             return Prepared(
-                plan: plan, warnings: warnings, run: run,
+                plan: proposal.plan, warnings: warnings + proposal.warnings, run: run,
                 outage: ledger.outage ?? OutageID(makeID()), opensOutage: ledger.outage == nil,
                 takesSnapshot: ledger.snapshot == nil, goal: goal, now: now.inventory)
         } catch { throw .plan(error) }
@@ -199,7 +198,7 @@ public struct Operation: Sendable {
     private func wasThawed(since run: RunLedger) async -> Bool {
         guard run.plan.kind == .cluster,
             let freeze = run.steps.first(where: { $0.action == .freeze }),
-            case .done = run.outcomes[freeze.id]
+            case .done = run.outcome(of: freeze.id)
         else { return false }
         // Nobody switches HA on without vCenter.
         do {

@@ -14,12 +14,12 @@ final class RunFacts: Sendable {
         var refused = Set<HostName>()
         for step in earlier?.steps ?? [] {
             if case .awaitHost(let host, _) = step.action,
-                case .gaveUp = earlier?.outcomes[step.id]
+                case .gaveUp = earlier?.outcome(of: step.id)
             {
                 lost.insert(host)
             }
             if case .stopHost(let host, _) = step.action,
-                earlier?.outcomes[.maintenance(of: host)] != nil
+                earlier?.outcome(of: .maintenance(of: host)) != nil
             {
                 refused.insert(host)
             }

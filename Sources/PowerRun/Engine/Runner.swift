@@ -147,7 +147,7 @@ public final class Runner: Sendable {
         await record(.phaseStarted(phase.name))
         await budgetBegins(phase.name)
         var steps = phase.steps
-        if let earlier { steps.removeAll { earlier.outcomes[$0.id] != nil } }
+        if let earlier { steps.removeAll { earlier.outcome(of: $0.id) != nil } }
         let gaps = await carryOut(sorted(steps))
         if !gaps.unfinished {
             await record(.phaseEnded(phase.name))
@@ -191,6 +191,10 @@ public final class Runner: Sendable {
         _ order: NeedOrder, _ perform: @escaping @Sendable (Int) async -> Outcome,
         isOver: (Outcome) -> Bool
     ) async {
+        if order.count == 1, order.mayBegin(0) {
+            _ = isOver(await perform(0))
+            return
+        }
         await withTaskGroup(of: (Int, Outcome).self) { group in
             var order = order
             var ready = order.ready
