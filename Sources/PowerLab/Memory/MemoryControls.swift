@@ -73,15 +73,14 @@ public struct MemoryCluster: ClusterControl {
         if let version, limit > .zero {
             let time = caller.world.time
             let start = time.elapsed
-            var seen = try await ask(what) { $0.version }
-            if seen <= version {
-                seen = await caller.world.change(
-                    after: version, within: limit - (time.elapsed - start))
-            }
             // Several changes are told at once, as vCenter does; never later than the limit.
+            let delay = caller.world.scenario.pace.vcenterTells
+            let isNews = try await ask(what) { $0.version > version }
             let left = limit - (time.elapsed - start)
-            if seen > version, left > .zero {
-                try await wait(what, min(left, caller.world.scenario.pace.vcenterTells))
+            if isNews, left > .zero {
+                try await wait(what, min(left, delay))
+            } else if !isNews {
+                _ = await caller.world.change(after: version, within: left, telling: delay)
             }
         }
         let (inventory, lag) = try await ask(what) { ($0.inventory(), $0.inventoryLag()) }

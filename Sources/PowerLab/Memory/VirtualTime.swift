@@ -14,7 +14,7 @@ public final class VirtualTime: TimeSource {
         var sleepers: [Sleeper] = []
         /// Who sleeps until when; one that was woken before is there no more.
         var alarms = TimedHeap<Int>()
-        var listeners: [Int] = []
+        var listeners: [Listener] = []
 
         /// Goes on to the next moment at which somebody is to be woken.
         mutating func next() -> UnsafeContinuation<Void, any Error>? {
@@ -38,6 +38,12 @@ public final class VirtualTime: TimeSource {
             if case .fallingAsleep = sleepers[number] { sleepers[number] = .calledOff }
             return wake(number)
         }
+    }
+
+    /// One that wakes so long after somebody rings.
+    private struct Listener {
+        let sleeper: Int
+        let delay: Duration
     }
 
     private enum Sleeper {
@@ -64,27 +70,29 @@ public final class VirtualTime: TimeSource {
 
     /// Waits until the clock was moved past the moment.
     public func sleep(for duration: Duration) async throws(CancellationError) {
-        try await sleep(for: duration, listening: false)
+        try await sleep(for: duration, listening: nil)
     }
 
-    /// Waits until the clock was moved past the moment, or somebody rings.
-    func sleepUntilRung(for duration: Duration) async throws(CancellationError) {
-        try await sleep(for: duration, listening: true)
+    /// Waits until the clock was moved past the moment, or to so long after somebody has rung.
+    func sleepUntilRung(
+        for duration: Duration, wakingAfter delay: Duration
+    ) async throws(CancellationError) {
+        try await sleep(for: duration, listening: delay)
     }
 
     /// Wakes everybody who listens.
     func ring() {
-        let woken = state.withLock { state -> [UnsafeContinuation<Void, any Error>] in
-            if state.listeners.isEmpty { return [] }
-            defer { state.listeners.removeAll(keepingCapacity: true) }
-            return state.listeners.compactMap { state.wake($0) }
+        state.withLock { state in
+            for listener in state.listeners {
+                // Where it wakes earlier by itself, this comes too late to wake anybody.
+                state.alarms.add(listener.sleeper, at: state.now + listener.delay)
+            }
+            state.listeners.removeAll(keepingCapacity: true)
         }
-        for sleeper in woken { sleeper.resume() }
     }
 
-    @inline(__always)
     private func sleep(
-        for duration: Duration, listening: Bool
+        for duration: Duration, listening: Duration?
     ) async throws(CancellationError) {
         let number = state.withLock { state in
             state.sleepers.append(.fallingAsleep)
@@ -97,7 +105,9 @@ public final class VirtualTime: TimeSource {
                         if case .calledOff = state.sleepers[number] { return true }
                         state.sleepers[number] = .asleep(continuation)
                         state.alarms.add(number, at: state.now + max(duration, .zero))
-                        if listening { state.listeners.append(number) }
+                        if let listening {
+                            state.listeners.append(Listener(sleeper: number, delay: listening))
+                        }
                         return false
                     }
                     if isCancelled { continuation.resume(throwing: CancellationError()) }
@@ -139,7 +149,9 @@ public final class SerialExecutor: TaskExecutor {
             batch.removeAll(keepingCapacity: true)
             jobs.withLock { swap(&$0, &batch) }
             if batch.isEmpty { return }
-            for job in batch { job.runSynchronously(on: asUnownedTaskExecutor()) }
+            for job in batch.indices {
+                batch[job].runSynchronously(on: asUnownedTaskExecutor())
+            }
         }
     }
 

@@ -222,20 +222,26 @@ extension LabState {
         note(.bootScriptBegan, hosts[host].spec.name.rawValue, orders.run.rawValue)
         hosts[host].bootReport = (orders.run, .running)
         if orders.leaveMaintenance { _ = setMaintenance(host, on: false) }
-        var after: Duration = .milliseconds(10)
-        func plan(_ list: [BootGuest]) {
-            for wanted in list {
-                if let guest = guest(at: wanted.vmxPath, on: host) {
-                    schedule(.bootStart(host, guest, generation: generation), in: after)
-                }
-                after += orders.startGap
-            }
-        }
-        plan(orders.infrastructure)
-        plan(orders.vcsa.map { [$0] } ?? [])
+        let first = orders.infrastructure + (orders.vcsa.map { [$0] } ?? [])
+        var after = plan(first, of: orders, on: host, after: .milliseconds(10))
         if orders.waitsForVCSA { after += orders.afterVCSA }
-        for tier in orders.tiers { plan(tier) }
+        for tier in orders.tiers { after = plan(tier, of: orders, on: host, after: after) }
         schedule(.bootScriptDone(host, generation: generation), in: after)
+    }
+
+    /// Plans the starts of some guests, one after the other; returns when the last is over.
+    private mutating func plan(
+        _ list: [BootGuest], of orders: BootOrders, on host: HostPlace, after: Duration
+    ) -> Duration {
+        var after = after
+        for wanted in list {
+            if let guest = guest(at: wanted.vmxPath, on: host) {
+                let generation = hosts[host].generation
+                schedule(.bootStart(host, guest, generation: generation), in: after)
+            }
+            after += orders.startGap
+        }
+        return after
     }
 
     /// One guest of a boot script is started; what will not start is reported at its end.

@@ -91,6 +91,9 @@ struct LabState: Sendable {
         self.hosts = hosts
         self.guests = guests
         vcenterUpAt = began
+        // Most runs have so many; to grow costs more than all that is written.
+        log.reserveCapacity(128)
+        records.reserveCapacity(128)
         // What a site is rather than what happens to it.
         if vcsa != nil { faults.took[.vcenterIsGuest] = 1 }
         if scenario.secondFeed != nil { faults.took[.hostsDualFed] = 1 }

@@ -46,23 +46,28 @@ public final class LabWorld: Sendable {
     public var version: UInt64 { turn { $0.version } }
 
     /// Returns when the world is newer than `version`, or `limit` has passed.
-    public func change(after seen: UInt64, within limit: Duration) async -> UInt64 {
+    /// - Parameter delay: so long after a change, where the clock is a virtual one: several changes
+    ///   are told at once.
+    public func change(
+        after seen: UInt64, within limit: Duration, telling delay: Duration = .zero
+    ) async -> UInt64 {
         let deadline = time.elapsed + limit
         while true {
             let (version, nextDue) = turn { ($0.version, $0.nextDue) }
             if version > seen || time.elapsed >= deadline { return version }
-            do { try await pause(until: deadline, nextDue: nextDue) } catch { return version }
+            let next = nextDue.map { min(deadline, $0 + delay) } ?? deadline
+            do { try await pause(until: next, telling: delay) } catch { return version }
         }
     }
 
     /// Waits until something may have changed, or the moment has come.
     private func pause(
-        until moment: Duration, nextDue: Duration?
+        until moment: Duration, telling delay: Duration
     ) async throws(CancellationError) {
         let now = time.elapsed
         if let virtual {
-            let next = min(moment, nextDue ?? moment)
-            return try await virtual.sleepUntilRung(for: max(next - now, LabWorld.tick))
+            return try await virtual.sleepUntilRung(
+                for: max(moment - now, LabWorld.tick), wakingAfter: delay)
         }
         try await time.sleep(for: max(min(moment - now, LabWorld.lookEvery), LabWorld.tick))
     }

@@ -162,17 +162,24 @@ extension Planner {
     /// The phases that have something to do. Where one needs a phase that has nothing to do, it
     /// needs what that one needed.
     func joined(_ phases: [Phase]) -> [Phase] {
-        // What a need comes to. A phase needs only phases that are shown above it.
-        var standIns: [PhaseName: [PhaseName]] = [:]
         var present: [Phase] = []
+        var names: [PhaseName] = []
+        // What those that have nothing to do needed: a phase needs only such as are above it.
+        var absent: [(name: PhaseName, needs: [PhaseName])] = []
         for var phase in phases {
             var needs: [PhaseName] = []
-            for need in phase.needs.flatMap({ standIns[$0] ?? [] }) where !needs.contains(need) {
-                needs.append(need)
+            for need in phase.needs {
+                let meant =
+                    names.contains(need) ? [need] : absent.first { $0.name == need }?.needs ?? []
+                needs += meant.filter { !needs.contains($0) }
             }
-            phase.needs = needs
-            standIns[phase.name] = phase.steps.isEmpty ? needs : [phase.name]
-            if !phase.steps.isEmpty { present.append(phase) }
+            if phase.steps.isEmpty {
+                absent.append((phase.name, needs))
+            } else {
+                names.append(phase.name)
+                phase.needs = needs
+                present.append(phase)
+            }
         }
         return present
     }

@@ -49,10 +49,7 @@ extension Ledger {
 
     /// The machines that were told to stop.
     public var machinesStopped: Set<MachineName> {
-        Set(
-            stepsAsked.compactMap { step in
-                if case .stopMachine(let machine) = step.action { machine } else { nil }
-            })
+        asked { if case .stopMachine(let machine) = $0 { machine } else { nil } }
     }
 
     /// Whether vpower took only parts of the cluster down: then its automation is as it was, and
@@ -78,19 +75,13 @@ extension Ledger {
 
     /// The hosts that were told to stop, or to enter maintenance mode.
     var hostsTouched: Set<HostName> {
-        var hosts = hostsPutInMaintenance
-        for step in stepsAsked {
-            if case .stopHost(let host, _) = step.action { hosts.insert(host) }
-        }
-        return hosts
+        hostsPutInMaintenance.union(
+            asked { if case .stopHost(let host, _) = $0 { host } else { nil } })
     }
 
     /// The hosts that may hold a boot script of this outage.
     var hostsArmed: Set<HostName> {
-        Set(
-            stepsAsked.compactMap { step in
-                if case .arm(let host, _) = step.action { host } else { nil }
-            })
+        asked { if case .arm(let host, _) = $0 { host } else { nil } }
     }
 
     /// How long a run's boot scripts wait between their guests, by host.
@@ -104,9 +95,17 @@ extension Ledger {
         return pauses
     }
 
-    /// The steps that asked for something, of all runs.
-    private var stepsAsked: [Step] {
-        runs.flatMap { run in run.steps.filter { run.hasAsked($0.id) } }
+    /// What the steps of a kind that asked for something act on, of all runs.
+    private func asked<Thing>(_ thing: (Action) -> Thing?) -> Set<Thing> {
+        var things = Set<Thing>()
+        for run in runs {
+            for place in run.steps.indices {
+                // Its kind first: to look it up costs more.
+                guard let thing = thing(run.steps[place].action) else { continue }
+                if run.hasAsked(run.steps[place].id) { things.insert(thing) }
+            }
+        }
+        return things
     }
 }
 

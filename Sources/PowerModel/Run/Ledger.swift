@@ -119,7 +119,7 @@ extension Name where Kind == StepKind {
 
     /// Under this, every shutdown of a guest is announced: that of a step of the plan, and that of
     /// a guest which was started since.
-    public static func stop(_ guest: GuestID) -> StepID { StepID("\(stopPrefix)\(guest)") }
+    public static func stop(_ guest: GuestID) -> StepID { StepID(stopPrefix + guest.rawValue) }
 
     /// The guest that this shuts down, if it shuts one down.
     var stoppedGuest: GuestID? {
