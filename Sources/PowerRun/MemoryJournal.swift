@@ -98,10 +98,10 @@ extension [Record] {
         var opened: Set<OutageID> = []
         // Wherever it stands: a record that two journals held may come twice.
         var closed: Set<OutageID> = []
-        for record in self {
-            switch record.event {
-            case .outageOpened(cluster, _): opened.insert(record.outage)
-            case .outageClosed: closed.insert(record.outage)
+        for index in indices {
+            switch self[index].event {
+            case .outageOpened(cluster, _): opened.insert(self[index].outage)
+            case .outageClosed: closed.insert(self[index].outage)
             default: break
             }
         }

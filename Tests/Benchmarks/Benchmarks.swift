@@ -60,12 +60,13 @@ func smallSite() throws -> Measured {
         times.append((cpuTime() - start) / size)
     }
     times.sort()
-    func milliseconds(_ time: Duration) -> String { "\(time / .microseconds(1) / 1000) ms" }
+    let mean = times.reduce(.zero, +) / batches
+    func milliseconds(_ time: Duration) -> Double { (time / .microseconds(10)).rounded() / 100 }
     return Measured(
-        line: "3 hosts, 14 guests: \(milliseconds(times[0])) of CPU for one outage in the fastest "
-            + "of \(batches) batches of \(size), \(milliseconds(times[batches / 2])) in the "
-            + "median (limit 1 ms)",
-        isWithinLimit: times[0] < .milliseconds(1))
+        line: "3 hosts, 14 guests: \(milliseconds(mean)) ms of CPU for one outage on average of "
+            + "\(batches) batches of \(size) (limit 1 ms), \(milliseconds(times[0])) in the "
+            + "fastest, \(milliseconds(times[batches / 2])) in the median",
+        isWithinLimit: mean < .milliseconds(1))
 }
 
 /// One outage of a site that is larger than most.

@@ -51,9 +51,10 @@ public final class LabLife: Sendable {
 
     /// A record is about to be written: false when the process is dead, by this or before.
     func mayWrite() -> Bool {
-        let next = state.withLock { $0.written + 1 }
-        if end == .beforeRecord(next) { kill() }
-        return isAlive
+        let (isAlive, next) = state.withLock { ($0.isAlive, $0.written + 1) }
+        guard end == .beforeRecord(next) else { return isAlive }
+        kill()
+        return false
     }
 
     /// A record was written.

@@ -221,7 +221,8 @@ public struct MemoryHost: HostControl {
     /// The guests registered there.
     public func guests() async throws(HostError) -> [HostGuest] {
         try await ask("list the guests") { world in
-            world.registered(on: place).map { guest in
+            world.hosts[place].guests.compactMap { guest in
+                if !world.guests[guest].exists { return nil }
                 let spec = world.guests[guest].spec
                 return HostGuest(
                     name: spec.name, vmxPath: spec.vmxPath, power: world.guests[guest].power)

@@ -129,7 +129,23 @@ public final class VirtualTime: TimeSource {
 
 /// Runs jobs one at a time, in the order in which they came, on the thread that asks for it.
 public final class SerialExecutor: TaskExecutor {
-    private let jobs = Mutex<[UnownedJob]>([])
+    private struct Queue {
+        var jobs: [UnownedJob] = []
+        /// Where the next one stands: taking from the front of an array costs its length.
+        var next = 0
+
+        mutating func take() -> UnownedJob? {
+            if next == jobs.count {
+                jobs.removeAll(keepingCapacity: true)
+                next = 0
+                return nil
+            }
+            defer { next += 1 }
+            return jobs[next]
+        }
+    }
+
+    private let queue = Mutex(Queue())
 
     /// An executor with nothing to do.
     public init() {}
@@ -137,21 +153,13 @@ public final class SerialExecutor: TaskExecutor {
     /// Takes a job in.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        jobs.withLock { $0.append(job) }
+        queue.withLock { $0.jobs.append(job) }
     }
 
     /// Runs everything there is to do, and what comes of it.
     public func runUntilIdle() {
-        // What comes in while a batch runs goes behind it: first come, first run. The two arrays
-        // change places, so that none is ever made anew.
-        var batch: [UnownedJob] = []
-        while true {
-            batch.removeAll(keepingCapacity: true)
-            jobs.withLock { swap(&$0, &batch) }
-            if batch.isEmpty { return }
-            for job in batch.indices {
-                batch[job].runSynchronously(on: asUnownedTaskExecutor())
-            }
+        while let job = queue.withLock({ $0.take() }) {
+            job.runSynchronously(on: asUnownedTaskExecutor())
         }
     }
 

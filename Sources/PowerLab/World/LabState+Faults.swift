@@ -36,9 +36,14 @@ extension LabState {
         return fault
     }
 
+    /// Whether a fault of this kind is at work on an object: it takes effect now.
+    mutating func hits(_ kind: LabFault, _ object: String = "") -> Bool {
+        !faults.active.isEmpty && bites(kind, object) != nil
+    }
+
     /// Whether such a fault is at work; nothing comes of it yet.
     func isActive(_ kind: LabFault, _ object: String = "") -> Bool {
-        faults.active[kind]?[object] != nil
+        !faults.active.isEmpty && faults.active[kind]?[object] != nil
     }
 
     /// Ends every fault for good: links are up, hosts mended, keys right, the mains are there.
@@ -193,7 +198,7 @@ extension LabState {
     /// A guest that stops by itself while HA is on, and HA will not have it.
     mutating func restartByHA(_ guest: GuestPlace) {
         guard automation.ha, haAgents,
-            bites(.guestRestartedByHA, guests[guest].spec.id.rawValue) != nil
+            hits(.guestRestartedByHA, guests[guest].spec.id.rawValue)
         else { return }
         guests[guest].stoppedCleanly = false
         schedule(.haRestarts([guest]), in: scenario.pace.haRestarts)
@@ -205,7 +210,7 @@ extension LabState {
         guard let fault = faults.active[.datastoreLate]?[name], upAt > .zero,
             now < upAt + fault.amount
         else { return false }
-        return bites(.datastoreLate, name) != nil
+        return hits(.datastoreLate, name)
     }
 
     // MARK: Calls
@@ -220,20 +225,20 @@ extension LabState {
         }
         if !faults.active.isEmpty {
             let host = hosts[place].spec.name.rawValue
-            if bites(.switchDead) != nil || bites(.linkCut, host) != nil {
+            if hits(.switchDead) || hits(.linkCut, host) {
                 return LabObstacle(reason: .unreachable, detail: "no route to it")
             }
             if let hang = bites(.hostHangs, host) {
                 return LabObstacle(
                     delay: hang.amount, reason: .timedOut, detail: "it took the call, no more")
             }
-            if bites(.hostKeyWrong, host) != nil {
+            if hits(.hostKeyWrong, host) {
                 return LabObstacle(reason: .keyRefused, detail: "its host key has changed")
             }
-            if hostd, bites(.hostdNotReady, host) != nil {
+            if hostd, hits(.hostdNotReady, host) {
                 return LabObstacle(reason: .notReady, detail: "hostd does not answer")
             }
-            if acting, bites(.hostRefuses, host) != nil {
+            if acting, hits(.hostRefuses, host) {
                 return LabObstacle(reason: .refused, detail: "it says no")
             }
         }
@@ -246,12 +251,12 @@ extension LabState {
     /// Whether nobody answers on any port of a host, as far as vpower can see.
     mutating func isSilent(_ host: HostPlace) -> Bool {
         if !hosts[host].answers { return true }
-        return bites(.switchDead) != nil
-            || bites(.linkCut, hosts[host].spec.name.rawValue) != nil
+        return hits(.switchDead)
+            || hits(.linkCut, hosts[host].spec.name.rawValue)
     }
 
     /// Whether the witness behind the hosts' switch answers.
-    mutating func witnessAnswers() -> Bool { bites(.switchDead) == nil }
+    mutating func witnessAnswers() -> Bool { !hits(.switchDead) }
 
     /// What a call to vCenter runs into; nil when it goes through.
     mutating func obstacleToVCenter() -> LabObstacle? {
@@ -261,12 +266,12 @@ extension LabState {
         case .down: return LabObstacle(reason: .unreachable, detail: "nobody answers")
         }
         if faults.active.isEmpty { return nil }
-        if bites(.switchDead) != nil || bites(.linkCut, LabWorld.vcenterLink) != nil {
+        if hits(.switchDead) || hits(.linkCut, LabWorld.vcenterLink) {
             return LabObstacle(reason: .unreachable, detail: "no route to it")
         }
         if let slow = bites(.vcenterSlow) { return LabObstacle(delay: slow.amount) }
         // Once: the next call logs in anew.
-        if bites(.vcenterSessionExpired) != nil {
+        if hits(.vcenterSessionExpired) {
             faults.active[.vcenterSessionExpired] = nil
             return LabObstacle(reason: .session, detail: "the session is not authenticated")
         }
@@ -274,30 +279,34 @@ extension LabState {
     }
 
     /// How long vCenter's inventory is behind.
-    mutating func inventoryLag() -> Duration? { bites(.vcenterStateLags)?.amount }
+    mutating func inventoryLag() -> Duration? {
+        faults.active.isEmpty ? nil : bites(.vcenterStateLags)?.amount
+    }
 
     /// Whether the task that changes HA fails.
-    mutating func haTaskFails() -> Bool { bites(.haTaskFails) != nil }
+    mutating func haTaskFails() -> Bool { hits(.haTaskFails) }
 
     private mutating func slowNames() -> LabObstacle? {
-        guard let dns, guests[dns].power != .on, let fault = bites(.dnsDies) else { return nil }
+        guard let dns, !faults.active.isEmpty, guests[dns].power != .on,
+            let fault = bites(.dnsDies)
+        else { return nil }
         return LabObstacle(delay: fault.amount)
     }
 
     /// What vpower reads of a UPS.
     mutating func reading(of feed: FeedName) -> FeedReading {
         let name = feed.rawValue
-        if bites(.feedSilent, name) != nil || bites(.linkCut, name) != nil {
+        if hits(.feedSilent, name) || hits(.linkCut, name) {
             return FeedReading(status: nil, problem: "no answer")
         }
         let unit = unit(feed)
         var status = status(of: unit)
-        if unit.mainsOn, bites(.staleFSD, name) != nil { status += " FSD" }
+        if unit.mainsOn, hits(.staleFSD, name) { status += " FSD" }
         let left = runtimeLeft(of: unit)
         var runtime: Duration? = .seconds(left.components.seconds)
         if !unit.mainsOn {
             if let jump = bites(.runtimeJumps, name) { runtime = jump.amount }
-            if bites(.runtimeMissing, name) != nil { runtime = nil }
+            if hits(.runtimeMissing, name) { runtime = nil }
         }
         return FeedReading(
             status: UPSStatus(status), runtime: runtime, chargePercent: charge(of: unit),

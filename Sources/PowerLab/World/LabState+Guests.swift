@@ -83,15 +83,15 @@ extension LabState {
         try mustBeOn(guest)
         let spec = guests[guest].spec
         let id = spec.id.rawValue
-        guard guests[guest].toolsRunning, bites(.guestWithoutTools, id) == nil else {
+        guard guests[guest].toolsRunning, !hits(.guestWithoutTools, id) else {
             throw .toolsUnavailable
         }
-        if bites(.guestHasQuestion, id) != nil {
+        if hits(.guestHasQuestion, id) {
             throw .failed("it waits for an answer to a question")
         }
         note(.guestAsked, id, by)
         if guests[guest].stopping || spec.ignoresShutdown { return }
-        if bites(.guestIgnores, id) != nil { return }
+        if hits(.guestIgnores, id) { return }
         guests[guest].stopping = true
         schedule(.guestStops(guest), in: spec.stopsIn ?? scenario.pace.guestStops)
     }

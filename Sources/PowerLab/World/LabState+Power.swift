@@ -103,7 +103,7 @@ extension LabState {
         // The BIOS says "power on after AC loss", unless it says "last state".
         for host in hosts.all {
             let name = hosts[host].spec.name.rawValue
-            if hosts[host].stoppedCleanly, bites(.hostStaysOff, name) != nil { continue }
+            if hosts[host].stoppedCleanly, hits(.hostStaysOff, name) { continue }
             powerOnHost(host)
         }
     }
@@ -130,7 +130,7 @@ extension LabState {
         hosts[host].power = .stopping
         hostChanged(host)
         note(.hostTold, name)
-        if bites(.hostNeverStops, name) != nil { return }
+        if hits(.hostNeverStops, name) { return }
         let late = bites(.hostStopsLate, name)?.amount ?? .zero
         schedule(.hostStops(host), in: scenario.pace.hostStops + late)
     }

@@ -62,7 +62,7 @@ extension LabState {
 
     private mutating func shown(_ place: HostPlace) -> HostView {
         let spec = hosts[place].spec
-        let sticks = !haAgents && bites(.haAgentSticks, spec.name.rawValue) != nil
+        let sticks = !haAgents && hits(.haAgentSticks, spec.name.rawValue)
         return HostView(
             name: spec.name, reference: spec.reference,
             connected: hosts[place].power == .on && hosts[place].hostdReady,

@@ -2,26 +2,15 @@
 public struct Guest: Hashable, Codable, Sendable {
     /// Its identity: instanceUuid in lower case.
     public var id: GuestID
-    /// Its name. Not unique, not trusted: any text a person could type, line breaks too.
-    public var name: String
-    /// vCenter's reference, e.g. `vm-42`: a hint that changes when it is registered anew.
-    public var reference: String?
-    /// Its configuration file, e.g. `[datastore1] web/web.vmx`: what a host knows it by.
-    public var vmxPath: String
     /// The host it is registered on; nil when that is not known.
     public var host: HostName?
     /// Whether it is on.
     public var power: GuestPower
     /// Whether its Tools can be asked to shut it down.
     public var tools: ToolsState
-    /// What kind of guest it is, as far as vCenter can tell.
-    public var nature: GuestNature
-    /// Where an administrator has put it: what tiers may choose by.
-    public var labels: GuestLabels
-    /// Its memory in MiB, where known: what a suspend has to write.
-    public var memoryMiB: Int?
     /// Whether it waits for an answer to a question; until then it follows no request.
     public var hasQuestion: Bool
+    private var traits: Shared<GuestTraits>
 
     /// A guest.
     public init(
@@ -30,17 +19,105 @@ public struct Guest: Hashable, Codable, Sendable {
         labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil, hasQuestion: Bool = false
     ) {
         self.id = id
-        self.name = name
-        self.reference = reference
-        self.vmxPath = vmxPath
         self.host = host
         self.power = power
         self.tools = tools
-        self.nature = nature
-        self.labels = labels
-        self.memoryMiB = memoryMiB
         self.hasQuestion = hasQuestion
+        traits = Shared(
+            GuestTraits(
+                name: name, reference: reference, vmxPath: vmxPath, nature: nature,
+                labels: labels, memoryMiB: memoryMiB))
     }
+
+    /// Its name. Not unique, not trusted: any text a person could type, line breaks too.
+    public var name: String {
+        get { traits.value.name }
+        set { traits.value.name = newValue }
+    }
+    /// vCenter's reference, e.g. `vm-42`: a hint that changes when it is registered anew.
+    public var reference: String? {
+        get { traits.value.reference }
+        set { traits.value.reference = newValue }
+    }
+    /// Its configuration file, e.g. `[datastore1] web/web.vmx`: what a host knows it by.
+    public var vmxPath: String {
+        get { traits.value.vmxPath }
+        set { traits.value.vmxPath = newValue }
+    }
+    /// What kind of guest it is, as far as vCenter can tell.
+    public var nature: GuestNature {
+        get { traits.value.nature }
+        set { traits.value.nature = newValue }
+    }
+    /// Where an administrator has put it: what tiers may choose by.
+    public var labels: GuestLabels {
+        get { traits.value.labels }
+        set { traits.value.labels = newValue }
+    }
+    /// Its memory in MiB, where known: what a suspend has to write.
+    public var memoryMiB: Int? {
+        get { traits.value.memoryMiB }
+        set { traits.value.memoryMiB = newValue }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, host, power, tools, hasQuestion
+    }
+
+    /// Reads a guest.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        id = try values.decode(GuestID.self, forKey: .id)
+        host = try values.decodeIfPresent(HostName.self, forKey: .host)
+        power = try values.decode(GuestPower.self, forKey: .power)
+        tools = try values.decode(ToolsState.self, forKey: .tools)
+        hasQuestion = try values.decode(Bool.self, forKey: .hasQuestion)
+        traits = Shared(try GuestTraits(from: decoder))
+    }
+
+    /// Writes a guest, its traits beside the rest.
+    public func encode(to encoder: any Encoder) throws {
+        try traits.value.encode(to: encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(id, forKey: .id)
+        try values.encodeIfPresent(host, forKey: .host)
+        try values.encode(power, forKey: .power)
+        try values.encode(tools, forKey: .tools)
+        try values.encode(hasQuestion, forKey: .hasQuestion)
+    }
+}
+
+/// What of a guest seldom changes. Guests are copied all the time, and share it.
+private struct GuestTraits: Hashable, Codable, Sendable {
+    var name: String
+    var reference: String?
+    var vmxPath: String
+    var nature: GuestNature
+    var labels: GuestLabels
+    var memoryMiB: Int?
+}
+
+/// A value that copies share until one of them changes it.
+private struct Shared<Value: Hashable & Sendable>: Hashable, Sendable {
+    private final class Box: Sendable {
+        let value: Value
+        init(_ value: Value) { self.value = value }
+    }
+
+    private var box: Box
+
+    init(_ value: Value) { box = Box(value) }
+
+    var value: Value {
+        get { box.value }
+        set { box = Box(newValue) }
+    }
+
+    static func == (left: Shared, right: Shared) -> Bool {
+        left.box === right.box || left.box.value == right.box.value
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(box.value) }
 }
 
 /// Where an administrator has put a guest: what tiers may choose by.

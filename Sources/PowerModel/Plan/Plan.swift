@@ -162,15 +162,15 @@ public enum HookMoment: String, Hashable, Codable, Sendable {
 }
 
 /// What a step does. The object is named by identity; everything else comes from the snapshot.
-public enum Action: Hashable, Codable, Sendable {
+public indirect enum Action: Hashable, Codable, Sendable {
     /// HA off, DRS manual, DPM off: seen to be so.
     case freeze
     /// vCLS into retreat mode: its guests seen to be gone.
     case retreat
     /// Boot script installed and read back.
-    indirect case arm(HostName, BootOrders)
+    case arm(HostName, BootOrders)
     /// A hook of a tier: its place among those of the same moment counts from 1.
-    indirect case runHook(Hook, TierName, HookMoment, place: Int)
+    case runHook(Hook, TierName, HookMoment, place: Int)
     /// A cluster that needs this one seen to be down, where it goes down in the same outage.
     case awaitClusterDown(ClusterName)
     /// Guest shut down through vCenter.

@@ -168,10 +168,13 @@ extension Planner {
         var absent: [(name: PhaseName, needs: [PhaseName])] = []
         for var phase in phases {
             var needs: [PhaseName] = []
+            func add(_ need: PhaseName) { if !needs.contains(need) { needs.append(need) } }
             for need in phase.needs {
-                let meant =
-                    names.contains(need) ? [need] : absent.first { $0.name == need }?.needs ?? []
-                needs += meant.filter { !needs.contains($0) }
+                if names.contains(need) {
+                    add(need)
+                } else {
+                    absent.first { $0.name == need }?.needs.forEach(add)
+                }
             }
             if phase.steps.isEmpty {
                 absent.append((phase.name, needs))

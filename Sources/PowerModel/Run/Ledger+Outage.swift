@@ -125,8 +125,12 @@ extension RunLedger {
 
     /// Whether it was to take hosts down, and saw all of them down: with what was on them.
     fileprivate var hasSeenHostsDown: Bool {
-        let hosts = steps.filter { if case .stopHost = $0.action { true } else { false } }
+        let hosts = steps.indices.filter {
+            if case .stopHost = steps[$0].action { true } else { false }
+        }
         return !hosts.isEmpty
-            && hosts.allSatisfy { if case .done = outcome(of: $0.id) { true } else { false } }
+            && hosts.allSatisfy {
+                if case .done = outcome(of: steps[$0].id) { true } else { false }
+            }
     }
 }

@@ -15,7 +15,7 @@ public struct Ledger: Hashable, Sendable {
 
     /// Folds the records of one outage, in order.
     public init(_ records: [Record]) {
-        for record in records { apply(record) }
+        for index in records.indices { apply(records[index]) }
     }
 
     /// The run that began last.

@@ -24,13 +24,13 @@ public struct Record: Hashable, Codable, Sendable {
 }
 
 /// What a record says. State is a fold of these; nothing else is stored.
-public enum RunEvent: Hashable, Codable, Sendable {
+public indirect enum RunEvent: Hashable, Codable, Sendable {
     /// An outage began for this cluster, for this reason.
     case outageOpened(cluster: ClusterName, reason: String)
     /// The outage's one snapshot: what a restore goes back to.
-    indirect case snapshotTaken(ClusterSnapshot)
+    case snapshotTaken(ClusterSnapshot)
     /// A run began: this plan will be carried out.
-    indirect case runStarted(Plan, RunCause)
+    case runStarted(Plan, RunCause)
     /// A phase began.
     case phaseStarted(PhaseName)
     /// A phase is over; the next may begin.

@@ -46,7 +46,7 @@ extension Runner {
                 crowd.take(event, now: around.time.elapsed)
                 for note in view.takeNotes() { await record(.noted(note)) }
                 await recordOutcomes(of: &crowd, in: &gaps)
-                await mindBudgets()
+                if let review = budgetReview() { await enact(review) }
                 isStopping = isStopping || control.mustStop
                 if isStopping {
                     // What was asked is waited for, so that its answer is not lost; no longer.
@@ -127,6 +127,8 @@ private struct GuestCrowd<One: GuestOnItsWay> {
         seen = Array(repeating: nil, count: guests.count)
         isInQueue = Array(repeating: false, count: guests.count)
         order = NeedOrder(of: guests.map { ($0.step.id, $0.step.needs) })
+        queue.reserveCapacity(guests.count)
+        outcomes.reserveCapacity(guests.count)
     }
 
     var isEmpty: Bool { openCount == 0 }
@@ -189,6 +191,7 @@ private struct GuestCrowd<One: GuestOnItsWay> {
     }
 
     mutating func takeOutcomes() -> [(StepID, StepOutcome)] {
+        if outcomes.isEmpty { return [] }
         defer { outcomes = [] }
         return outcomes
     }

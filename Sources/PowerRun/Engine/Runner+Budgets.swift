@@ -6,29 +6,41 @@ extension Runner {
     /// A phase has begun: its budget counts from now.
     func budgetBegins(_ phase: PhaseName) async {
         budgets.begin(phase, at: around.time.elapsed)
-        await mindBudgets()
+        if let review = budgetReview() { await enact(review) }
     }
 
     /// A phase is over: what it did not need is there for the others.
     func budgetEnds(_ phase: PhaseName) async {
         budgets.end(phase)
-        await mindBudgets()
+        if let review = budgetReview() { await enact(review) }
     }
 
-    /// Sets budgets anew where a phase began or ended or the deadline is another one since they
-    /// were last looked at. Called wherever the run looks at what is wanted of it. Each change is
-    /// on record before it takes effect.
-    func mindBudgets() async {
+    /// What came of a look at the budgets.
+    struct BudgetReview {
+        fileprivate let changes: [Budgets.Change]
+        fileprivate let why: String
+    }
+
+    /// Looks at the budgets where a phase began or ended or the deadline is another one since that
+    /// was last done. Called wherever the run looks at what is wanted of it: mostly nothing is due.
+    func budgetReview() -> BudgetReview? {
         let now = around.time.elapsed
         let deadline = control.deadline
         if let deadline { control.notePastDeadline(now >= deadline) }
-        guard let changes = budgets.beginReview(deadline: deadline, now: now) else { return }
-        let left = deadline.map { "\(max(.zero, $0 - now).milliseconds / 1000) s to the deadline" }
-        for change in changes {
+        return budgets.beginReview(deadline: deadline, now: now).map { changes in
+            let left = deadline.map {
+                "\(max(.zero, $0 - now).milliseconds / 1000) s to the deadline"
+            }
+            return BudgetReview(changes: changes, why: left ?? "no deadline is known any more")
+        }
+    }
+
+    /// Sets budgets anew. Each change is on record before it takes effect.
+    func enact(_ review: BudgetReview) async {
+        for change in review.changes {
             await record(
                 .budgetChanged(
-                    change.phase, from: change.from, to: change.to,
-                    why: left ?? "no deadline is known any more"))
+                    change.phase, from: change.from, to: change.to, why: review.why))
             budgets.set(change.phase, to: change.to)
         }
         budgets.endReview()

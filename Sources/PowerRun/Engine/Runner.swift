@@ -305,7 +305,7 @@ struct Wait: Sendable {
     /// Waits until it is time to look again, no later than `moment`; false when the limit has
     /// passed or the run is to stop.
     func again(by moment: Duration? = nil) async -> Bool {
-        await runner.mindBudgets()
+        if let review = runner.budgetReview() { await runner.enact(review) }
         if isOver || mustStop { return false }
         let wanted = moment.map { $0 - time.elapsed } ?? look
         do { try await time.sleep(for: max(min(look, left, wanted), Self.tick)) } catch {
@@ -326,7 +326,7 @@ struct Wait: Sendable {
     /// Waits until an inventory newer than this one is there and puts that in its place, or until
     /// it is time to look again; false when the limit has passed or the run is to stop.
     func change(after inventory: inout Inventory?, in around: Surroundings) async -> Bool {
-        await runner.mindBudgets()
+        if let review = runner.budgetReview() { await runner.enact(review) }
         guard let seen = inventory, !isOver, !mustStop else { return await again() }
         do {
             let rest = around.pace.rest(guests: seen.guests.count)
