@@ -41,7 +41,8 @@ FIRST ?= 1
 
 soak: ## Live through SEEDS bad afternoons of the simulated site, in release
 	$(CORE) build --build-tests $(RELEASE) $(IMPORTS)
-	VPOWER_FIRST_SEED=$(FIRST) VPOWER_SEEDS=$(SEEDS) $(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
+	VPOWER_FIRST_SEED=$(FIRST) VPOWER_SEEDS=$(SEEDS) \
+		$(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
 		--filter 'SeedSweep.*afternoon'
 
 # With the standard library inside, as the README builds vpower.

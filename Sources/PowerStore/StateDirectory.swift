@@ -47,11 +47,12 @@ enum StateDirectory {
         return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
     }
 
-    /// Whether there is such a file; throws when that cannot be told.
+    /// Whether there is such a file; throws when that cannot be told, or what should be a directory
+    /// above it is a file.
     static func exists(_ path: String) throws(JournalError) -> Bool {
         var status = stat()
         if stat(path, &status) == 0 { return true }
-        guard errno == ENOENT || errno == ENOTDIR else { throw error(path) }
+        guard errno == ENOENT else { throw error(path) }
         return false
     }
 

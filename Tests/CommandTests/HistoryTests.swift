@@ -275,6 +275,9 @@ extension CommandTests {
                 let damaged = try await history(bad)
                 #expect(damaged.code == 1 && damaged.out == "", "\(damaged.all)")
                 #expect(damaged.errors.contains("Runbooks/journal-damaged.md"), "\(damaged.all)")
+                let file = try await history("\(bad)/journal.sqlite")
+                #expect(file.code == 1 && file.out == "", "\(file.all)")
+                #expect(file.errors.contains("Not a directory"), "\(file.all)")
             }
         }
     }

@@ -122,7 +122,10 @@ struct SweepReport: CustomStringConvertible, Sendable {
 
     var description: String {
         let kinds = LabFault.allCases.map { "  \($0.rawValue): \(faults[$0] ?? 0)" }
-        let rules = evaluated.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
+        // By the number that a rule's name begins with: DESIGN 5 counts to more than nine.
+        func number(_ rule: String) -> Int { Int(rule.prefix { $0.isNumber }) ?? 0 }
+        let rules = evaluated.sorted { (number($0.key), $0.key) < (number($1.key), $1.key) }
+            .map { "  \($0.key): \($0.value)" }
         return
             (["\(seeds) seeds, \(runs) runs, \(failures.count) failures", "faults injected:"]
             + kinds + ["rules evaluated:"] + rules).joined(separator: "\n")

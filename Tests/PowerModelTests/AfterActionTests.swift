@@ -127,6 +127,28 @@ import Testing
         #expect(report.notes.map(\.at) == [at(0), at(6)])
     }
 
+    @Test func `what was said of the run before is not said again of the next one`() throws {
+        let plan = Plan(kind: .restore, cluster: ClusterName("c"), phases: [])
+        let cause = RunCause(.outage, "the mains are back")
+        let (first, second) = (RunID("first"), RunID("second"))
+        let written: [(RunID?, RunEvent)] = [
+            (nil, .noted("of the first")), (first, .runStarted(plan, cause)),
+            (first, .noted("in the first")), (first, .runEnded(.finished)),
+            (nil, .noted("between them")), (second, .runStarted(plan, cause)),
+            (second, .runEnded(.finished)), (nil, .noted("after it")),
+        ]
+        let records = written.enumerated().map { place, entry in
+            Record(
+                number: Int64(place + 1), at: at(Int64(place)), run: entry.0,
+                outage: Self.outage, event: entry.1)
+        }
+        func notes(_ run: RunID) -> [String]? {
+            AfterAction(of: run, in: records)?.notes.map(\.text)
+        }
+        #expect(notes(first) == ["of the first", "in the first", "between them"])
+        #expect(notes(second) == ["between them", "after it"])
+    }
+
     @Test func `a run that was killed is told as far as it got`() throws {
         let report = try report(freeze + guests.prefix(4))
         #expect(report.ended == nil && report.took == nil && report.run.result == nil)

@@ -96,7 +96,8 @@ public struct AfterAction: Hashable, Sendable {
     public private(set) var resumed: [Timestamp] = []
     /// Budgets that were changed, in order.
     public private(set) var budgetChanges: [BudgetChange] = []
-    /// What an operator should know, in order; also what the outage has outside of its runs.
+    /// What an operator should know, in order; also what the outage has outside of its runs since
+    /// the run before this one.
     public private(set) var notes: [Remark] = []
     /// When it came to the point of no return, and by what; nil when it did not.
     public private(set) var pointOfNoReturn: Remark?
@@ -118,7 +119,7 @@ public struct AfterAction: Hashable, Sendable {
         outageIsClosed = ledger.isClosed
         lastRecord = run.started
         var order = Order()
-        for record in records where record.run == id || record.run == nil {
+        for record in Self.records(records, of: id) {
             if record.run == id { order.take(record.event) }
             take(record)
         }
@@ -156,6 +157,26 @@ public struct AfterAction: Hashable, Sendable {
     }
 
     // MARK: The fold
+
+    /// The records of a run with those of no run that stand between it and its neighbours: what is
+    /// to be said before a run begins is written before its first record.
+    private static func records(_ records: [Record], of id: RunID) -> [Record] {
+        var chosen: [Record] = []
+        var betweenRuns: [Record] = []
+        var newest: RunID?
+        for record in records {
+            newest = record.run ?? newest
+            if newest == id {
+                chosen += betweenRuns + [record]
+                betweenRuns = []
+            } else if record.run == nil {
+                betweenRuns.append(record)
+            } else {
+                betweenRuns = []
+            }
+        }
+        return chosen
+    }
 
     /// When, by place among the run's records, each phase and step began and was over.
     private struct Order {
