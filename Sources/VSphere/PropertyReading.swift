@@ -96,7 +96,7 @@ extension SOAPClient {
         for _ in 0..<Self.pagesLimit {
             // No returnval at all means that nothing matched.
             guard let result = reply["returnval"] else { return objects }
-            for object in result.all("objects") { objects.append(try Self.properties(object)) }
+            objects += try Self.objects(in: result)
             guard let token = result["token"]?.text, !token.isEmpty else { return objects }
             reply = try await call(
                 "ContinueRetrievePropertiesEx", on: collector, in: session, within: limits.read
@@ -143,6 +143,13 @@ extension SOAPClient {
                 for path in choice.paths { $0.add("pathSet", path) }
             }
         }
+    }
+
+    /// The objects of one page (`RetrieveResult`).
+    static func objects(in result: Element) throws(CallFailure) -> [ObjectProperties] {
+        var objects: [ObjectProperties] = []
+        for object in result.all("objects") { objects.append(try properties(object)) }
+        return objects
     }
 
     private static func properties(_ content: Element) throws(CallFailure) -> ObjectProperties {

@@ -4,9 +4,10 @@ import FoundationXML
 /// Reads a reply as a whole or not at all.
 ///
 /// Foundation's parser on Linux says "true" to documents that end in the middle, accepts a
-/// DOCTYPE, and leaves the prefixes of attributes alone (DESIGN 3). So here: the root's end tag
-/// must have been seen, `parserError` must be nil, a DOCTYPE and any encoding but UTF-8 are
-/// refused, and every prefix is resolved from the `xmlns` declarations that are in scope.
+/// DOCTYPE, dies of an empty processing instruction (`<?x?>`, Swift 6.3), and leaves the prefixes
+/// of attributes alone (DESIGN 3). So here: the root's end tag must have been seen, `parserError`
+/// must be nil, a DOCTYPE, processing instructions and any encoding but UTF-8 are refused, and
+/// every prefix is resolved from the `xmlns` declarations that are in scope.
 struct ReplyReader {
     /// The document cannot be read, in words for people.
     struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
@@ -58,8 +59,8 @@ struct ReplyReader {
     /// What libxml2 would accept and vim never sends.
     private static func refuseUnwanted(_ bytes: [UInt8]) throws(Problem) {
         guard !bytes.isEmpty else { throw Problem(description: "is empty") }
-        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-        let document = bytes.starts(with: mark) ? bytes[3...] : bytes[...]
+        let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let document = bytes.starts(with: byteOrderMark) ? bytes[3...] : bytes[...]
         guard let first = document.first(where: { !isSpace($0) }), first == UInt8(ascii: "<") else {
             throw Problem(description: "is not XML")
         }
@@ -68,7 +69,10 @@ struct ReplyReader {
         if Data(document).range(of: Data("<!DOCTYPE".utf8)) != nil {
             throw Problem(description: "has a DOCTYPE, which no vCenter sends")
         }
-        if document.starts(with: Array("<?xml".utf8)),
+        var content = document
+        let mark = Array("<?xml".utf8)
+        // `<?xmlx?>` is no declaration.
+        if document.starts(with: mark), document.dropFirst(mark.count).first.map(isSpace) == true,
             let end = document.firstIndex(of: UInt8(ascii: ">"))
         {
             let declaration = String(decoding: document[..<end], as: UTF8.self).lowercased()
@@ -77,6 +81,11 @@ struct ReplyReader {
             {
                 throw Problem(description: "is not encoded in UTF-8")
             }
+            content = document[end...]
+        }
+        if Data(content).range(of: Data("<?".utf8)) != nil {
+            throw Problem(
+                description: "has a processing instruction, which no vCenter sends")
         }
         guard String(validating: document, as: UTF8.self) != nil else {
             throw Problem(description: "is not encoded in UTF-8")

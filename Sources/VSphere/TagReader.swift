@@ -184,7 +184,7 @@ struct TagReader: Sendable {
         }
     }
 
-    private static func decoded<Value: Decodable>(
+    static func decoded<Value: Decodable>(
         _ body: [UInt8], _ shape: RESTShape
     ) throws(CallFailure) -> Value {
         do {
@@ -199,7 +199,7 @@ struct TagReader: Sendable {
     }
 
     /// What an error says of itself: its type rather than its status (facts/vsphere.md 2.0.3).
-    private static func problem(_ answer: HTTPSResponse) -> String {
+    static func problem(_ answer: HTTPSResponse) -> String {
         var text = "HTTP status \(answer.status)"
         do {
             let error = try decoder.decode(RESTError.self, from: Data(answer.body))
@@ -273,26 +273,26 @@ private struct RESTSession: Sendable {
 
 // On the wire their members have underscores: `object_ids`.
 
-private struct RESTWrapped<Value: Decodable>: Decodable { var value: Value }
+struct RESTWrapped<Value: Decodable>: Decodable { var value: Value }
 
-private struct RESTObject: Codable {
+struct RESTObject: Codable {
     var id: String
     var type: String
 }
 
 private struct RESTObjects: Encodable { var objectIds: [RESTObject] }
 
-private struct RESTAttached: Decodable {
+struct RESTAttached: Decodable {
     var objectId: RESTObject
     var tagIds: [String]?
 }
 
-private struct RESTTag: Decodable, Sendable {
+struct RESTTag: Decodable, Sendable {
     var name: String
     var categoryId: String
 }
 
-private struct RESTCategory: Decodable, Sendable { var name: String }
+struct RESTCategory: Decodable, Sendable { var name: String }
 
 private struct RESTError: Decodable {
     var errorType: String?

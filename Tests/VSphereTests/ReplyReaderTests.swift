@@ -49,6 +49,20 @@ import Testing
         }
     }
 
+    @Test func `a processing instruction is refused: Foundation's parser dies of an empty one`() {
+        let declared = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+        for instruction in ["<?x?>", "<?x y?>", "<?x", "<?xml?>", "<?xmlx?>", "<?xml"] {
+            for text in [
+                Recorded.login.replacing(declared, with: declared + instruction),
+                Recorded.login + instruction, instruction, instruction + Recorded.login,
+                Recorded.envelope("<a>\(instruction)</a>"), "<?xml?>" + instruction,
+                Recorded.login.replacing(declared, with: "") + "\n" + instruction,
+            ] {
+                #expect(problem(text) != nil, "\(text.prefix(200))")
+            }
+        }
+    }
+
     @Test func `undeclared entities and prefixes are errors`() {
         let bodies = [
             "<a xmlns=\"u\">&e;</a>", "<p:a/>", "<a p:type=\"x\"/>", "<a xsi:type=\"p:x\"/>",
