@@ -5,6 +5,8 @@ import Transport
 struct Session: Sendable {
     /// Counts the logins of this client.
     var generation: Int
+    /// How vCenter calls it.
+    var key: String
     /// The vim25 version both sides know.
     var version: String
     /// Where the managers are.
@@ -131,10 +133,12 @@ final class SOAPClient: Sendable {
                 throw .refused(
                     "this is no vCenter but \(content.about.name) (\(content.about.apiType))")
             }
-            try await logIn(content.sessionManager, version: version, cookies: cookies)
+            let key = try await logIn(
+                content.sessionManager, version: version, cookies: cookies)
             return .success(
                 Session(
-                    generation: generation, version: version, content: content, cookies: cookies))
+                    generation: generation, key: key, version: version, content: content,
+                    cookies: cookies))
         } catch {
             return .failure(error)
         }
@@ -142,14 +146,18 @@ final class SOAPClient: Sendable {
 
     private func logIn(
         _ manager: Reference, version: String, cookies: HTTPSCookieJar
-    ) async throws(CallFailure) {
+    ) async throws(CallFailure) -> String {
         do throws(CallFailure) {
-            _ = try await call(
+            let reply = try await call(
                 "Login", on: manager, version: version, cookies: cookies, within: limits.login
             ) {
                 $0.add("userName", user)
                 $0.add("password", password)
             }
+            guard let key = reply.at("returnval", "key")?.text, !key.isEmpty else {
+                throw .unreadable("to Login has no key of the session")
+            }
+            return key
         } catch {
             guard case .fault(let fault) = error, !Self.loginRefusals.contains(fault.type) else {
                 throw error

@@ -13,6 +13,8 @@ struct ServiceContent: Hashable, Sendable {
     var sessionManager: Reference
     /// vCenter's advanced settings.
     var setting: Reference
+    /// Knows who may do what; nil where it does not say.
+    var authorizationManager: Reference?
     /// Knows the names of custom attributes; nil where there are none.
     var customFieldsManager: Reference?
 
@@ -35,6 +37,7 @@ struct ServiceContent: Hashable, Sendable {
         viewManager = try manager("viewManager")
         sessionManager = try manager("sessionManager")
         setting = try manager("setting")
+        authorizationManager = content["authorizationManager"]?.reference
         customFieldsManager = content["customFieldsManager"]?.reference
     }
 }

@@ -8,13 +8,13 @@ public import Transport
 /// login that is refused is not repeated here; a session that vCenter has forgotten is renewed
 /// once per call. Wire format and traps: shared facts on vSphere, sections 2 and 4.
 public final class VCenterCluster: ClusterControl {
-    private let name: ClusterName
+    let name: ClusterName
     private let site: VCenterSite
-    private let limits: VCenterLimits
+    let limits: VCenterLimits
     private let labels: LabelKinds
-    private let soap: SOAPClient
+    let soap: SOAPClient
     private let tagReader: TagReader
-    private let watch: InventoryWatch
+    let watch: InventoryWatch
 
     /// A cluster behind this vCenter; connects and logs in with the first call.
     ///
@@ -352,7 +352,7 @@ public final class VCenterCluster: ClusterControl {
 
     // MARK: Errors
 
-    private func attempt<Value: Sendable>(
+    func attempt<Value: Sendable>(
         _ attempting: String, _ body: () async throws(CallFailure) -> Value
     ) async throws(ClusterError) -> Value {
         do throws(CallFailure) {

@@ -40,6 +40,7 @@ extension CommandTests {
                 "ok feed ups1 OL CHRG, runtime 10m", "ok feed ups1 login accepted",
                 "ok cluster Lab 3 hosts, 14 guests on; HA on, DRS fullyAutomated",
                 "ok cluster Lab vCSA is vcsa01 on esx2.lab",
+                "ok cluster Lab vpower's user has every privilege it needs",
                 "note cluster Lab mid-notools has no Tools: it will be powered off",
                 "ok host esx1.lab SSH, hostd and 5 guests",
                 "ok host esx2.lab SSH, hostd and 5 guests",
@@ -66,6 +67,37 @@ extension CommandTests {
             #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
             #expect(check.lines.last == "4 things BAD", "\(check.all)")
             #expect(check.out.tooWide == [])
+        }
+
+        @Test func `check names what vpower's user may not do, and init prints its role`()
+            async throws
+        {
+            let powerOff = "VirtualMachine.Interact.PowerOff"
+            #expect(try await lab.say("withhold \(powerOff) Global.Settings") == "ok")
+            let check = try await lab.vpower("check")
+            #expect(try await lab.say("withhold") == "ok")
+            #expect(check.code == 1, "\(check.all)")
+            #expect(check.out.tooWide == [])
+            let bad = check.lines.filter { $0.hasPrefix("BAD ") }
+            #expect(bad.count == 2, "\(check.all)")
+            let text = check.lines.joined(separator: " ").split(separator: " ")
+                .joined(separator: " ")
+            #expect(text.contains("put vCLS into retreat mode and back: Global.Settings"))
+            #expect(text.contains("\(powerOff) is missing on"), "\(check.all)")
+            #expect(text.contains("and 7 more"), "\(check.all)")
+            #expect(text.contains("`vpower init --role` prints"), "\(check.all)")
+            let role = try await lab.vpower("init", "--role", "--user", "ups@example.org")
+            #expect(role.code == 0, "\(role.all)")
+            #expect(role.out.tooWide == [])
+            for privilege in [powerOff, "Global.Settings", "Host.Inventory.EditCluster"] {
+                #expect(role.lines.count { $0.contains(privilege) } == 2, "\(role.all)")
+            }
+            #expect(role.out.contains("-principal 'ups@example.org' -role vpower"))
+            #expect(role.out.contains("-Principal 'EXAMPLE.ORG\\ups'"))
+            for user in ["ups", "a@b@c", "ups'; reboot@x", "ups@", "@x"] {
+                let refused = try await lab.vpower("init", "--role", "--user", user)
+                #expect(refused.code == 64, "\(user): \(refused.all)")
+            }
         }
 
         @Test func `check names a host with a long name whole, and each thing once`() async throws {

@@ -149,6 +149,14 @@ import VSphere
         await cluster.close()
     }
 
+    @Test func `a user who may do everything misses nothing`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.vcsim(certificate)
+        let cluster = cluster(server, certificate)
+        #expect(try await cluster.missingPrivileges(suspends: true) == [])
+        await cluster.close()
+    }
+
     @Test func `a new guest shows up in the inventory and is classified`() async throws {
         let certificate = try Certificate()
         let server = try LocalServer.vcsim(certificate)

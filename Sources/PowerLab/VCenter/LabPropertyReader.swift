@@ -19,6 +19,7 @@ struct LabPropertyReader: Sendable {
             return session.map { ["currentSession": $0.value] } ?? [:]
         case VimReference("OptionManager", "VpxSettings"):
             return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
+        case LabVCenterServer.authorizationManager: return [:]
         case LabPlaces.fieldManager:
             return ["field": tree.snapshot.places.fields]
         case VimReference("ViewManager", "ViewManager"):

@@ -30,6 +30,7 @@ extension LabVCenterServer {
         }
         guard let key, live != nil else { throw .notAuthenticated(call.receiver) }
         guard reader.properties(of: call.receiver) != nil else { throw .notFound(call.receiver) }
+        try demandPrivilege(for: call)
         return try await execute(call, key, reader, channel)
     }
 
@@ -77,6 +78,7 @@ extension LabVCenterServer {
             sessions[key]?.collectors[call.receiver.id]?.cancels += 1
             return nil
         case "QueryOptions": return try queryOptions(call, reader)
+        case "HasPrivilegeOnEntities": return try privileges(call, key, reader)
         case "UpdateOptions":
             try await updateOptions(call, reader)
             return nil
@@ -288,6 +290,7 @@ extension LabVCenterServer {
                     instance: "1ab00000-0000-4000-8000-000000000001")),
             "setting": .reference(VimReference("OptionManager", "VpxSettings")),
             "sessionManager": .reference(sessionManager),
+            "authorizationManager": .reference(authorizationManager),
             "customFieldsManager": .reference(LabPlaces.fieldManager),
         ])
 }

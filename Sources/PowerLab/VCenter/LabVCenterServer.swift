@@ -45,6 +45,8 @@ public actor LabVCenterServer {
     var restSessions: Set<String> = []
     /// Whether the REST interface's tagging service answers.
     var isTaggingUp = true
+    /// What the user may not do, on any object.
+    var withheld: Set<String> = []
     var tasks: [String: LabTask] = [:]
     var taskRuns: [String: Task<Void, Never>] = [:]
     var options: [String: String] = LabVCenterServer.firstOptions
@@ -77,6 +79,9 @@ public actor LabVCenterServer {
 
     /// Says whether the tagging service answers.
     public func setTaggingUp(_ isUp: Bool) { isTaggingUp = isUp }
+
+    /// Takes these privileges from the user, on every object, and gives back all others.
+    public func withhold(_ privileges: Set<String>) { withheld = privileges }
 
     // MARK: Life
 

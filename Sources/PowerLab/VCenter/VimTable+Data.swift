@@ -92,6 +92,11 @@ extension VimTable {
             ]),
         .init("VsanHostDecommissionMode", base: "DynamicData", ["objectAction string"]),
         .init(
+            "PrivilegeAvailability", base: "DynamicData", ["privId string", "isGranted boolean"]),
+        .init(
+            "EntityPrivilege", base: "DynamicData",
+            ["entity &ManagedEntity", "privAvailability PrivilegeAvailability+"]),
+        .init(
             "ServiceContent", base: "DynamicData",
             [
                 "rootFolder &Folder", "propertyCollector &PropertyCollector",
@@ -537,6 +542,9 @@ extension VimTable {
             ["spec ComputeResourceConfigSpec", "modify boolean"]),
         .init("QueryOptions", on: "OptionManager", ["name string?"]),
         .init("UpdateOptions", on: "OptionManager", ["changedValue OptionValue+"]),
+        .init(
+            "HasPrivilegeOnEntities", on: "AuthorizationManager",
+            ["entity &ManagedEntity+", "sessionId string", "privId string*"]),
         .init("ShutdownGuest", on: "VirtualMachine", []),
         .init("PowerOffVM_Task", on: "VirtualMachine", []),
         .init("PowerOnVM_Task", on: "VirtualMachine", ["host &HostSystem?"]),
@@ -573,6 +581,12 @@ extension VimTable {
         .init("PropertyCollector", base: nil, ["filter &PropertyFilter*"]),
         .init("PropertyFilter", base: nil, ["spec PropertyFilterSpec", "partialUpdates boolean"]),
         .init("OptionManager", base: nil, ["supportedOption OptionDef*", "setting OptionValue*"]),
+        .init(
+            "AuthorizationManager", base: nil,
+            [
+                "privilegeList AuthorizationPrivilege*", "roleList AuthorizationRole*",
+                "description AuthorizationDescription",
+            ]),
         .init(
             "ExtensibleManagedObject", base: nil,
             ["value CustomFieldValue*", "availableField CustomFieldDef*"]),

@@ -2,16 +2,18 @@ import ArgumentParser
 import PowerModel
 import PowerRun
 import PowerService
+import VSphere
 
 /// `vpower check`: is everything there that an outage will need? Reads, changes nothing.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Look at everything an outage will need.",
         discussion: """
-            The site file, every secret, every UPS (with a real login), every vCenter,
-            every host over SSH, who is who, guests in no tier, and whether a shutdown fits
-            the runtime at the present load. Changes nothing. `BAD` is what would hinder a
-            shutdown or a restore; `note` is what you should know.
+            The site file, every secret, every UPS (with a real login), every vCenter and
+            what vpower's user may do there, every host over SSH, who is who, guests in no
+            tier, and whether a shutdown fits the runtime at the present load. Changes
+            nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
+            should know.
 
             EXAMPLE
               vpower check
@@ -71,7 +73,7 @@ struct CheckCommand: AsyncParsableCommand {
     ) async {
         let what = "cluster \(cluster.name)"
         do {
-            let vcenter: any ClusterControl = try context.makeCluster(cluster)
+            let vcenter = try context.makeCluster(cluster)
             do {
                 let snapshot = try await vcenter.snapshot()
                 let on = snapshot.inventory.guests.count { $0.power == .on }
@@ -82,6 +84,7 @@ struct CheckCommand: AsyncParsableCommand {
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
+                await checkPrivileges(vcenter, of: cluster, &sheet)
                 await checkRuntime(snapshot, of: cluster, context, &sheet)
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
@@ -116,6 +119,30 @@ struct CheckCommand: AsyncParsableCommand {
         for host in cluster.hosts where snapshot.inventory.host(host.name) == nil {
             sheet.bad(what, "host \(host.name) is not in the cluster")
         }
+    }
+
+    /// Whether vpower's user may do at the vCenter what a shutdown and a restore do.
+    private func checkPrivileges(
+        _ vcenter: VCenterCluster, of cluster: ClusterSite, _ sheet: inout CheckSheet
+    ) async {
+        let what = "cluster \(cluster.name)"
+        let suspends =
+            cluster.tiers.contains { $0.onLimit == .suspend }
+            || cluster.guestRules.contains { $0.onLimit == .suspend }
+        do {
+            let missing = try await vcenter.missingPrivileges(suspends: suspends)
+            for one in missing {
+                sheet.bad(
+                    what,
+                    "vpower's user may not \(one.privilege.purpose): "
+                        + "\(one.privilege.rawValue) is missing on \(one.objects.some)")
+            }
+            if missing.isEmpty {
+                sheet.good(what, "vpower's user has every privilege it needs")
+            } else {
+                sheet.note(what, "`vpower init --role` prints how to make the role it needs")
+            }
+        } catch { sheet.bad(what, "\(error)") }
     }
 
     /// Whether a shutdown fits the runtime at the present load.
@@ -160,6 +187,17 @@ struct CheckCommand: AsyncParsableCommand {
             } catch { sheet.bad(what, "\(error)") }
             await control.close()
         } catch { sheet.bad(what, "\(error)") }
+    }
+}
+
+extension [String] {
+    /// So many of a list are named.
+    private static var namesMax: Int { 5 }
+
+    /// The first of these, and how many more there are, for people.
+    fileprivate var some: String {
+        let named = prefix(Self.namesMax).map(\.onOneLine).joined(separator: ", ")
+        return count > Self.namesMax ? "\(named) and \(count - Self.namesMax) more" : named
     }
 }
 

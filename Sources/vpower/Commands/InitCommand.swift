@@ -1,13 +1,18 @@
 import ArgumentParser
 import PowerStore
+import VSphere
 
-/// `vpower init`: a site file to start from.
+/// `vpower init`: a site file to start from, and the role that vpower needs at vCenter.
 struct InitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "init", abstract: "Print a commented site file to start from.",
+        commandName: "init", abstract: "Print a commented site file, or vCenter's role.",
         discussion: """
+            Both are only printed. The role has what vpower's user needs at vCenter and no
+            more; an administrator of the vCenter makes it, with govc or with PowerCLI.
+
             EXAMPLE
               vpower init --example | sudo tee /etc/vpower/site.yaml
+              vpower init --role --user vpower@vsphere.local
 
             EXIT CODES
               0 done   64 wrong use
@@ -16,14 +21,45 @@ struct InitCommand: AsyncParsableCommand {
     @Flag(help: "Print the example: every key with its default and unit.")
     var example = false
 
+    @Flag(help: "Print the commands that make the role at vCenter.")
+    var role = false
+
+    @Option(help: "The user the role is for, as NAME@DOMAIN.")
+    var user = "vpower@vsphere.local"
+
+    func validate() throws {
+        guard !(example && role) else {
+            throw ValidationError("--example and --role exclude each other")
+        }
+        let parts = user.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy(Self.isPlain) else {
+            throw ValidationError(
+                "--user must be NAME@DOMAIN, of letters, digits, `.`, `-` and `_`")
+        }
+    }
+
+    /// What needs no quotes that a shell or PowerShell could see an end in.
+    private static func isPlain(_ part: Substring) -> Bool {
+        !part.isEmpty
+            && part.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+                    UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
     func run() async throws {
         try await Problem.report {
-            guard example else {
+            guard example || role else {
                 throw Problem(
                     summary: "this version cannot ask questions yet",
                     tryThis: "vpower init --example > site.yaml, and edit it", code: .usage)
             }
-            Terminal.out(SiteFile.example)
+            Terminal.out(role ? RoleText(user: user).text : SiteFile.example)
             return .done
         }
     }

@@ -16,6 +16,8 @@ struct LabCommand: AsyncParsableCommand {
               mains off | mains on      the mains fail, or return
               output off                cuts the UPS's output, as a drained battery would
               wake HOST                 powers on a host that is off
+              withhold PRIVILEGE...     takes these from vpower's user at vCenter, and
+                                        gives back all others
               state                     what is on, as JSON
               log                       everything that happened, as JSON
               quit
@@ -73,7 +75,7 @@ struct LabCommand: AsyncParsableCommand {
         reader.start()
         for await line in lines {
             if line == "quit" { return }
-            Terminal.out(answer(line, lab.world))
+            Terminal.out(await answer(line, lab))
         }
     }
 
@@ -85,7 +87,9 @@ struct LabCommand: AsyncParsableCommand {
         var vcenter: String
     }
 
-    private func answer(_ line: String, _ world: LabWorld) -> String {
+    private func answer(_ line: String, _ lab: LabWire) async -> String {
+        let world = lab.world
+        let withhold = "withhold"
         switch line {
         case "mains off":
             world.failMains()
@@ -105,7 +109,13 @@ struct LabCommand: AsyncParsableCommand {
             }
             world.wakeHost(name)
             return "ok"
-        default: return "unknown command: mains off|mains on|output off|wake HOST|state|log|quit"
+        case _ where line == withhold || line.hasPrefix(withhold + " "):
+            let privileges = line.dropFirst(withhold.count).split(separator: " ").map(String.init)
+            await lab.vcenter.withhold(Set(privileges))
+            return "ok"
+        default:
+            return "unknown command: mains off|mains on|output off|wake HOST|"
+                + "withhold PRIVILEGE...|state|log|quit"
         }
     }
 

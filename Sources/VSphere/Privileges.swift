@@ -1,0 +1,154 @@
+import PowerModel
+public import PowerRun
+
+/// What vpower's user must be allowed at a vCenter (facts/vsphere.md 3). System.Read comes with
+/// every role; a shutdown of hosts goes through the hosts themselves.
+public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
+    /// vCLS is put into retreat mode by an advanced setting of the vCenter: at its root.
+    case settings = "Global.Settings"
+    /// HA, DRS and DPM are changed: on the cluster.
+    case editCluster = "Host.Inventory.EditCluster"
+    /// Guests are asked to shut down, and their power is cut: on each guest.
+    case powerOff = "VirtualMachine.Interact.PowerOff"
+    /// Guests are started: on each guest.
+    case powerOn = "VirtualMachine.Interact.PowerOn"
+    /// Guests are suspended where a tier's policy says so: on each guest.
+    case suspend = "VirtualMachine.Interact.Suspend"
+
+    /// What cannot be done without it, in an operator's words.
+    public var purpose: String {
+        switch self {
+        case .settings: "put vCLS into retreat mode and back"
+        case .editCluster: "change HA, DRS and DPM"
+        case .powerOff: "shut guests down and cut their power"
+        case .powerOn: "start guests"
+        case .suspend: "suspend guests"
+        }
+    }
+}
+
+/// A privilege that vpower's user does not have where it needs it.
+public struct MissingPrivilege: Hashable, Sendable {
+    /// The privilege.
+    public var privilege: VCenterPrivilege
+    /// The objects on which it is missing, by name, sorted: guests' names are any text.
+    public var objects: [String]
+}
+
+extension VCenterCluster {
+    /// What vpower's user may not do, though a shutdown or a restore of this cluster needs it;
+    /// empty where everything is granted. Asks vCenter (`HasPrivilegeOnEntities`), changes nothing.
+    ///
+    /// - Parameter suspends: whether guests may be suspended.
+    /// - Throws: `ClusterError`; also where vCenter's answer leaves something open.
+    public func missingPrivileges(
+        suspends: Bool
+    ) async throws(ClusterError) -> [MissingPrivilege] {
+        try await attempt("read the privileges of vpower's user") { () async throws(CallFailure) in
+            let cluster = try await self.watch.clusterReference()
+            let inventory = try await self.watch.inventory(
+                newerThan: nil, within: self.limits.read)
+            let guests = inventory.guests.filter { $0.nature == .ordinary }.compactMap { guest in
+                guest.reference.map {
+                    PrivilegeQuestion.Object(
+                        reference: Reference(kind: "VirtualMachine", id: $0), name: guest.name)
+                }
+            }
+            let name = self.name.rawValue
+            return try await self.soap.withSession { session throws(CallFailure) in
+                let root = session.content.rootFolder
+                let questions = [
+                    PrivilegeQuestion(
+                        privileges: [.settings], of: [.init(reference: root, name: "the vCenter")]),
+                    PrivilegeQuestion(
+                        privileges: [.editCluster], of: [.init(reference: cluster, name: name)]),
+                    PrivilegeQuestion(
+                        privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : []),
+                        of: guests),
+                ]
+                var missing: [MissingPrivilege] = []
+                for question in questions {
+                    missing += try await self.soap.missing(
+                        of: question, in: session, limits: self.limits)
+                }
+                return missing
+            }
+        }
+    }
+}
+
+/// Which privileges are needed on which objects.
+struct PrivilegeQuestion: Sendable {
+    struct Object: Sendable {
+        let reference: Reference
+        let name: String
+    }
+
+    let privileges: [VCenterPrivilege]
+    let objects: [Object]
+
+    init(privileges: [VCenterPrivilege], of objects: [Object]) {
+        self.privileges = privileges
+        self.objects = objects
+    }
+
+    /// What an answer leaves missing: privilege by privilege, the objects without it. What it says
+    /// nothing of is unknown, and an error.
+    static func missing(
+        in reply: Element, asked privileges: [VCenterPrivilege], of objects: [Object]
+    ) throws(CallFailure) -> [(privilege: VCenterPrivilege, name: String)] {
+        var granted: [Reference: [String: Bool]] = [:]
+        for answer in reply.all("returnval") {
+            guard let entity = answer["entity"]?.reference else {
+                throw .unreadable("to HasPrivilegeOnEntities has an answer without an entity")
+            }
+            for part in answer.all("privAvailability") {
+                guard let id = part["privId"]?.text else { continue }
+                granted[entity, default: [:]][id] = part["isGranted"]?.bool
+            }
+        }
+        var missing: [(privilege: VCenterPrivilege, name: String)] = []
+        for object in objects {
+            for privilege in privileges {
+                guard let isGranted = granted[object.reference]?[privilege.rawValue] else {
+                    throw .unreadable(
+                        "to HasPrivilegeOnEntities does not say whether \(privilege.rawValue) is "
+                            + "granted on \(object.reference.kind) \(object.reference.id)")
+                }
+                if !isGranted { missing.append((privilege, object.name)) }
+            }
+        }
+        return missing
+    }
+}
+
+extension SOAPClient {
+    /// Objects in one question.
+    private static let privilegeBatch = 500
+
+    fileprivate func missing(
+        of question: PrivilegeQuestion, in session: Session, limits: VCenterLimits
+    ) async throws(CallFailure) -> [MissingPrivilege] {
+        guard let manager = session.content.authorizationManager else {
+            throw .refused("this vCenter has no AuthorizationManager")
+        }
+        var names: [VCenterPrivilege: [String]] = [:]
+        for start in stride(from: 0, to: question.objects.count, by: Self.privilegeBatch) {
+            let end = min(start + Self.privilegeBatch, question.objects.count)
+            let objects = Array(question.objects[start..<end])
+            let reply = try await call(
+                "HasPrivilegeOnEntities", on: manager, in: session, within: limits.read
+            ) {
+                for object in objects { $0.add("entity", object.reference) }
+                $0.add("sessionId", session.key)
+                for privilege in question.privileges { $0.add("privId", privilege.rawValue) }
+            }
+            let missing = try PrivilegeQuestion.missing(
+                in: reply, asked: question.privileges, of: objects)
+            for (privilege, name) in missing { names[privilege, default: []].append(name) }
+        }
+        return question.privileges.compactMap { privilege in
+            names[privilege].map { MissingPrivilege(privilege: privilege, objects: $0.sorted()) }
+        }
+    }
+}

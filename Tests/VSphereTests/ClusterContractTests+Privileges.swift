@@ -1,0 +1,87 @@
+import PowerLab
+import PowerModel
+import PowerRun
+import Testing
+
+@testable import VSphere
+
+/// What vpower's user may do at a vCenter.
+extension ClusterContractTests {
+    @Test func `what the user may not do is named with its objects, and found before an outage`()
+        async throws
+    {
+        try await with(.wire) { bench in
+            let server = try #require(bench.server)
+            let cluster = try bench.client()
+            #expect(try await cluster.missingPrivileges(suspends: true) == [])
+            await server.withhold([
+                "VirtualMachine.Interact.PowerOff", "Host.Inventory.EditCluster",
+                "VirtualMachine.Interact.Suspend", "Global.Settings",
+            ])
+            let missing = try await cluster.missingPrivileges(suspends: false)
+            #expect(missing.map(\.privilege) == [.settings, .editCluster, .powerOff])
+            #expect(missing[0].objects == ["the vCenter"])
+            #expect(missing[1].objects == [bench.world.scenario.cluster.rawValue])
+            // vCLS is never a target.
+            let targets = bench.world.scenario.guests.filter { $0.nature == .ordinary }
+            #expect(missing[2].objects == targets.map(\.name).sorted())
+            let all = try await cluster.missingPrivileges(suspends: true).map(\.privilege)
+            #expect(all == [.settings, .editCluster, .powerOff, .suspend])
+            // As vCenter says it when it is too late.
+            let guest = try await bench.guest("app-web01")
+            #expect(
+                await failure { () async throws(ClusterError) in
+                    try await cluster.shutDown(guest)
+                } == .notPermitted)
+            #expect(
+                await failure { () async throws(ClusterError) in
+                    try await cluster.change(.freeze)
+                } == .notPermitted)
+            await server.withhold([])
+            #expect(try await cluster.missingPrivileges(suspends: true) == [])
+            await cluster.close()
+        }
+    }
+}
+
+@Suite struct PrivilegeTests {
+    private func answer(_ entity: String, _ granted: String...) -> String {
+        "<returnval><entity type=\"VirtualMachine\">\(entity)</entity>\(granted.joined())</returnval>"
+    }
+
+    private func granted(_ privilege: VCenterPrivilege, _ flag: String) -> String {
+        "<privAvailability><privId>\(privilege.rawValue)</privId>\(flag)</privAvailability>"
+    }
+
+    private func missing(_ answers: String) throws -> [String] {
+        let reply = try ReplyReader.payload(
+            of: Array(Recorded.returning("HasPrivilegeOnEntities", answers).utf8))
+        let objects = ["vm-1", "vm-2"].map {
+            PrivilegeQuestion.Object(
+                reference: Reference(kind: "VirtualMachine", id: $0), name: "guest \($0)")
+        }
+        return try PrivilegeQuestion.missing(
+            in: reply, asked: [.powerOff, .powerOn], of: objects
+        ).map { "\($0.privilege.rawValue) on \($0.name)" }
+    }
+
+    @Test func `what an answer leaves open is an error, never a yes`() throws {
+        let (yes, no) = ("<isGranted>true</isGranted>", "<isGranted>false</isGranted>")
+        let whole = granted(.powerOff, yes) + granted(.powerOn, yes)
+        #expect(try missing(answer("vm-1", whole) + answer("vm-2", whole)) == [])
+        let half = granted(.powerOn, no) + granted(.powerOff, yes)
+        #expect(
+            try missing(answer("vm-2", half) + answer("vm-1", whole)) == [
+                "VirtualMachine.Interact.PowerOn on guest vm-2"
+            ])
+        for open in [
+            "", answer("vm-1", whole), answer("vm-1", whole) + answer("vm-2"),
+            answer("vm-1", whole) + answer("vm-2", granted(.powerOff, yes)),
+            answer("vm-1", whole) + answer("vm-2", granted(.powerOff, "") + granted(.powerOn, yes)),
+            answer("vm-1", whole) + answer("vm-2", granted(.powerOff, "<isGranted>x</isGranted>")),
+            "<returnval>\(whole)</returnval>",
+        ] {
+            #expect(throws: CallFailure.self, "\(open)") { try missing(open) }
+        }
+    }
+}
