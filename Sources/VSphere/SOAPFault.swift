@@ -46,7 +46,10 @@ struct SOAPFault: Error, Hashable, Sendable {
             parts.append("on \(object.kind) \(object.id)")
         }
         if let state = existingPowerState { parts.append("it is \(state)") }
-        if let name = fields?["name"]?.text, !name.isEmpty { parts.append(name) }
+        // `CannotPowerOffVmInCluster` says of what, `MethodDisabled` by whom.
+        for field in ["operation", "source", "name"] {
+            if let text = fields?[field]?.text, !text.isEmpty { parts.append(text) }
+        }
         return parts.joined(separator: " ")
     }
 

@@ -447,39 +447,88 @@ import Testing
         #expect(problem?.reason == .timedOut)
     }
 
-    @Test func `every fault of a guest's shutdown has its reason`() async throws {
-        let cases: [(String, ClusterError.Reason?)] = [
-            (Recorded.returning("ShutdownGuest", ""), nil),
-            (Recorded.fault("ToolsUnavailable"), .toolsUnavailable),
-            (
-                Recorded.fault(
-                    "InvalidPowerState", "<existingState>poweredOff</existingState>"), nil
-            ),
-            (
-                Recorded.fault("InvalidPowerState", "<existingState>suspended</existingState>"),
-                .wrongState
-            ),
-            (Recorded.fault("TaskInProgress"), .wrongState),
-            (
-                Recorded.fault("ManagedObjectNotFound", "<obj type=\"VirtualMachine\">vm-1</obj>"),
-                .notFound
-            ),
-            (
-                Recorded.fault("NoPermission", "<privilegeId>P.Off</privilegeId>"), .notPermitted
-            ),
-            (Recorded.fault("HostNotReachable"), .refused), ("503", .starting), ("500", .starting),
-            ("<html>", .badAnswer),
-        ]
-        var replies: [String: String] = [:]
-        for (index, entry) in cases.enumerated() { replies["ShutdownGuest.\(index + 1)"] = entry.0 }
-        let exchange = try Exchange(replies)
+    /// A row of the fault table of facts/vsphere.md 2.6, or what else may come in its place.
+    struct ShutdownAnswer: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let reply: String
+        /// nil where the guest is as it was wanted.
+        let reason: ClusterError.Reason?
+        /// What an operator must find in the message.
+        var words: [String] = []
+
+        init(
+            _ situation: String, _ reply: String, _ reason: ClusterError.Reason?,
+            _ words: String...
+        ) {
+            testDescription = situation
+            self.reply = reply
+            self.reason = reason
+            self.words = words
+        }
+    }
+
+    private static let shutdownAnswers = [
+        ShutdownAnswer("taken", Recorded.returning("ShutdownGuest", ""), nil),
+        ShutdownAnswer(
+            "no Tools", Recorded.fault("ToolsUnavailable"), .toolsUnavailable, "ToolsUnavailable"),
+        ShutdownAnswer(
+            "already off",
+            Recorded.fault("InvalidPowerState", "<existingState>poweredOff</existingState>"), nil),
+        ShutdownAnswer(
+            "suspended",
+            Recorded.fault("InvalidPowerState", "<existingState>suspended</existingState>"),
+            .wrongState, "suspended"),
+        ShutdownAnswer(
+            "a template or an FT secondary", Recorded.fault("NotSupported"), .refused,
+            "NotSupported"),
+        ShutdownAnswer(
+            "another operation is under way",
+            Recorded.fault("TaskInProgress", "<task type=\"Task\">task-7</task>"), .wrongState,
+            "TaskInProgress"),
+        ShutdownAnswer(
+            "HA's master does not manage it",
+            Recorded.fault(
+                "CannotPowerOffVmInCluster", "<operation>guestShutdown</operation>"),
+            .refused, "CannotPowerOffVmInCluster", "guestShutdown"),
+        ShutdownAnswer(
+            "its host was disconnected", Recorded.fault("HostNotConnected"), .refused,
+            "HostNotConnected"),
+        ShutdownAnswer(
+            "its host was lost", Recorded.fault("HostNotReachable"), .refused,
+            "HostNotReachable"),
+        ShutdownAnswer(
+            "its host does not answer", Recorded.fault("HostCommunication"), .refused,
+            "HostCommunication"),
+        ShutdownAnswer(
+            "it is disconnected itself", Recorded.fault("InvalidState"), .wrongState,
+            "InvalidState"),
+        ShutdownAnswer(
+            "it is gone",
+            Recorded.fault("ManagedObjectNotFound", "<obj type=\"VirtualMachine\">vm-1</obj>"),
+            .notFound, "vm-1"),
+        ShutdownAnswer(
+            "no privilege", Recorded.fault("NoPermission", "<privilegeId>P.Off</privilegeId>"),
+            .notPermitted, "P.Off"),
+        ShutdownAnswer(
+            "a solution has disabled the method",
+            Recorded.fault("MethodDisabled", "<source>com.example.backup</source>"), .refused,
+            "MethodDisabled", "com.example.backup"),
+        ShutdownAnswer(
+            "a fault that nobody knows", Recorded.fault("SomethingNew", words: "new words"),
+            .refused, "SomethingNew", "new words"),
+        ShutdownAnswer("a proxy's 503", "503", .starting),
+        ShutdownAnswer("a status without a fault", "500", .starting),
+        ShutdownAnswer("no SOAP", "<html>", .badAnswer),
+    ]
+
+    @Test(arguments: shutdownAnswers)
+    func `each answer to a guest's shutdown has its reason`(answer: ShutdownAnswer) async throws {
+        let exchange = try Exchange(["ShutdownGuest.1": answer.reply])
         let snapshot = try await exchange.cluster.snapshot()
         let guest = try #require(snapshot.inventory.guests.first { $0.reference == "vm-11" })
-        for (index, entry) in cases.enumerated() {
-            let problem = await error { try await exchange.cluster.shutDown(guest) }
-            #expect(problem?.reason == entry.1, "\(index): \(entry.0.prefix(20))")
-            if entry.1 == .notPermitted { #expect(problem?.detail.contains("P.Off") == true) }
-        }
+        let problem = await error { try await exchange.cluster.shutDown(guest) }
+        #expect(problem?.reason == answer.reason)
+        for word in answer.words { #expect(problem?.detail.contains(word) == true, "\(word)") }
     }
 
     @Test func `vCLS is changed only when it must be, and keeps its key's type`() async throws {
