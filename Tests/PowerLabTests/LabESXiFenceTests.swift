@@ -34,11 +34,13 @@ import Testing
     @Test func `a write inside never reaches the machine, and the environment is empty`()
         async throws
     {
+        // A name that nobody else's file has.
+        let leak = "/tmp/vpower-leak-\(UUID().uuidString)"
         try await LabESXiBench.with { bench in
             let written = try await bench.ssh(
-                "echo x > /tmp/leak; echo x > /usr/lib/vmware/busybox/bin/busybox; "
+                "echo x > \(leak); echo x > /usr/lib/vmware/busybox/bin/busybox; "
                     + "echo x > /lib/x86_64-linux-gnu/libc.so.6; env")
-            #expect(access("/tmp/leak", F_OK) != 0)
+            #expect(access(leak, F_OK) != 0)
             #expect(written.errors.contains("busybox: Read-only file system"))
             let names = Set(
                 written.output.split(separator: "\n").compactMap { $0.split(separator: "=").first })
