@@ -205,9 +205,9 @@ import Testing
         #expect(ledger.cluster == cluster)
         #expect(ledger.snapshot == snapshot())
         let last = try #require(ledger.interruptedRun)
-        #expect(last.progress.keys.sorted() == [StepID("a")])
+        #expect(last.progress.keys.filter(last.hasAsked) == [StepID("a")])
         // It is not known to be over: it is looked at again.
-        #expect(last.outcome(of: StepID("a")) == nil)
+        #expect(!last.progress.values.contains { $0.outcome != nil })
         #expect(last.isPastReturn)
         #expect(last.notes == ["record 5 (later) cannot be read; it is left out", "after"])
         try sqlite("UPDATE record SET payload = 'x', kind = 'outageClosed' WHERE kind = 'noted'")

@@ -221,8 +221,7 @@ public struct MemoryHost: HostControl {
     /// The guests registered there.
     public func guests() async throws(HostError) -> [HostGuest] {
         try await ask("list the guests") { world in
-            world.hosts[place].guests.compactMap { guest in
-                if !world.guests[guest].exists { return nil }
+            world.registered(on: place).map { guest in
                 let spec = world.guests[guest].spec
                 return HostGuest(
                     name: spec.name, vmxPath: spec.vmxPath, power: world.guests[guest].power)

@@ -91,9 +91,8 @@ struct LabState: Sendable {
         self.hosts = hosts
         self.guests = guests
         vcenterUpAt = began
-        // Most runs have so many; to grow costs more than all that is written.
-        log.reserveCapacity(128)
-        records.reserveCapacity(128)
+        log.reserveCapacity(Self.usualLength)
+        records.reserveCapacity(Self.usualLength)
         // What a site is rather than what happens to it.
         if vcsa != nil { faults.took[.vcenterIsGuest] = 1 }
         if scenario.secondFeed != nil { faults.took[.hostsDualFed] = 1 }
@@ -105,6 +104,9 @@ struct LabState: Sendable {
             due.add(.faultBegins(index), at: began + fault.at)
         }
     }
+
+    /// So many events and records most runs have; to grow costs more than all that is written.
+    private static let usualLength = 128
 
     // MARK: Time
 

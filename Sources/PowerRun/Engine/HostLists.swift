@@ -21,17 +21,6 @@ struct HostLists: Sendable {
         }
         return places
     }
-
-    /// The same of one guest.
-    func place(of vmxPath: String) -> (host: HostName, power: GuestPower)? {
-        var place: (host: HostName, power: GuestPower)?
-        for (host, list) in guests.sorted(by: { $0.key < $1.key }) {
-            guard let guest = list.first(where: { $0.vmxPath == vmxPath }) else { continue }
-            if guest.power == .on { return (host, .on) }
-            if place == nil { place = (host, guest.power) }
-        }
-        return place
-    }
 }
 
 extension Surroundings {

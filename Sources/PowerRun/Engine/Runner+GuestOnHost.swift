@@ -22,7 +22,7 @@ extension Runner {
         }
         let lists = await around.listGuests()
         let here = lists.guests[expected]?.first { $0.vmxPath == guest.vmxPath }
-        let place = lists.place(of: guest.vmxPath)
+        let place = lists.places[guest.vmxPath]
         if let here, place?.power != .on { return .at(expected, here.power) }
         return place.map { .at($0.host, $0.power) } ?? .nowhere(lists)
     }

@@ -12,11 +12,6 @@ extension Runner {
     /// Finds the guests that are watched together among the steps of a phase.
     func sorted(_ steps: [Step]) -> PhaseSteps {
         var sorted = PhaseSteps()
-        switch steps.first?.action {
-        case .stopGuest: sorted.goingDown.reserveCapacity(steps.count)
-        case .startGuest: sorted.comingUp.reserveCapacity(steps.count)
-        default: sorted.others.reserveCapacity(steps.count)
-        }
         for step in steps {
             switch step.action {
             case .stopGuest(let id, _, let escalation):
