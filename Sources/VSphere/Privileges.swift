@@ -1,4 +1,4 @@
-import PowerModel
+public import PowerModel
 public import PowerRun
 
 /// What vpower's user must be allowed at a vCenter (facts/vsphere.md 3). System.Read comes with
@@ -39,29 +39,30 @@ extension VCenterCluster {
     /// What vpower's user may not do, though a shutdown or a restore of this cluster needs it;
     /// empty where everything is granted. Asks vCenter (`HasPrivilegeOnEntities`), changes nothing.
     ///
-    /// - Parameter suspends: whether guests may be suspended.
+    /// - Parameters:
+    ///   - snapshot: the cluster, as this vCenter has just shown it.
+    ///   - suspends: whether guests may be suspended.
     /// - Throws: `ClusterError`; also where vCenter's answer leaves something open.
     public func missingPrivileges(
-        suspends: Bool
+        on snapshot: ClusterSnapshot, suspends: Bool
     ) async throws(ClusterError) -> [MissingPrivilege] {
         try await attempt("read the privileges of vpower's user") { () async throws(CallFailure) in
-            let cluster = try await self.watch.clusterReference()
-            let inventory = try await self.watch.inventory(
-                newerThan: nil, within: self.limits.read)
-            let guests = inventory.guests.filter { $0.nature == .ordinary }.compactMap { guest in
+            let cluster = Reference(kind: "ClusterComputeResource", id: snapshot.reference)
+            let ordinary = snapshot.inventory.guests.filter { $0.nature == .ordinary }
+            let guests = ordinary.compactMap { guest in
                 guest.reference.map {
                     PrivilegeQuestion.Object(
                         reference: Reference(kind: "VirtualMachine", id: $0), name: guest.name)
                 }
             }
-            let name = self.name.rawValue
             return try await self.soap.withSession { session throws(CallFailure) in
                 let root = session.content.rootFolder
                 let questions = [
                     PrivilegeQuestion(
                         privileges: [.settings], of: [.init(reference: root, name: "the vCenter")]),
                     PrivilegeQuestion(
-                        privileges: [.editCluster], of: [.init(reference: cluster, name: name)]),
+                        privileges: [.editCluster],
+                        of: [.init(reference: cluster, name: snapshot.cluster.rawValue)]),
                     PrivilegeQuestion(
                         privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : []),
                         of: guests),

@@ -8,13 +8,13 @@ public import Transport
 /// login that is refused is not repeated here; a session that vCenter has forgotten is renewed
 /// once per call. Wire format and traps: shared facts on vSphere, sections 2 and 4.
 public final class VCenterCluster: ClusterControl {
-    let name: ClusterName
+    private let name: ClusterName
     private let site: VCenterSite
     let limits: VCenterLimits
     private let labels: LabelKinds
     let soap: SOAPClient
     private let tagReader: TagReader
-    let watch: InventoryWatch
+    private let watch: InventoryWatch
 
     /// A cluster behind this vCenter; connects and logs in with the first call.
     ///

@@ -13,19 +13,21 @@ extension ClusterContractTests {
         try await with(.wire) { bench in
             let server = try #require(bench.server)
             let cluster = try bench.client()
-            #expect(try await cluster.missingPrivileges(suspends: true) == [])
+            let snapshot = try await cluster.snapshot()
+            #expect(try await cluster.missingPrivileges(on: snapshot, suspends: true) == [])
             await server.withhold([
                 "VirtualMachine.Interact.PowerOff", "Host.Inventory.EditCluster",
                 "VirtualMachine.Interact.Suspend", "Global.Settings",
             ])
-            let missing = try await cluster.missingPrivileges(suspends: false)
+            let missing = try await cluster.missingPrivileges(on: snapshot, suspends: false)
             #expect(missing.map(\.privilege) == [.settings, .editCluster, .powerOff])
             #expect(missing[0].objects == ["the vCenter"])
             #expect(missing[1].objects == [bench.world.scenario.cluster.rawValue])
             // vCLS is never a target.
             let targets = bench.world.scenario.guests.filter { $0.nature == .ordinary }
             #expect(missing[2].objects == targets.map(\.name).sorted())
-            let all = try await cluster.missingPrivileges(suspends: true).map(\.privilege)
+            let all = try await cluster.missingPrivileges(on: snapshot, suspends: true)
+                .map(\.privilege)
             #expect(all == [.settings, .editCluster, .powerOff, .suspend])
             // As vCenter says it when it is too late.
             let guest = try await bench.guest("app-web01")
@@ -38,7 +40,7 @@ extension ClusterContractTests {
                     try await cluster.change(.freeze)
                 } == .notPermitted)
             await server.withhold([])
-            #expect(try await cluster.missingPrivileges(suspends: true) == [])
+            #expect(try await cluster.missingPrivileges(on: snapshot, suspends: true) == [])
             await cluster.close()
         }
     }

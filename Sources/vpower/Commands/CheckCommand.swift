@@ -84,7 +84,7 @@ struct CheckCommand: AsyncParsableCommand {
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
-                await checkPrivileges(vcenter, of: cluster, &sheet)
+                await checkPrivileges(vcenter, snapshot, of: cluster, &sheet)
                 await checkRuntime(snapshot, of: cluster, context, &sheet)
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
@@ -123,14 +123,16 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// Whether vpower's user may do at the vCenter what a shutdown and a restore do.
     private func checkPrivileges(
-        _ vcenter: VCenterCluster, of cluster: ClusterSite, _ sheet: inout CheckSheet
+        _ vcenter: VCenterCluster, _ snapshot: ClusterSnapshot, of cluster: ClusterSite,
+        _ sheet: inout CheckSheet
     ) async {
         let what = "cluster \(cluster.name)"
         let suspends =
             cluster.tiers.contains { $0.onLimit == .suspend }
             || cluster.guestRules.contains { $0.onLimit == .suspend }
         do {
-            let missing = try await vcenter.missingPrivileges(suspends: suspends)
+            let missing = try await vcenter.missingPrivileges(
+                on: snapshot, suspends: suspends)
             for one in missing {
                 sheet.bad(
                     what,
@@ -242,9 +244,6 @@ struct CheckSheet {
     }
 
     private mutating func add(_ mark: String, _ what: String, _ text: String) {
-        // Many errors name the thing too.
-        let named = "\(what): "
-        let text = text.hasPrefix(named) ? String(text.dropFirst(named.count)) : text
-        rows.append(Row(mark: mark, what: what, text: text))
+        rows.append(Row(mark: mark, what: what, text: text.without(lead: what)))
     }
 }

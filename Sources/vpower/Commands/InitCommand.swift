@@ -31,35 +31,24 @@ struct InitCommand: AsyncParsableCommand {
         guard !(example && role) else {
             throw ValidationError("--example and --role exclude each other")
         }
-        let parts = user.split(separator: "@", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy(Self.isPlain) else {
+        guard RoleText(user: user) != nil else {
             throw ValidationError(
                 "--user must be NAME@DOMAIN, of letters, digits, `.`, `-` and `_`")
         }
     }
 
-    /// What needs no quotes that a shell or PowerShell could see an end in.
-    private static func isPlain(_ part: Substring) -> Bool {
-        !part.isEmpty
-            && part.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
-                    UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
-    }
-
     func run() async throws {
         try await Problem.report {
-            guard example || role else {
+            if role, let text = RoleText(user: user)?.text {
+                Terminal.out(text)
+                return .done
+            }
+            guard example else {
                 throw Problem(
                     summary: "this version cannot ask questions yet",
                     tryThis: "vpower init --example > site.yaml, and edit it", code: .usage)
             }
-            Terminal.out(role ? RoleText(user: user).text : SiteFile.example)
+            Terminal.out(SiteFile.example)
             return .done
         }
     }

@@ -133,11 +133,7 @@ struct StatusCommand: AsyncParsableCommand {
         for feed in report.feeds {
             let charge = feed.chargePercent.map { ", \($0) % charge" } ?? ""
             let runtime = feed.runtimeSeconds.map { ", \(Duration.seconds($0).short) of runtime" }
-            // The line names the feed already.
-            let name = "feed \(feed.feed): "
-            let problem = feed.problem.map { problem in
-                problem.hasPrefix(name) ? String(problem.dropFirst(name.count)) : problem
-            }
+            let problem = feed.problem?.without(lead: "feed \(feed.feed)")
             let text = (feed.status ?? problem ?? "no status") + charge + (runtime ?? "")
             lines += text.wrapped(after: "  feed \(feed.feed.padded(16)) ")
         }

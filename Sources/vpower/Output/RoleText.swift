@@ -4,8 +4,17 @@ import VSphere
 /// with PowerCLI. It is granted at the root, since an advanced setting of the vCenter is nowhere
 /// else.
 struct RoleText {
-    /// As NAME@DOMAIN, of plain characters.
-    let user: String
+    private let name: Substring
+    private let domain: Substring
+
+    /// Of a user NAME@DOMAIN; nil where that is something else, or holds more than letters,
+    /// digits, `.`, `-` and `_`: what a shell or PowerShell could see the end of a text in.
+    init?(user: String) {
+        let parts = user.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ $0.wholeMatch(of: /[A-Za-z0-9._-]+/) != nil })
+        else { return nil }
+        (name, domain) = (parts[0], parts[1])
+    }
 
     var text: String {
         """
@@ -15,7 +24,7 @@ struct RoleText {
         # govc (GOVC_URL, GOVC_USERNAME and GOVC_PASSWORD set)
         govc role.create vpower \\
         \(privileges.map { "  \($0)" }.joined(separator: " \\\n"))
-        govc permissions.set -principal '\(user)' -role vpower \\
+        govc permissions.set -principal '\(name)@\(domain)' -role vpower \\
           -propagate=true /
 
         # PowerCLI (after Connect-VIServer)
@@ -24,18 +33,11 @@ struct RoleText {
         )
         New-VIRole -Name vpower -Privilege (Get-VIPrivilege -Id $ids)
         New-VIPermission -Entity (Get-Folder -NoRecursion) `
-          -Principal '\(principal)' -Role vpower -Propagate $true
+          -Principal '\(domain.uppercased())\\\(name)' -Role vpower -Propagate $true
 
         # Suspend is needed only where a tier has `onLimit: suspend`.
         """
     }
 
     private var privileges: [String] { VCenterPrivilege.allCases.map(\.rawValue).sorted() }
-
-    /// The user as PowerCLI calls it: DOMAIN\name.
-    private var principal: String {
-        let parts = user.split(separator: "@")
-        return parts.reversed().enumerated().map { $0 == 0 ? $1.uppercased() : String($1) }
-            .joined(separator: "\\")
-    }
 }

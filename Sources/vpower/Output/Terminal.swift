@@ -55,6 +55,13 @@ extension String {
         return self + String(repeating: " ", count: columns - self.columns)
     }
 
+    /// The text without the name of what it is about, for a line that names that already: many
+    /// errors do too.
+    func without(lead name: String) -> String {
+        let lead = "\(name): "
+        return hasPrefix(lead) ? String(dropFirst(lead.count)) : self
+    }
+
     /// The text behind a lead, in lines that fit a terminal: words stay whole, and what does not
     /// fit goes on two columns further in than it began.
     func wrapped(after lead: String = "") -> [String] {
