@@ -70,11 +70,13 @@ let others: [Target] = [
     .systemLibrary(
         name: "CLibCurl", pkgConfig: "libcurl",
         providers: [.apt(["libcurl4-openssl-dev", "libssl-dev"])]),
+    .systemLibrary(
+        name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
 
     ours("Transport", ["CLibSSH2", "CLibCurl"]),
     ours("Machines", ["PowerRun", "PowerModel", "Transport"]),
     ours("ESXi", ["PowerRun", "PowerModel", "Transport", "Templates"]),
-    ours("VSphere", ["PowerRun", "PowerModel", "Transport"]),
+    ours("VSphere", ["PowerRun", "PowerModel", "Transport", "CLibXML2"]),
     ours(
         "NUT",
         ["PowerRun", "PowerModel", .product(name: "NIOSSL", package: "swift-nio-ssl")] + nio),

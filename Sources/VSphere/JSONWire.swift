@@ -251,10 +251,13 @@ enum JSONReply {
 
 /// Text as a part of a path.
 enum URLText {
-    /// One segment: everything escaped that is not a letter, a digit or one of `-_.~:`.
+    /// One segment: everything escaped that is not a letter, a digit or one of `-_.~:`; the dots
+    /// too where there is nothing else, which would lead upwards.
     static func segment(_ text: String) -> String {
-        text.utf8.map { byte in
+        let isDots = text.allSatisfy { $0 == "." }
+        return text.utf8.map { byte in
             switch byte {
+            case UInt8(ascii: ".") where isDots: "%2E"
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
                 UInt8(ascii: "."), UInt8(ascii: "~"), UInt8(ascii: ":"):

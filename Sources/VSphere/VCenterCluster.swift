@@ -38,7 +38,8 @@ public final class VCenterCluster: ClusterControl {
             }
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
-            trust: trust, options: HTTPSOptions(
+            trust: trust,
+            options: HTTPSOptions(
                 connectLimit: limits.connect, addresses: addresses, proxy: site.proxy))
         vim = VimClient(
             https: https, user: site.user, password: password.value, limits: limits,

@@ -78,9 +78,9 @@ struct LabVCenterJSONTests {
     }
 
     @Test(arguments: [
-        (LabRelease.v6_7, "8.0.1.0", 404), (.v7_0u3, "8.0.1.0", 404), (.v8_0u1, "8.0.1.0", 200),
-        (.v8_0u1, "8.0.2.0", 500), (.v8_0u3, "8.0.1.0", 200), (.v8_0u3, "9.0.0.0", 500),
-        (.v9_0, "9.0.0.0", 200),
+        (LabRelease.v67, "8.0.1.0", 404), (.v70u3, "8.0.1.0", 404), (.v80u1, "8.0.1.0", 200),
+        (.v80u1, "8.0.2.0", 500), (.v80u3, "8.0.1.0", 200), (.v80u3, "9.0.0.0", 500),
+        (.v90, "9.0.0.0", 200),
     ])
     func `a release serves what it knows`(
         release: LabRelease, asked: String, status: Int
@@ -94,8 +94,8 @@ struct LabVCenterJSONTests {
     }
 
     @Test(arguments: [
-        (LabRelease.v7_0u3, 404, ""), (.v8_0u1, 404, ""), (.v8_0u2, 200, "8.0.2.0"),
-        (.v9_0, 200, "8.0.3.0"),
+        (LabRelease.v70u3, 404, ""), (.v80u1, 404, ""), (.v80u2, 200, "8.0.2.0"),
+        (.v90, 200, "8.0.3.0"),
     ])
     func `hello picks the first release that both know`(
         release: LabRelease, status: Int, chosen: String

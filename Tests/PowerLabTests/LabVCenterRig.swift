@@ -34,7 +34,7 @@ struct LabVCenterRig: Sendable {
 
     /// Runs a test against a vCenter of the standard site, and cleans up.
     static func with(
-        pace: LabPace = quick, pageSize: Int = 5, release: LabRelease = .v8_0u3,
+        pace: LabPace = quick, pageSize: Int = 5, release: LabRelease = .v80u3,
         prepare: (inout LabScenario) -> Void = { _ in },
         _ body: (LabVCenterRig) async throws -> Void
     ) async throws {

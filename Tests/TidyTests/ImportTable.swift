@@ -7,6 +7,7 @@ enum ImportTable {
     static let order = [
         "vpower", "vpower-notify", "PowerService", "PowerLab", "PowerStore", "NUT", "VSphere",
         "ESXi", "Machines", "PowerRun", "PowerModel", "Transport", "CLibSSH2", "CLibCurl",
+        "CLibXML2",
         "Templates",
     ]
 
@@ -30,7 +31,7 @@ enum ImportTable {
         "Templates": basics.union(["Mustache"]),
         "Machines": engine.union(basics).union(system).union(["Transport"]),
         "ESXi": engine.union(basics).union(["Transport", "Templates"]),
-        "VSphere": engine.union(basics).union(["Transport", "Foundation", "FoundationXML"]),
+        "VSphere": engine.union(basics).union(["Transport", "CLibXML2", "Foundation"]),
         "NUT": engine.union(basics).union(system).union(nio).union(["NIOSSL"]),
         "PowerStore": engine.union(basics).union(system)
             .union(["Dispatch", "Foundation", "Yams", "GRDB"]),
@@ -48,6 +49,7 @@ enum ImportTable {
         "vpower-notify": system,
         "CLibSSH2": [],
         "CLibCurl": [],
+        "CLibXML2": [],
     ]
 }
 

@@ -15,9 +15,9 @@ extension ClusterContractTests {
             let login = try await cluster.logIn()
             #expect(login.transport == (release.hasJSON ? .json : .soap))
             let newest = [
-                LabRelease.v6_7: "6.7", .v7_0u3: "7.0.3.0", .v8_0u1: "8.0.1.0", .v8_0u2: "8.0.2.0",
+                LabRelease.v67: "6.7", .v70u3: "7.0.3.0", .v80u1: "8.0.1.0", .v80u2: "8.0.2.0",
                 // vpower knows none newer.
-                .v8_0u3: "8.0.3.0", .v9_0: "8.0.3.0",
+                .v80u3: "8.0.3.0", .v90: "8.0.3.0",
             ]
             #expect(login.apiVersion == newest[release])
             await cluster.close()
@@ -29,7 +29,7 @@ extension ClusterContractTests {
     func `a session that vCenter has forgotten is renewed`(
         transport: VCenterTransport
     ) async throws {
-        try await with(.vcenter(.v8_0u3, transport)) { bench in
+        try await with(.vcenter(.v80u3, transport)) { bench in
             let server = try #require(bench.server)
             let guest = try await bench.guest("app-web01")
             _ = try await bench.cluster.snapshot()

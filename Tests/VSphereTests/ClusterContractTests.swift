@@ -14,7 +14,7 @@ import VSphere
         case vcenter(LabRelease, VCenterTransport)
 
         /// The one that tests of one kind use.
-        static let wire = Kind.vcenter(.v8_0u3, .soap)
+        static let wire = Kind.vcenter(.v80u3, .soap)
 
         static let allCases: [Kind] =
             [.memory] + LabRelease.allCases.map { .vcenter($0, .soap) }

@@ -156,6 +156,7 @@ struct LabelTests {
         #expect(RESTShape(apiVersion: "8.0.3.0") == .api)
         #expect(
             RESTShape.api.tag("urn:x:1/../?a b")
-                == "/api/cis/tagging/tag/urn:x:1%2F%2E%2E%2F%3Fa%20b")
+                == "/api/cis/tagging/tag/urn:x:1%2F..%2F%3Fa%20b")
+        #expect(RESTShape.api.tag("..") == "/api/cis/tagging/tag/%2E%2E")
     }
 }

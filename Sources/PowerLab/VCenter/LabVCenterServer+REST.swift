@@ -4,10 +4,12 @@ import Hummingbird
 import NIOCore
 import PowerModel
 
-/// The part of vCenter's REST interface that knows tags, in both its shapes (facts/vsphere.md 2.0.3,
-/// 2.1): `/api` with bare values, `/rest` with wrapped ones. As strict as the SOAP side: what a
-/// request may not hold is refused.
+/// The part of vCenter's REST interface that knows tags, in both its shapes (facts/vsphere.md
+/// 2.0.3, 2.1): `/api` with bare values, `/rest` with wrapped ones. As strict as the SOAP side: what
+/// a request may not hold is refused.
 extension LabVCenterServer {
+    private static let listAttached = "list-attached-tags-on-objects"
+
     /// A refusal, by the name that `error_type` gives it.
     private struct RESTRefusal: Error {
         let type: String
@@ -73,7 +75,8 @@ extension LabVCenterServer {
         let tags = LabTags(world.vcenterSnapshot().guests)
         if what == "tag-association" {
             guard request.method == .post,
-                request.uri.queryParameters[Substring(shape.action)] == "list-attached-tags-on-objects"
+                request.uri.queryParameters[Substring(shape.action)].map(String.init)
+                    == Self.listAttached
             else { throw RESTRefusal.notFound }
             guard request.headers[.contentType] == "application/json" else {
                 throw RESTRefusal.invalidArgument

@@ -67,7 +67,7 @@ public actor LabVCenterServer {
     ///   - release: what it speaks, and what it hides.
     public init(
         world: LabWorld, user: String, password: String, directory: String, pageSize: Int = 100,
-        release: LabRelease = .v8_0u3
+        release: LabRelease = .v80u3
     ) {
         self.world = world
         self.user = user

@@ -25,12 +25,17 @@ public actor LabWire {
     private static let vcenterUser = "vpower@vsphere.local"
 
     /// A site that is not started yet.
-    /// - Parameter directory: an absolute path; made if it is not there.
+    /// - Parameters:
+    ///   - directory: an absolute path; made if it is not there.
+    ///   - release: the release of its vCenter.
     public init(
-        _ scenario: LabScenario = .standard(), directory: String, time: any TimeSource
+        _ scenario: LabScenario = .standard(), directory: String, time: any TimeSource,
+        release: LabRelease = .v80u3
     ) {
         self.directory = directory
         self.time = time
+        var scenario = scenario
+        if release.vcls == .none { scenario.guests.removeAll { $0.nature == .vcls } }
         let world = LabWorld(scenario, time: time)
         self.world = world
         let backend = LabWireBackend(world: world)
@@ -42,7 +47,8 @@ public actor LabWire {
                     user: Self.upsUser, password: Self.upsPassword, mayCommand: true)
             ])
         vcenter = LabVCenterServer(
-            world: world, user: Self.vcenterUser, password: Self.password, directory: directory)
+            world: world, user: Self.vcenterUser, password: Self.password, directory: directory,
+            release: release)
         hosts = scenario.hosts.map { spec in
             LabESXiHost(
                 name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",

@@ -37,11 +37,24 @@ struct LabCommand: AsyncParsableCommand {
         help: "The cluster's name; its hosts' names end in it, so that a site file can have two.")
     var cluster = "Lab"
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The release of its vSphere, one of \(releases). What one has and another has not, as VI \
+            JSON or vCLS, goes with it.
+            """, valueName: "r"))
+    var release = LabRelease.v80u3.rawValue
+
+    private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
+
     func validate() throws {
         // It becomes part of host names and directories.
         guard cluster.wholeMatch(of: /[A-Za-z][A-Za-z0-9-]{0,30}/) != nil else {
             throw ValidationError(
                 "--cluster: a letter, then letters, digits and hyphens, 31 at most")
+        }
+        guard LabRelease(rawValue: release) != nil else {
+            throw ValidationError("--release: one of \(Self.releases)")
         }
     }
 
@@ -56,7 +69,8 @@ struct LabCommand: AsyncParsableCommand {
             // Short: Unix sockets have short paths, and bubblewrap wants absolute ones.
             let path = URL(filePath: directory).standardizedFileURL.path
             let lab = LabWire(
-                .standard(named: ClusterName(cluster)), directory: path, time: SystemTime())
+                .standard(named: ClusterName(cluster)), directory: path, time: SystemTime(),
+                release: LabRelease(rawValue: release) ?? .v80u3)
             let site = try await lab.start()
             Terminal.out(site)
             await serve(lab)
