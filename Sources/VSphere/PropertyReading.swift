@@ -82,6 +82,27 @@ extension SOAPClient {
         }
     }
 
+    /// The objects that a property of another one refers to, e.g. the VMs of a host.
+    func read(
+        _ choices: [PropertyChoice], along path: String, of object: Reference,
+        in session: Session, limits: VCenterLimits
+    ) async throws(CallFailure) -> [ObjectProperties] {
+        try await readPages(in: session, limits: limits) {
+            $0.add("specSet") {
+                Self.addChoices(choices, to: &$0)
+                $0.add("objectSet") {
+                    $0.add("obj", object)
+                    $0.add("skip", true)
+                    $0.add("selectSet", type: "TraversalSpec") {
+                        $0.add("type", object.kind)
+                        $0.add("path", path)
+                        $0.add("skip", false)
+                    }
+                }
+            }
+        }
+    }
+
     private func readPages(
         in session: Session, limits: VCenterLimits, _ specification: (inout XMLText) -> Void
     ) async throws(CallFailure) -> [ObjectProperties] {

@@ -1,0 +1,90 @@
+import PowerModel
+
+/// What a task on a host shall lead to, seen on the object itself.
+struct HostGoal: Sendable {
+    /// The properties to look at.
+    var paths: [String]
+    /// Whether it is so.
+    var isReached: @Sendable (ObjectProperties) -> Bool
+    /// What keeps it from becoming so, e.g. a question that nobody answers.
+    var obstacle: @Sendable (ObjectProperties) -> CallFailure? = { _ in nil }
+}
+
+extension HostOverSOAP {
+    /// Starts a task and looks until its object is as wanted. What the host says of the task is
+    /// read only to explain why the object is not: a state lags behind, a task is forgotten, and
+    /// being asked for what is already so is a fault (facts/vsphere.md 2.7, 2.13).
+    func steer(
+        _ method: String, on object: Reference, to goal: HostGoal, within limit: Duration,
+        in session: Session, _ arguments: (inout XMLText) -> Void = { _ in }
+    ) async throws(CallFailure) {
+        let deadline = ContinuousClock.now + limit
+        let task: Reference
+        do throws(CallFailure) {
+            let reply = try await soap.call(
+                method, on: object, in: session, within: min(limits.call, limit), arguments)
+            task = try SOAPClient.returned(reply)
+        } catch {
+            guard case .fault = error,
+                goal.isReached(try await look(at: object, goal.paths, in: session))
+            else { throw error }
+            return
+        }
+        var pause = Self.firstPause
+        var settled = 0
+        while true {
+            let (now, info) = try await look(at: object, goal.paths, and: task, in: session)
+            if goal.isReached(now) { return }
+            if let obstacle = goal.obstacle(now) { throw obstacle }
+            switch info?["state"]?.text {
+            case "error":
+                guard let error = info?["error"] else {
+                    throw .unreadable("about \(task.id) gives no error for a task that failed")
+                }
+                throw .fault(SOAPFault(localized: error))
+            case "queued", "running": break
+            // Done, or forgotten since: the state follows within a few looks.
+            default: settled += 1
+            }
+            guard settled < Self.settleLooks, ContinuousClock.now + pause < deadline else {
+                throw .timedOut(
+                    "it is not so \(limit.short) after \(method); the task is "
+                        + (info?["state"]?.text ?? "forgotten"))
+            }
+            do { try await Task.sleep(for: pause) } catch {
+                throw .timedOut("cancelled while waiting for a task")
+            }
+            pause = min(pause * 2, Self.longestPause)
+        }
+    }
+
+    /// Most tasks on a host take less than a second.
+    private static let firstPause: Duration = .milliseconds(100)
+    private static let longestPause: Duration = .seconds(1)
+    /// How often the object is looked at after its task has ended well: about five seconds.
+    private static let settleLooks = 8
+
+    /// The object and its task in one call; no task when the host has forgotten it.
+    private func look(
+        at object: Reference, _ paths: [String], and task: Reference, in session: Session
+    ) async throws(CallFailure) -> (object: ObjectProperties, info: Element?) {
+        let choices = [
+            PropertyChoice(kind: object.kind, paths: paths),
+            PropertyChoice(kind: task.kind, paths: ["info"]),
+        ]
+        let seen: [ObjectProperties]
+        do throws(CallFailure) {
+            seen = try await soap.read(
+                choices, of: [object, task], in: session, limits: limits.vim)
+        } catch {
+            guard case .fault(let fault) = error, fault.type == "ManagedObjectNotFound",
+                fault.fields?["obj"]?.reference == task
+            else { throw error }
+            return (try await look(at: object, paths, in: session), nil)
+        }
+        guard let now = seen.first(where: { $0.reference == object }) else {
+            throw .unreadable("says nothing of \(object.id)")
+        }
+        return (now, seen.first { $0.reference == task }?["info"])
+    }
+}
