@@ -73,14 +73,16 @@ public struct HostMissingPrivilege: Hashable, Sendable {
 
 extension HostOverSOAP {
     /// Logs in and looks at what an outage will need: for `vpower check`. Changes nothing.
-    public func standing() async throws(HostError) -> HostStanding {
+    ///
+    /// - Parameter suspends: whether guests may be suspended.
+    public func standing(suspends: Bool) async throws(HostError) -> HostStanding {
         try await attempt("look at what vpower's user may do") { session throws(CallFailure) in
             let host = try await self.reference(in: session)
             let seen = try await self.look(
                 at: host, ["runtime.inMaintenanceMode", "config.lockdownMode"], in: session)
             let vms = try await self.vms(in: session)
             var missing: [HostMissingPrivilege] = []
-            for question in self.questions(host, vms) where !question.objects.isEmpty {
+            for question in self.questions(host, vms, suspends) where !question.objects.isEmpty {
                 missing += try await self.soap.missing(
                     of: question, in: session, limits: self.limits.vim
                 ).map { HostMissingPrivilege(privilege: $0.privilege, objects: $0.objects) }
@@ -94,14 +96,14 @@ extension HostOverSOAP {
     }
 
     private func questions(
-        _ host: Reference, _ vms: [ObjectProperties]
+        _ host: Reference, _ vms: [ObjectProperties], _ suspends: Bool
     ) -> [PrivilegeQuestion<HostPrivilege>] {
         [
             PrivilegeQuestion(
                 privileges: [.maintenance, .autostart],
                 of: [PrivilegeObject(reference: host, name: "the host")]),
             PrivilegeQuestion(
-                privileges: [.powerOff, .powerOn, .suspend],
+                privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : []),
                 of: vms.map {
                     PrivilegeObject(
                         reference: $0.reference,
