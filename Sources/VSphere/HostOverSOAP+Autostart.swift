@@ -23,14 +23,14 @@ extension HostOverSOAP {
             let gone = now.settings.guests.filter { old in
                 !wanted.guests.contains { $0.vmxPath == old.vmxPath }
             }
-            var entries: [(Reference, HostAutostart.Entry)] = []
+            var entries: [(vm: Reference, entry: HostAutostart.Entry)] = []
             for entry in gone.map({ .none($0.vmxPath) }) + wanted.guests {
                 guard let vm = now.vms[entry.vmxPath] else {
                     throw .missing("\(entry.vmxPath.onOneLine) is not registered on this host")
                 }
                 entries.append((vm, entry))
             }
-            _ = try await self.soap.call(
+            _ = try await self.vim.call(
                 "ReconfigureAutostart", on: now.manager, in: session, within: self.limits.call
             ) { Self.addSettings(wanted.defaults, entries, to: &$0) }
             return try await self.autostart(in: session).settings
@@ -99,27 +99,25 @@ extension HostOverSOAP {
 
     /// In schema order.
     private static func addSettings(
-        _ defaults: HostAutostart.Defaults, _ entries: [(Reference, HostAutostart.Entry)],
-        to xml: inout XMLText
+        _ defaults: HostAutostart.Defaults, _ entries: [(vm: Reference, entry: HostAutostart.Entry)],
+        to fields: inout VimFields
     ) {
-        xml.add("spec") {
-            $0.add("defaults") {
+        fields.add("spec", "HostAutoStartManagerConfig") {
+            $0.add("defaults", "AutoStartDefaults") {
                 if let enabled = defaults.enabled { $0.add("enabled", enabled) }
-                if let delay = defaults.startDelaySeconds { $0.add("startDelay", String(delay)) }
-                if let delay = defaults.stopDelaySeconds { $0.add("stopDelay", String(delay)) }
+                if let delay = defaults.startDelaySeconds { $0.add("startDelay", delay) }
+                if let delay = defaults.stopDelaySeconds { $0.add("stopDelay", delay) }
                 if let waits = defaults.waitForHeartbeat { $0.add("waitForHeartbeat", waits) }
                 if let action = defaults.stopAction { $0.add("stopAction", action) }
             }
-            for (vm, entry) in entries {
-                $0.add("powerInfo") {
-                    $0.add("key", vm)
-                    $0.add("startOrder", String(entry.startOrder))
-                    $0.add("startDelay", String(entry.startDelaySeconds))
-                    $0.add("waitForHeartbeat", entry.waitForHeartbeat)
-                    $0.add("startAction", entry.startAction)
-                    $0.add("stopDelay", String(entry.stopDelaySeconds))
-                    $0.add("stopAction", entry.stopAction)
-                }
+            $0.add("powerInfo", all: entries, "AutoStartPowerInfo") { item, info in
+                info.add("key", item.vm)
+                info.add("startOrder", item.entry.startOrder)
+                info.add("startDelay", item.entry.startDelaySeconds)
+                info.add("waitForHeartbeat", item.entry.waitForHeartbeat)
+                info.add("startAction", item.entry.startAction)
+                info.add("stopDelay", item.entry.stopDelaySeconds)
+                info.add("stopAction", item.entry.stopAction)
             }
         }
     }

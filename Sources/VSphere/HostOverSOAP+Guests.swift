@@ -26,7 +26,7 @@ extension HostOverSOAP {
             let vm = try await self.find(guest, in: session)
             if vm[Self.powerPath]?.text == Self.word(.off) { return }
             do throws(CallFailure) {
-                _ = try await self.soap.call(
+                _ = try await self.vim.call(
                     "ShutdownGuest", on: vm.reference, in: session, within: self.limits.call)
             } catch {
                 // It may have gone down since it was found.
@@ -90,7 +90,7 @@ extension HostOverSOAP {
             if try await self.isRegistered(guest, in: session) { return }
             let places = try await self.registrationPlaces(in: session)
             do throws(CallFailure) {
-                try await self.soap.runTask(
+                try await self.vim.runTask(
                     "RegisterVM_Task", on: places.folder, in: session, within: self.limits.power,
                     limits: self.limits.vim
                 ) {
@@ -137,7 +137,7 @@ extension HostOverSOAP {
             kind: "VirtualMachine",
             paths: ["name", Self.filePath, Self.powerPath, "runtime.connectionState"])
         let host = try await reference(in: session)
-        return try await soap.read(
+        return try await vim.read(
             [choice], along: "vm", of: host, in: session, limits: limits.vim
         ).filter { vm in
             let state = vm["runtime.connectionState"]?.text

@@ -39,7 +39,7 @@ extension HostOverSOAP {
                 ) {
                     // 0 would mean: no limit. `evacuatePoweredOffVms` is vCenter's alone
                     // (facts/vsphere.md 2.9).
-                    $0.add("timeout", String(max(1, limit.components.seconds)))
+                    $0.add("timeout", Int(max(1, limit.components.seconds)))
                 }
             } catch {
                 guard case .fault(let fault) = error, fault.type == "Timedout" else { throw error }
@@ -59,10 +59,10 @@ extension HostOverSOAP {
             let task: Reference
             do throws(CallFailure) {
                 // The reason has no place in the call.
-                let reply = try await self.soap.call(
+                let reply = try await self.vim.call(
                     "ShutdownHost_Task", on: host, in: session, within: self.limits.call
                 ) { $0.add("force", true) }
-                task = try SOAPClient.returned(reply)
+                task = try VimClient.returned(reply)
             } catch {
                 guard case .transport(let error) = error, error.reason == .broken,
                     !Task.isCancelled
@@ -79,7 +79,7 @@ extension HostOverSOAP {
     ) async throws(CallFailure) {
         let info: Element
         do throws(CallFailure) {
-            info = try await soap.taskInfo(task, in: session, limits: limits.vim)
+            info = try await vim.taskInfo(task, in: session, limits: limits.vim)
         } catch {
             switch error {
             case .transport, .status: return
@@ -88,7 +88,7 @@ extension HostOverSOAP {
             }
         }
         if info["state"]?.text == "error", let error = info["error"] {
-            throw .fault(SOAPFault(localized: error))
+            throw .fault(VimFault(localized: error))
         }
     }
 }

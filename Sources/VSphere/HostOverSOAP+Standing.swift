@@ -83,7 +83,7 @@ extension HostOverSOAP {
             let vms = try await self.vms(in: session)
             var missing: [HostMissingPrivilege] = []
             for question in self.questions(host, vms, suspends) where !question.objects.isEmpty {
-                missing += try await self.soap.missing(
+                missing += try await self.vim.missing(
                     of: question, in: session, limits: self.limits.vim
                 ).map { HostMissingPrivilege(privilege: $0.privilege, objects: $0.objects) }
             }

@@ -16,14 +16,14 @@ extension HostOverSOAP {
     /// being asked for what is already so is a fault (facts/vsphere.md 2.7, 2.13).
     func steer(
         _ method: String, on object: Reference, to goal: HostGoal, within limit: Duration,
-        in session: Session, _ arguments: (inout XMLText) -> Void = { _ in }
+        in session: Session, _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) {
         let deadline = ContinuousClock.now + limit
         let task: Reference
         do throws(CallFailure) {
-            let reply = try await soap.call(
+            let reply = try await vim.call(
                 method, on: object, in: session, within: min(limits.call, limit), arguments)
-            task = try SOAPClient.returned(reply)
+            task = try VimClient.returned(reply)
         } catch {
             guard case .fault = error,
                 goal.isReached(try await look(at: object, goal.paths, in: session))
@@ -41,7 +41,7 @@ extension HostOverSOAP {
                 guard let error = info?["error"] else {
                     throw .unreadable("about \(task.id) gives no error for a task that failed")
                 }
-                throw .fault(SOAPFault(localized: error))
+                throw .fault(VimFault(localized: error))
             case "queued", "running": break
             // Done, or forgotten since: the state follows within a few looks.
             default: settled += 1
@@ -74,7 +74,7 @@ extension HostOverSOAP {
         ]
         let seen: [ObjectProperties]
         do throws(CallFailure) {
-            seen = try await soap.read(
+            seen = try await vim.read(
                 choices, of: [object, task], in: session, limits: limits.vim)
         } catch {
             guard case .fault(let fault) = error, fault.type == "ManagedObjectNotFound",

@@ -45,7 +45,7 @@ public final class HostOverSOAP: HostWay {
 
     let site: HostAPISite
     let limits: HostSOAPLimits
-    let soap: SOAPClient
+    let vim: VimClient
     /// The host's own object, known for one session.
     private let known = Mutex<(generation: Int, host: Reference)?>(nil)
 
@@ -65,13 +65,13 @@ public final class HostOverSOAP: HostWay {
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: HTTPSTrust(site.trust),
             options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
-        soap = SOAPClient(
+        vim = VimClient(
             https: https, expecting: .host, user: site.user, password: password.value,
             limits: limits.vim)
     }
 
     /// Requests and bytes so far, logins included.
-    public var counters: HTTPSCounters { soap.counters }
+    public var counters: HTTPSCounters { vim.counters }
 
     /// Whether nobody answers at the endpoint's port. Silence alone does not prove "off".
     public func isSilent() async -> Bool {
@@ -82,7 +82,7 @@ public final class HostOverSOAP: HostWay {
     }
 
     /// Logs out. A later call logs in anew, unless the login was refused.
-    public func close() async { await soap.logOut() }
+    public func close() async { await vim.logOut() }
 }
 
 extension HTTPSTrust {
@@ -103,7 +103,7 @@ extension HostOverSOAP {
         _ attempting: String, _ body: (Session) async throws(CallFailure) -> Value
     ) async throws(HostError) -> Value {
         do throws(CallFailure) {
-            return try await soap.withSession(body)
+            return try await vim.withSession(body)
         } catch {
             throw self.error(error, attempting)
         }
@@ -115,7 +115,7 @@ extension HostOverSOAP {
 
     func error(_ failure: CallFailure, _ attempting: String) -> HostError {
         let (reason, detail) = failure.forEngine
-        if failure == soap.refusal {
+        if failure == vim.refusal {
             return error(.loginRefused, attempting, refusedLogin(failure, detail))
         }
         if case .fault(let fault) = failure, fault.type == "RestrictedVersion" {
@@ -156,15 +156,15 @@ extension HostOverSOAP {
         _ paths: [String], of kind: String, in session: Session
     ) async throws(CallFailure) -> [ObjectProperties] {
         let choices = [PropertyChoice(kind: kind, paths: paths)]
-        let view = try await soap.createView(of: choices, in: session, within: limits.call)
+        let view = try await vim.createView(of: choices, in: session, within: limits.call)
         let objects: [ObjectProperties]
         do throws(CallFailure) {
-            objects = try await soap.read(choices, view: view, in: session, limits: limits.vim)
+            objects = try await vim.read(choices, view: view, in: session, limits: limits.vim)
         } catch {
-            await soap.discard(view, with: "DestroyView", in: session)
+            await vim.discard(view, with: "DestroyView", in: session)
             throw error
         }
-        await soap.discard(view, with: "DestroyView", in: session)
+        await vim.discard(view, with: "DestroyView", in: session)
         return objects
     }
 
@@ -173,7 +173,7 @@ extension HostOverSOAP {
         at object: Reference, _ paths: [String], in session: Session
     ) async throws(CallFailure) -> ObjectProperties {
         let choice = PropertyChoice(kind: object.kind, paths: paths)
-        let objects = try await soap.read(
+        let objects = try await vim.read(
             [choice], of: [object], in: session, limits: limits.vim)
         guard let found = objects.first(where: { $0.reference == object }) else {
             throw .unreadable("says nothing of \(object.id)")
