@@ -70,7 +70,8 @@ extension HostOverSOAP {
         return Autostart(
             manager: manager,
             settings: HostAutostart(defaults: Self.defaults(config?["defaults"]), guests: entries),
-            vms: Dictionary(files.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+            vms: Dictionary(
+                files.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
         )
     }
 
@@ -99,7 +100,8 @@ extension HostOverSOAP {
 
     /// In schema order.
     private static func addSettings(
-        _ defaults: HostAutostart.Defaults, _ entries: [(vm: Reference, entry: HostAutostart.Entry)],
+        _ defaults: HostAutostart.Defaults,
+        _ entries: [(vm: Reference, entry: HostAutostart.Entry)],
         to fields: inout VimFields
     ) {
         fields.add("spec", "HostAutoStartManagerConfig") {

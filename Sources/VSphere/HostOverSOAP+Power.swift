@@ -1,5 +1,6 @@
 import PowerModel
 public import PowerRun
+import Transport
 
 extension HostOverSOAP {
     private static let maintenancePath = "runtime.inMaintenanceMode"

@@ -20,7 +20,7 @@ public struct LabVCenterAddress: Hashable, Sendable {
 /// that passes here has its element orders and types right. While the site's vCenter is down,
 /// connections are refused; while it starts, a proxy answers 503; a restart forgets all sessions,
 /// views, filters and tasks.
-public actor LabVCenterServer {
+public actor LabVCenterServer: LabVimServer {
     let world: LabWorld
     let user: String
     let password: String
@@ -202,7 +202,7 @@ public actor LabVCenterServer {
         var version = VimVersion.newest
         var cookie: String?
         do {
-            version = try requestedVersion(headers)
+            version = try LabVCenterServer.requestedVersion(headers)
             let call = try VimDecoder(table: table, version: version).call(in: body)
             let result = try await execute(
                 call, session: LabVCenterServer.sessionKey(in: headers), channel, &cookie)
@@ -215,7 +215,7 @@ public actor LabVCenterServer {
         }
     }
 
-    private func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
+    static func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
         guard var action = headers.first(where: { $0.name.canonicalName == "soapaction" })?.value
         else { throw .invalidRequest("a SOAPAction is required") }
         if action.count >= 2, action.hasPrefix("\""), action.hasSuffix("\"") {
@@ -229,7 +229,7 @@ public actor LabVCenterServer {
     }
 
     /// The session's key, if the cookie comes back exactly as it was set: with its quotes.
-    private static func sessionKey(in headers: HTTPFields) -> String? {
+    static func sessionKey(in headers: HTTPFields) -> String? {
         for field in headers[values: .cookie] {
             for pair in field.split(separator: ";") {
                 let trimmed = pair.trimmingCharacters(in: .whitespaces)
