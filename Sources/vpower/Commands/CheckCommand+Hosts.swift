@@ -21,7 +21,7 @@ extension CheckCommand {
                 } else {
                     await check(soap, of: cluster, what, &sheet)
                 }
-                sheet.note(
+                sheet.good(
                     what,
                     "asked over \(host.control.name), and over \(host.control.other.name) where "
                         + "that fails; the boot script goes over SSH")

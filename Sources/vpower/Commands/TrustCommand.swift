@@ -31,12 +31,15 @@ struct TrustCommand: AsyncParsableCommand {
             for cluster in context.site.clusters {
                 let vcenter = cluster.vcenter
                 code = worse(
-                    code, await showCertificate("vcenter", vcenter.endpoint, vcenter.trust))
+                    code,
+                    await showCertificate(
+                        "vcenter", "vCenter", vcenter.endpoint, vcenter.trust))
                 for host in cluster.hosts {
                     code = worse(code, await showKey(host))
                     if let api = host.api {
                         let what = "api of host \(host.name)"
-                        code = worse(code, await showCertificate(what, api.endpoint, api.trust))
+                        code = worse(
+                            code, await showCertificate(what, what, api.endpoint, api.trust))
                     }
                 }
             }
@@ -49,7 +52,7 @@ struct TrustCommand: AsyncParsableCommand {
     }
 
     private func showCertificate(
-        _ what: String, _ server: Endpoint, _ trust: CertificateTrust
+        _ what: String, _ name: String, _ server: Endpoint, _ trust: CertificateTrust
     ) async -> ExitCodes {
         let endpoint = HTTPSEndpoint(host: server.host, port: server.port)
         do {
@@ -66,8 +69,8 @@ struct TrustCommand: AsyncParsableCommand {
             return isSame ? .done : .refused
         } catch {
             return Problem(
-                summary: "\(what) at \(error)",
-                tryThis: "is it on, and does this machine reach it?", code: .unreachable
+                summary: "\(name) at \(error)",
+                tryThis: "is \(name) on, and does this machine reach it?", code: .unreachable
             ).tell()
         }
     }
