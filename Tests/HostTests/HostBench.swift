@@ -7,19 +7,36 @@ import Testing
 import VSphere
 
 /// Which implementation of a host is under test.
-enum HostKind: String, CaseIterable, CustomTestStringConvertible {
+enum HostKind: Hashable, CaseIterable, CustomTestStringConvertible {
     /// The one in memory, which the engine is tested with.
     case memory
     /// The real one against sshd and busybox.
     case ssh
     /// The real one against the simulated host's own SOAP endpoint.
-    case soap
+    case soap(LabRelease)
     /// Both at one host, SOAP first.
     case both
 
-    var testDescription: String { rawValue }
+    static let allCases: [HostKind] = [.memory, .ssh, .both] + everySOAP
+    /// At each release.
+    static let everySOAP = LabRelease.allCases.map { HostKind.soap($0) }
+    /// At one release, where it makes no difference.
+    static let soap = HostKind.soap(.v8_0u3)
+
+    var testDescription: String {
+        if case .soap(let release) = self { "soap \(release.rawValue)" } else { "\(self)" }
+    }
+    /// Whether it has the boot script.
+    var hasScript: Bool { release == nil || self == .both }
     var hasSSH: Bool { self == .ssh || self == .both }
-    var hasSOAP: Bool { self == .soap || self == .both }
+    /// What the endpoint is; nil without one.
+    var release: LabRelease? {
+        switch self {
+        case .soap(let release): release
+        case .both: .v8_0u3
+        case .memory, .ssh: nil
+        }
+    }
 }
 
 /// One host of the standard site, and the truth behind it.
@@ -102,7 +119,9 @@ struct HostBench {
         let lab = LabESXiHost(
             name: name.rawValue, directory: directory, backend: LabWireBackend(world: world),
             account: account)
-        let api = LabHostAPI(name, in: world, account: account, directory: directory)
+        let api = LabHostAPI(
+            name, in: world, account: account, directory: directory,
+            release: kind.release ?? .v8_0u3)
         let outcome: Result<Void, any Error>
         do {
             try await body(try await wire(kind, world, lab, api, account))
@@ -128,7 +147,7 @@ struct HostBench {
             ssh = try ESXiHost(site: site, password: nil, otherPorts: [])
         }
         let none = HostBench(world: world, host: MemoryHost(name, in: world), account: account)
-        guard kind.hasSOAP else {
+        guard kind.release != nil else {
             return HostBench(
                 world: world, host: ssh ?? none.host, ssh: ssh, lab: lab, account: account)
         }

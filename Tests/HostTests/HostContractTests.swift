@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test(arguments: HostKind.allCases.filter { $0 != .soap })
+    @Test(arguments: HostKind.allCases.filter(\.hasScript))
     func `a host is armed and disarmed again and again and has nothing to report`(
         kind: HostKind
     ) async throws {

@@ -8,21 +8,24 @@ extension LabHostAPI {
     private static let serviceInstance = VimReference("ServiceInstance", "ServiceInstance")
 
     /// `ServiceInstance.content`.
-    private static let content = VimObject(
-        "ServiceContent",
-        [
-            "rootFolder": .reference(LabHostTree.root),
-            "propertyCollector": .reference(VimReference("PropertyCollector", collector)),
-            "viewManager": .reference(VimReference("ViewManager", "ViewManager")),
-            "about": .object(
-                about(
-                    name: "VMware ESXi", line: "embeddedEsx", api: "HostAgent",
-                    operatingSystem: "vmnix-x86")),
-            "setting": .reference(VimReference("OptionManager", "HostAgentSettings")),
-            "sessionManager": .reference(sessionManager),
-            "authorizationManager": .reference(
-                VimReference("AuthorizationManager", "ha-authmgr")),
-        ])
+    private var content: VimObject {
+        VimObject(
+            "ServiceContent",
+            [
+                "rootFolder": .reference(LabHostTree.root),
+                "propertyCollector": .reference(VimReference("PropertyCollector", Self.collector)),
+                "viewManager": .reference(VimReference("ViewManager", "ViewManager")),
+                "about": .object(
+                    about(
+                        release: release, name: "VMware ESXi", line: "embeddedEsx",
+                        api: "HostAgent",
+                        operatingSystem: "vmnix-x86")),
+                "setting": .reference(VimReference("OptionManager", "HostAgentSettings")),
+                "sessionManager": .reference(Self.sessionManager),
+                "authorizationManager": .reference(
+                    VimReference("AuthorizationManager", "ha-authmgr")),
+            ])
+    }
 
     /// Does what a call asks; gives back what its answer holds.
     func execute(
@@ -33,10 +36,11 @@ extension LabHostAPI {
         let reader = LabPropertyReader(
             table: table, version: call.version,
             tree: LabHostTree(
-                snapshot: snapshot, lockdown: lockdown, autostart: autostart.config(snapshot)),
-            session: live, tasks: tasks, options: [], content: Self.content)
+                snapshot: snapshot, lockdown: lockdown, autostart: autostart.config(snapshot),
+                release: release),
+            session: live, tasks: tasks, options: [], content: content)
         switch call.method {
-        case "RetrieveServiceContent": return .object(Self.content)
+        case "RetrieveServiceContent": return .object(content)
         case "Login": return try login(call, live, snapshot, &cookie)
         case "Fetch" where [Self.sessionManager, Self.serviceInstance].contains(call.receiver):
             return try reader.value(at: call.fetched ?? "", of: call.receiver)

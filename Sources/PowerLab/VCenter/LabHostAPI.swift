@@ -15,6 +15,9 @@ public actor LabHostAPI: LabVimServer {
     /// What SSH and this endpoint log in to.
     public nonisolated let account: LabHostAccount
 
+    /// Which release of ESXi it is.
+    public nonisolated let release: LabRelease
+
     let world: LabWorld
     let table = VimTable.vim25
     let pageSize = 100
@@ -42,7 +45,12 @@ public actor LabHostAPI: LabVimServer {
     /// - Parameters:
     ///   - account: who may log in.
     ///   - directory: where its certificate goes; it must exist.
-    public init(_ host: HostName, in world: LabWorld, account: LabHostAccount, directory: String) {
+    ///   - release: what it speaks, and what it hides.
+    public init(
+        _ host: HostName, in world: LabWorld, account: LabHostAccount, directory: String,
+        release: LabRelease = .v8_0u3
+    ) {
+        self.release = release
         self.host = host
         self.world = world
         self.account = account
@@ -146,7 +154,7 @@ public actor LabHostAPI: LabVimServer {
         }
         let path = request.uri.path
         if path == "/sdk/vimServiceVersions.xml", request.method == .get {
-            return text(LabVCenterServer.serviceVersions, .ok, "text/xml")
+            return text(serviceVersions, .ok, "text/xml")
         }
         guard path == "/sdk" || path == "/sdk/" else { return text("", .notFound, "text/plain") }
         guard request.method == .post else { return text("", .methodNotAllowed, "text/plain") }
@@ -162,14 +170,14 @@ public actor LabHostAPI: LabVimServer {
     private func answer(
         _ body: [UInt8], headers: HTTPFields, on channel: any Channel
     ) async -> Response {
-        var version = VimVersion.newest
+        var version = release.newest
         var cookie: String?
         do {
-            version = try LabVCenterServer.requestedVersion(headers)
+            version = try requestedVersion(headers)
             let call = try VimDecoder(table: table, version: version).call(in: body)
             calls.append(call.method)
             let result = try execute(
-                call, session: LabVCenterServer.sessionKey(in: headers), &cookie)
+                call, session: Self.sessionKey(in: headers), &cookie)
             if breaksAfter == call.method {
                 breaksAfter = nil
                 await listener?.breakConnections()

@@ -17,6 +17,7 @@ struct LabHostTree: LabTree {
     let lockdown: String
     /// `HostAutoStartManager.config`.
     let autostart: VimObject
+    let release: LabRelease
 
     var entities: [VimReference] {
         [
@@ -107,7 +108,8 @@ struct LabHostTree: LabTree {
 
     private func shared(_ reference: VimReference) -> [String: VimValue] {
         var properties =
-            LabInventoryTree(snapshot: snapshot, lastSeen: [:]).properties(of: reference) ?? [:]
+            LabInventoryTree(snapshot: snapshot, lastSeen: [:], release: release)
+            .properties(of: reference) ?? [:]
         properties["parent"] = parent(of: reference).map { .reference($0) }
         return properties
     }

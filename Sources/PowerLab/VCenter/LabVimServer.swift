@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTypes
 import PowerModel
 
 /// What the lab's vCenter and its hosts have in common: sessions with views and pages of answers,
@@ -8,6 +9,8 @@ protocol LabVimServer: Actor {
     var table: VimTable { get }
     /// The most objects in one answer, whatever a client asks for.
     var pageSize: Int { get }
+    /// Which release of vSphere it is.
+    var release: LabRelease { get }
     /// The logins, by key.
     var sessions: [String: LabSession] { get set }
     /// What the user may not do, on any object.
@@ -160,5 +163,48 @@ extension LabVimServer {
                         ])))
         }
         return .list(answers, of: "EntityPrivilege")
+    }
+}
+
+/// SOAP's own.
+extension LabVimServer {
+    /// The version that a request asks for.
+    func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
+        guard var action = headers.first(where: { $0.name.canonicalName == "soapaction" })?.value
+        else { throw .invalidRequest("a SOAPAction is required") }
+        if action.count >= 2, action.hasPrefix("\""), action.hasSuffix("\"") {
+            action = String(action.dropFirst().dropLast())
+        }
+        guard
+            let version = release.versions.first(where: {
+                "\(VimDecoder.vim)/\($0.text)" == action
+            })
+        else { throw .invalidRequest("Unsupported version URI \"\(action)\"") }
+        return version
+    }
+
+    /// The session's key, if the cookie comes back exactly as it was set: with its quotes.
+    static func sessionKey(in headers: HTTPFields) -> String? {
+        for field in headers[values: .cookie] {
+            for pair in field.split(separator: ";") {
+                let trimmed = pair.trimmingCharacters(in: .whitespaces)
+                guard trimmed.hasPrefix("vmware_soap_session=\""), trimmed.hasSuffix("\"")
+                else { continue }
+                return String(trimmed.dropFirst("vmware_soap_session=\"".count).dropLast())
+            }
+        }
+        return nil
+    }
+
+    /// `/sdk/vimServiceVersions.xml`.
+    var serviceVersions: String {
+        let prior = release.versions.dropFirst().map { "<version>\($0.text)</version>" }
+        return """
+            <?xml version="1.0" encoding="UTF-8"?>
+            <namespaces version="1.0">
+            <namespace><name>urn:vim25</name><version>\(release.newest.text)</version>
+            <priorVersions>\(prior.joined())</priorVersions></namespace>
+            </namespaces>
+            """
     }
 }
