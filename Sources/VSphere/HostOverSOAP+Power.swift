@@ -72,6 +72,8 @@ extension HostOverSOAP {
             }
             try await self.checkAccepted(task, in: session)
         }
+        // Nobody waits for a logout from a host that is going down.
+        vim.abandon()
     }
 
     /// Throws what a task has failed with. Whether it ends well is nobody's to see.

@@ -228,6 +228,9 @@ final class VimClient: Sendable {
             reply: try wire.result(response, of: "RetrieveServiceContent"))
     }
 
+    /// Forgets the login without a word to the server, which is going down.
+    func abandon() { _ = login.end() }
+
     /// Logs out, if logged in. What cannot be logged out expires by itself.
     func logOut() async {
         guard let attempt = login.end(), case .success(let session) = await attempt.value else {

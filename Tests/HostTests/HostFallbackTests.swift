@@ -38,6 +38,27 @@ import VSphere
         }
     }
 
+    @Test func `a key that cannot be read is no refusal, and SOAP does what SSH cannot`()
+        async throws
+    {
+        try await HostBench.with(.both) { bench in
+            let lab = try #require(bench.lab)
+            let site = HostSite(
+                name: HostBench.name,
+                ssh: Endpoint(host: lab.address, port: Int(await lab.port)), user: lab.user,
+                login: .key(path: "/nonexistent/key"), hostKeys: [await lab.hostKeyFingerprint],
+                feeds: [])
+            let ssh = try ESXiHost(site: site, password: nil, otherPorts: [])
+            #expect(
+                await reason { () async throws(HostError) in _ = try await ssh.guests() }
+                    == .wayUnusable)
+            let soap = try #require(bench.soap)
+            let host = HostByTwoWays(preferred: .ssh, ssh: ssh, soap: soap)
+            #expect(try await host.guests().count == 5)
+            #expect(bench.account.refusals == 0)
+        }
+    }
+
     @Test func `a login that SOAP refuses ends SSH too`() async throws {
         try await HostBench.with(.both) { bench in
             let ssh = try #require(bench.ssh)
