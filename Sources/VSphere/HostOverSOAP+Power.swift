@@ -52,11 +52,13 @@ extension HostOverSOAP {
     /// Tells the host to power itself off, whatever runs there and in whatever mode it is. The
     /// caller has looked.
     ///
-    /// A connection that breaks after the request was sent is as good as an answer: a host that
-    /// goes down often does not get to give one (facts/vsphere.md 2.10).
+    /// A host that answered a moment ago, and whose connection breaks when it is told, has taken it:
+    /// one that goes down often does not get to say so (facts/vsphere.md 2.10). libcurl sends a
+    /// request again on a new connection where an old one broke, so that may be refused as well.
     public func shutDownHost(reason: String) async throws(HostError) {
         try await attempt("shut down the host") { session throws(CallFailure) in
             let host = try await self.reference(in: session)
+            _ = try await self.inMaintenance(host, in: session)
             let task: Reference
             do throws(CallFailure) {
                 // The reason has no place in the call.
@@ -65,8 +67,8 @@ extension HostOverSOAP {
                 ) { $0.add("force", true) }
                 task = try VimClient.returned(reply)
             } catch {
-                guard case .transport(let error) = error, error.reason == .broken,
-                    !Task.isCancelled
+                guard case .transport(let error) = error,
+                    error.reason == .broken || error.reason == .unreachable, !Task.isCancelled
                 else { throw error }
                 return
             }

@@ -6,7 +6,7 @@ struct HostGoal: Sendable {
     var paths: [String]
     /// Whether it is so.
     var isReached: @Sendable (ObjectProperties) -> Bool
-    /// What keeps it from becoming so, e.g. a question that nobody answers.
+    /// What keeps it from becoming so where it lasts, e.g. a question that nobody answers.
     var obstacle: @Sendable (ObjectProperties) -> CallFailure? = { _ in nil }
 }
 
@@ -18,24 +18,29 @@ extension HostOverSOAP {
         _ method: String, on object: Reference, to goal: HostGoal, within limit: Duration,
         in session: Session, _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) {
-        let deadline = ContinuousClock.now + limit
+        let began = ContinuousClock.now
+        let deadline = began + limit
         let task: Reference
         do throws(CallFailure) {
             let reply = try await vim.call(
                 method, on: object, in: session, within: min(limits.call, limit), arguments)
             task = try VimClient.returned(reply)
         } catch {
-            guard case .fault = error,
-                goal.isReached(try await look(at: object, goal.paths, in: session))
+            guard case .fault(let fault) = error else { throw error }
+            if goal.isReached(try await look(at: object, goal.paths, in: session)) { return }
+            // Asked before, by a call whose answer was lost, the host is at it.
+            guard fault.type == "TaskInProgress", let running = fault.fields?["task"]?.reference
             else { throw error }
-            return
+            task = running
         }
         var pause = Self.firstPause
         var settled = 0
         while true {
             let (now, info) = try await look(at: object, goal.paths, and: task, in: session)
             if goal.isReached(now) { return }
-            if let obstacle = goal.obstacle(now) { throw obstacle }
+            if ContinuousClock.now - began > Self.obstacleLasts, let obstacle = goal.obstacle(now) {
+                throw obstacle
+            }
             switch info?["state"]?.text {
             case "error":
                 guard let error = info?["error"] else {
@@ -58,6 +63,8 @@ extension HostOverSOAP {
         }
     }
 
+    /// What is in the way for so long is not gone by itself.
+    private static let obstacleLasts: Duration = .seconds(3)
     /// Most tasks on a host take less than a second.
     private static let firstPause: Duration = .milliseconds(100)
     private static let longestPause: Duration = .seconds(1)

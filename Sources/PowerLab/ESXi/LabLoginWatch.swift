@@ -5,7 +5,7 @@ import Glibc
 /// and while the account is locked no key is accepted.
 final class LabLoginWatch: Sendable {
     /// sshd at its usual log level says so of everybody who leaves without having logged in.
-    private static let refusal = "by authenticating user "
+    private static let refusal = " authenticating user "
     /// How often the log is read.
     private static let lookEvery: Duration = .milliseconds(50)
 
