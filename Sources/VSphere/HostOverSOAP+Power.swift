@@ -52,8 +52,8 @@ extension HostOverSOAP {
     /// Tells the host to power itself off, whatever runs there and in whatever mode it is. The
     /// caller has looked.
     ///
-    /// A host that answered a moment ago, and whose connection breaks when it is told, has taken it:
-    /// one that goes down often does not get to say so (facts/vsphere.md 2.10). libcurl sends a
+    /// A host that answered a moment ago, and whose connection breaks when it is told, has taken
+    /// it: one that goes down often does not get to say so (facts/vsphere.md 2.10). libcurl sends a
     /// request again on a new connection where an old one broke, so that may be refused as well.
     public func shutDownHost(reason: String) async throws(HostError) {
         try await attempt("shut down the host") { session throws(CallFailure) in

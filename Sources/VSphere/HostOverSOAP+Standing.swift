@@ -51,8 +51,6 @@ public enum HostLockdown: String, Hashable, Sendable {
 
 /// How vpower's user stands with a host.
 public struct HostStanding: Hashable, Sendable {
-    /// Who answers, e.g. `VMware ESXi 8.0.3 build-24022510`.
-    public var about: String
     /// How many guests are registered there.
     public var guests: Int
     /// Whether it is in maintenance mode.
@@ -88,7 +86,7 @@ extension HostOverSOAP {
                 ).map { HostMissingPrivilege(privilege: $0.privilege, objects: $0.objects) }
             }
             return HostStanding(
-                about: session.content.about.name, guests: vms.count,
+                guests: vms.count,
                 inMaintenance: seen["runtime.inMaintenanceMode"]?.bool == true,
                 lockdown: seen["config.lockdownMode"].flatMap { HostLockdown(rawValue: $0.text) },
                 missing: missing)

@@ -43,7 +43,7 @@ extension CommandTests {
                 "ok cluster Lab vpower's user has every privilege it needs",
                 "note cluster Lab mid-notools has no Tools: it will be powered off",
                 "ok host esx1.lab SSH, hostd and 5 guests",
-                "ok host esx1.lab SOAP, VMware ESXi 8.0.3 build-24022510 (lab) and 5 guests",
+                "ok host esx1.lab SOAP, hostd and 5 guests",
                 "ok host esx2.lab SSH, hostd and 5 guests",
                 "ok host esx3.lab SSH, hostd and 4 guests",
             ] {

@@ -22,7 +22,9 @@ final class LabLoginWatch: Sendable {
             var isLocked = false
             while !Task.isCancelled {
                 let text = String(decoding: LabRootfs.regularFile(log) ?? [], as: UTF8.self)
-                let refused = text.split(separator: "\n").count { $0.contains(Self.refusal) }
+                // Its lines end with a carriage return and a line feed: one character to Swift.
+                let lines = text.split(whereSeparator: \.isNewline)
+                let refused = lines.count { $0.contains(Self.refusal) }
                 for _ in counted..<max(counted, refused) { account.noteRefusal() }
                 counted = max(counted, refused)
                 if account.isLocked != isLocked {

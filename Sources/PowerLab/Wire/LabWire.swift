@@ -129,6 +129,29 @@ public actor LabWire {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
     }
 
+    private func siteLines(of host: LabESXiHost, api: LabVCenterAddress?) async -> String {
+        let text = """
+                  - name: \(host.name)
+                    address: 127.0.0.1
+                    sshPort: \(await host.port)
+                    user: \(host.user)
+                    key: \(host.userKeyPath)
+                    hostKeys: ["\(await host.hostKeyFingerprint)"]
+                    feeds: [\(world.scenario.feed)]
+
+            """
+        guard let api else { return text }
+        return text + """
+                    api:
+                      port: \(api.port)
+                      user: \(Self.hostUser)
+                      password: "file:\(directory)/esx.secret"
+                      certificate:
+                        sha256: \(api.certificateSHA256)
+
+            """
+    }
+
     private func siteFile(
         upsPort: Int, vcenter: LabVCenterAddress, apis: [String: LabVCenterAddress]
     ) async -> String {
@@ -161,29 +184,7 @@ public actor LabWire {
                 hosts:
 
             """
-        for host in hosts {
-            text += """
-                      - name: \(host.name)
-                        address: 127.0.0.1
-                        sshPort: \(await host.port)
-                        user: \(host.user)
-                        key: \(host.userKeyPath)
-                        hostKeys: ["\(await host.hostKeyFingerprint)"]
-                        feeds: [\(world.scenario.feed)]
-
-                """
-            if let api = apis[host.name] {
-                text += """
-                            api:
-                              port: \(api.port)
-                              user: \(Self.hostUser)
-                              password: "file:\(directory)/esx.secret"
-                              certificate:
-                                sha256: \(api.certificateSHA256)
-
-                    """
-            }
-        }
+        for host in hosts { text += await siteLines(of: host, api: apis[host.name]) }
         text += "    tiers:\n"
         for tier in LabScenario.tiers {
             let patterns = tier.choice.names.map { "\"\($0.text)\"" }.joined(separator: ", ")

@@ -51,9 +51,7 @@ extension CheckCommand {
     ) async {
         do {
             let standing = try await soap.standing(suspends: cluster.suspendsGuests)
-            sheet.good(
-                what,
-                "SOAP, \(standing.about.onOneLine) and \(standing.guests.counted("guest"))")
+            sheet.good(what, "SOAP, hostd and \(standing.guests.counted("guest"))")
             for one in standing.missing {
                 sheet.bad(
                     what,
