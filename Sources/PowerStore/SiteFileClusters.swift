@@ -112,9 +112,9 @@ extension SiteReader {
     }
 
     private func vcenter(_ cluster: SiteMap) -> VCenterSite? {
-        let keys = ["address", "port", "user", "password", "certificate", "transport"]
+        let keys = ["address", "port", "user", "password", "certificate", "transport", "proxy"]
         guard let node = cluster["vcenter"] else {
-            cluster.missing("vcenter", "the keys \(keys.dropLast().joined(separator: ", "))")
+            cluster.missing("vcenter", "the keys \(keys.dropLast(2).joined(separator: ", "))")
             return nil
         }
         guard let map = SiteMap(node, "`vcenter`", keys: keys, self) else { return nil }
@@ -127,7 +127,7 @@ extension SiteReader {
         guard let address, let user, let password, let trust else { return nil }
         return VCenterSite(
             endpoint: Endpoint(host: address, port: port), user: user, password: password,
-            trust: trust, transport: transport ?? .soap)
+            trust: trust, transport: transport ?? .soap, proxy: map.value("proxy", .proxy))
     }
 
     /// How the certificate of a vCenter or a host is verified.

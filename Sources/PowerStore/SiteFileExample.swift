@@ -52,6 +52,7 @@ extension SiteFile {
               # soap (default), or json: VI JSON, where vCenter is 8.0U1 or newer. Neither
               # has been run against a real vCenter yet; soap is what vCenters know longest.
               transport: soap
+              # proxy: http://proxy.example.org:3128   # default: none, whatever the environment says
             vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
             vcsaElsewhere: false              # default; true, without vcsa: no guest of this cluster
             needs: []                         # clusters of this site that hold this one's vCSA or

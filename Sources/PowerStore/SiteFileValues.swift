@@ -76,6 +76,20 @@ extension SiteValue where T == String {
         return text
     }
 
+    /// An HTTP proxy, without a user: secrets are never in the site file.
+    static let proxy = SiteValue(
+        expected: "http://, a name or IP address, and a port, e.g. http://proxy.example.org:3128"
+    ) { (text) throws(ValueFault) in
+        let lead = "http://"
+        guard text.hasPrefix(lead) else { throw .given(text) }
+        let parts = text.dropFirst(lead.count).split(
+            separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, isAddress(String(parts[0])), let port = Int(parts[1]),
+            (1...65535).contains(port), String(port) == parts[1]
+        else { throw .given(text) }
+        return text
+    }
+
     /// A hardware address; given back in lower case with colons.
     static let hardwareAddress = SiteValue(
         expected: "a hardware address of one machine, e.g. 0c:c4:7a:12:34:56"

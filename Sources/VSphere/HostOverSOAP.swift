@@ -18,6 +18,8 @@ public struct HostSOAPLimits: Hashable, Sendable {
     public var connect: Duration = .seconds(10)
     /// Until a port that does not answer counts as silent.
     public var silence: Duration = .seconds(3)
+    /// Requests under way at the same time: hostd is a small service.
+    public var requestsAtOnce = 8
 
     /// The defaults.
     public init() {}
@@ -64,7 +66,9 @@ public final class HostOverSOAP: HostWay {
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: HTTPSTrust(site.trust),
-            options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
+            options: HTTPSOptions(
+                connectLimit: limits.connect, addresses: addresses,
+                requestsAtOnce: limits.requestsAtOnce))
         vim = VimClient(
             https: https, expecting: .host, user: site.user, password: password.value,
             limits: limits.vim)

@@ -33,7 +33,8 @@ public final class VCenterCluster: ClusterControl {
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: HTTPSTrust(site.trust),
-            options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
+            options: HTTPSOptions(
+                connectLimit: limits.connect, addresses: addresses, proxy: site.proxy))
         vim = VimClient(
             https: https, user: site.user, password: password.value, limits: limits,
             transport: site.transport)

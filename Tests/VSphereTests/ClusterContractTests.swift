@@ -476,7 +476,7 @@ func failure(
 }
 
 /// The real clock, which the lab runs on when it is on the wire.
-private struct RealTime: TimeSource {
+struct RealTime: TimeSource {
     private let clock = ContinuousClock()
     private let began = ContinuousClock.now
 

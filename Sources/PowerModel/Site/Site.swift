@@ -216,17 +216,20 @@ public struct VCenterSite: Hashable, Sendable {
     public var trust: CertificateTrust
     /// In which form it is asked.
     public var transport: VCenterTransport
+    /// The HTTP proxy to go through, e.g. `http://proxy.example.org:3128`; nil goes straight there.
+    public var proxy: String?
 
     /// A vCenter.
     public init(
         endpoint: Endpoint, user: String, password: SecretReference, trust: CertificateTrust,
-        transport: VCenterTransport = .soap
+        transport: VCenterTransport = .soap, proxy: String? = nil
     ) {
         self.endpoint = endpoint
         self.user = user
         self.password = password
         self.trust = trust
         self.transport = transport
+        self.proxy = proxy
     }
 }
 
