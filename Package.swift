@@ -120,6 +120,8 @@ let others: [Target] = [
     tests(
         "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
         resources: [.copy("Fixtures")]),
+    tests(
+        "HostTests", ["ESXi", "VSphere", "Transport", "PowerModel", "PowerRun", "PowerLab"]),
     tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
     tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
     tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),

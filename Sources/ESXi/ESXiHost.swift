@@ -141,8 +141,8 @@ extension ESXiHost {
         switch reason {
         case .unreachable, .broken: .unreachable
         case .hostKeyUnknown, .hostKeyChanged: .hostKeyRefused
-        case .noCommonAlgorithm: .refused
-        case .keyUnusable, .loginRefused: .loginRefused
+        case .noCommonAlgorithm, .keyUnusable: .wayUnusable
+        case .loginRefused: .loginRefused
         case .commandRefused, .outputTooLarge: .badAnswer
         case .timedOut, .cancelled: .timedOut
         }

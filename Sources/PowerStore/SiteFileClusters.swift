@@ -130,10 +130,11 @@ extension SiteReader {
             trust: trust, transport: transport ?? .soap, proxy: map.value("proxy", .proxy))
     }
 
-    private func certificate(_ vcenter: SiteMap) -> CertificateTrust? {
+    /// How the certificate of a vCenter or a host is verified.
+    func certificate(_ server: SiteMap) -> CertificateTrust? {
         let expected = "`system`, {bundle: /path/of/ca.pem} or {sha256: 64 hexadecimal digits}"
-        guard let node = vcenter["certificate"] else {
-            vcenter.missing("certificate", expected)
+        guard let node = server["certificate"] else {
+            server.missing("certificate", expected)
             return nil
         }
         if case .text(let text) = node.content {
@@ -151,32 +152,6 @@ extension SiteReader {
             return nil
         }
         return bundle.map { .bundle(path: $0) } ?? sha256.map { .pinned(sha256: $0) }
-    }
-
-    private func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
-        let keys = [
-            "name", "address", "sshPort", "user", "key", "password", "hostKeys", "feeds",
-            "feedsNeeded", "wake",
-        ]
-        guard let map = SiteMap(node, "the host", keys: keys, self) else { return nil }
-        let name = uniqueName(map, "host", in: &lines)
-        let access = access(map, name: name)
-        let user = map.value("user", .name("a user, e.g. root")) ?? "root"
-        let feeds = feedNames(map)
-        let needed = feedsNeeded(map, of: feeds)
-        let wake = map.value("wake", .hardwareAddress)
-        guard let name, let access, let feeds else { return nil }
-        return HostSite(
-            name: HostName(name), ssh: access.ssh, user: user, login: access.login,
-            hostKeys: access.hostKeys, feeds: feeds, feedsNeeded: needed, wakeAddress: wake)
-    }
-
-    private func feedsNeeded(_ host: SiteMap, of feeds: [FeedName]?) -> Int {
-        let needed = host.value("feedsNeeded", .number(1...64, "a number of feeds")) ?? 1
-        if let feeds, !feeds.isEmpty, needed > feeds.count, let node = host["feedsNeeded"] {
-            report(node, "`feedsNeeded` is \(needed), but the host has \(feeds.count) in `feeds`")
-        }
-        return needed
     }
 
     private func limits(_ cluster: SiteMap) -> ClusterLimits {

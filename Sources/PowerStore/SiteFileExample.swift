@@ -68,6 +68,16 @@ extension SiteFile {
                 key: /etc/vpower/keys/esx     # a private key (ECDSA); or password: file:/...
                 hostKeys:                     # from `vpower trust`; a changed key is refused
                   - SHA256:0123456789abcdefghijABCDEFGHIJ0123456789abc
+                # The host's own SOAP endpoint: with it, a host is asked over SOAP, and over SSH
+                # where that fails. Default: none, and everything goes over SSH.
+                api:
+                  port: 443                   # default
+                  user: root                  # default
+                  password: file:/etc/vpower/secrets/esx
+                  certificate:                # as a vCenter's, above
+                    sha256: 5f0c1d2e3b4a59687786958493a2b1c0d0e1f2031425364758697a8b9cadbecf
+                control: soap                 # default with api; or ssh: asked first. The boot
+                                              # script always goes over SSH
                 feeds: [ups-a]                # what its power supplies hang on
                 feedsNeeded: 1                # default; how many of them must be healthy
                 wake: 0c:c4:7a:12:34:56       # hardware address for Wake-on-LAN; default: none

@@ -171,6 +171,19 @@ extension SiteValue where T: CaseIterable & RawRepresentable, T.RawValue == Stri
     }
 }
 
+extension SiteValue where T == HostRoute {
+    /// What a host is asked over first.
+    static let route = SiteValue(
+        expected: HostRoute.allCases.map(\.rawValue).joined(separator: " or ")
+    ) { (text) throws(ValueFault) in
+        guard let known = HostRoute(rawValue: text) else {
+            let close = suggestion(for: text, among: HostRoute.allCases.map(\.rawValue))
+            throw ValueFault("is \(quoted(text))\(close)")
+        }
+        return known
+    }
+}
+
 extension SiteValue where T == GuestPattern {
     /// A guest's name or a pattern with `*`. Guests may be named anything a person can type.
     static let pattern = SiteValue(expected: "a guest's name or a pattern, e.g. \"*-db\"") {

@@ -57,11 +57,11 @@ enum CallFailure: Error, Hashable, Sendable {
     private static func status(_ status: Int) -> (ClusterError.Reason, String) {
         switch status {
         case 502, 503, 504:
-            (.starting, "it answers with HTTP status \(status): vCenter is still starting")
+            (.starting, "it answers with HTTP status \(status): it is still starting")
         case 404:
-            (.starting, "it has no /sdk (HTTP status 404): not a vCenter, or still starting")
+            (.starting, "it has no /sdk (HTTP status 404): not vSphere, or still starting")
         default:
-            (.starting, "it answers with HTTP status \(status), not as vCenter does")
+            (.starting, "it answers with HTTP status \(status), not as vSphere does")
         }
     }
 

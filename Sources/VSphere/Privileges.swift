@@ -51,13 +51,13 @@ extension VCenterCluster {
             let ordinary = snapshot.inventory.guests.filter { $0.nature == .ordinary }
             let guests = ordinary.compactMap { guest in
                 guest.reference.map {
-                    PrivilegeQuestion.Object(
+                    PrivilegeObject(
                         reference: Reference(kind: "VirtualMachine", id: $0), name: guest.name)
                 }
             }
             return try await self.vim.withSession { session throws(CallFailure) in
                 let root = session.content.rootFolder
-                let questions = [
+                let questions: [PrivilegeQuestion<VCenterPrivilege>] = [
                     PrivilegeQuestion(
                         privileges: [.settings], of: [.init(reference: root, name: "the vCenter")]),
                     PrivilegeQuestion(
@@ -70,7 +70,8 @@ extension VCenterCluster {
                 var missing: [MissingPrivilege] = []
                 for question in questions {
                     missing += try await self.vim.missing(
-                        of: question, in: session, limits: self.limits)
+                        of: question, in: session, limits: self.limits
+                    ).map { MissingPrivilege(privilege: $0.privilege, objects: $0.objects) }
                 }
                 return missing
             }
@@ -78,17 +79,18 @@ extension VCenterCluster {
     }
 }
 
+/// An object on which a privilege may be needed.
+struct PrivilegeObject: Sendable {
+    let reference: Reference
+    let name: String
+}
+
 /// Which privileges are needed on which objects.
-struct PrivilegeQuestion: Sendable {
-    struct Object: Sendable {
-        let reference: Reference
-        let name: String
-    }
+struct PrivilegeQuestion<Privilege: RawRepresentable<String> & Hashable & Sendable>: Sendable {
+    let privileges: [Privilege]
+    let objects: [PrivilegeObject]
 
-    let privileges: [VCenterPrivilege]
-    let objects: [Object]
-
-    init(privileges: [VCenterPrivilege], of objects: [Object]) {
+    init(privileges: [Privilege], of objects: [PrivilegeObject]) {
         self.privileges = privileges
         self.objects = objects
     }
@@ -96,8 +98,8 @@ struct PrivilegeQuestion: Sendable {
     /// What an answer leaves missing: privilege by privilege, the objects without it. What it says
     /// nothing of is unknown, and an error.
     static func missing(
-        in reply: Element, asked privileges: [VCenterPrivilege], of objects: [Object]
-    ) throws(CallFailure) -> [(privilege: VCenterPrivilege, name: String)] {
+        in reply: Element, asked privileges: [Privilege], of objects: [PrivilegeObject]
+    ) throws(CallFailure) -> [(privilege: Privilege, name: String)] {
         var granted: [Reference: [String: Bool]] = [:]
         for answer in reply.all("returnval") {
             guard let entity = answer["entity"]?.reference else {
@@ -108,7 +110,7 @@ struct PrivilegeQuestion: Sendable {
                 granted[entity, default: [:]][id] = part["isGranted"]?.bool
             }
         }
-        var missing: [(privilege: VCenterPrivilege, name: String)] = []
+        var missing: [(privilege: Privilege, name: String)] = []
         for object in objects {
             for privilege in privileges {
                 guard let isGranted = granted[object.reference]?[privilege.rawValue] else {
@@ -127,13 +129,14 @@ extension VimClient {
     /// Objects in one question.
     private static let privilegeBatch = 500
 
-    fileprivate func missing(
-        of question: PrivilegeQuestion, in session: Session, limits: VCenterLimits
-    ) async throws(CallFailure) -> [MissingPrivilege] {
+    /// The privileges that are missing, each with the names of the objects, sorted.
+    func missing<Privilege>(
+        of question: PrivilegeQuestion<Privilege>, in session: Session, limits: VCenterLimits
+    ) async throws(CallFailure) -> [(privilege: Privilege, objects: [String])] {
         guard let manager = session.content.authorizationManager else {
-            throw .refused("this vCenter has no AuthorizationManager")
+            throw .refused("it has no AuthorizationManager")
         }
-        var names: [VCenterPrivilege: [String]] = [:]
+        var names: [Privilege: [String]] = [:]
         for start in stride(from: 0, to: question.objects.count, by: Self.privilegeBatch) {
             let end = min(start + Self.privilegeBatch, question.objects.count)
             let objects = Array(question.objects[start..<end])
@@ -144,12 +147,12 @@ extension VimClient {
                 $0.add("sessionId", session.key)
                 $0.add("privId", all: question.privileges.map(\.rawValue))
             }
-            let missing = try PrivilegeQuestion.missing(
+            let missing = try PrivilegeQuestion<Privilege>.missing(
                 in: reply, asked: question.privileges, of: objects)
             for (privilege, name) in missing { names[privilege, default: []].append(name) }
         }
         return question.privileges.compactMap { privilege in
-            names[privilege].map { MissingPrivilege(privilege: privilege, objects: $0.sorted()) }
+            names[privilege].map { (privilege, $0.sorted()) }
         }
     }
 }

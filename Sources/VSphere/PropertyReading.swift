@@ -81,6 +81,33 @@ extension VimClient {
         }
     }
 
+    /// The objects that a property of another one refers to, e.g. the VMs of a host.
+    func read(
+        _ choices: [PropertyChoice], along path: String, of object: Reference,
+        in session: Session, limits: VCenterLimits
+    ) async throws(CallFailure) -> [ObjectProperties] {
+        try await readPages(in: session, limits: limits) {
+            $0.add("specSet", all: [object], "PropertyFilterSpec") { object, spec in
+                Self.addChoices(choices, to: &spec)
+                spec.add("objectSet", all: [object], "ObjectSpec") {
+                    $1.add("obj", $0)
+                    $1.add("skip", true)
+                    $1.add("selectSet", .array([Self.walk(along: path, from: $0)]))
+                }
+            }
+        }
+    }
+
+    private static func walk(along path: String, from object: Reference) -> VimValue {
+        .object(
+            type: "TraversalSpec", isDerived: true,
+            VimFields {
+                $0.add("type", object.kind)
+                $0.add("path", path)
+                $0.add("skip", false)
+            })
+    }
+
     private func readPages(
         in session: Session, limits: VCenterLimits, _ specification: (inout VimFields) -> Void
     ) async throws(CallFailure) -> [ObjectProperties] {

@@ -30,15 +30,9 @@ public final class VCenterCluster: ClusterControl {
         self.site = site
         self.labels = labels
         self.limits = limits
-        let trust: HTTPSTrust =
-            switch site.trust {
-            case .system: .system
-            case .bundle(let path): .bundle(path: path)
-            case .pinned(let sha256): .pinned(sha256: sha256)
-            }
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
-            trust: trust,
+            trust: HTTPSTrust(site.trust),
             options: HTTPSOptions(
                 connectLimit: limits.connect, addresses: addresses, proxy: site.proxy))
         vim = VimClient(

@@ -14,9 +14,35 @@ struct Session: Sendable {
     var content: ServiceContent
 }
 
+/// Who is expected to answer, and what follows for logins.
+enum VimServer: Sendable {
+    case vcenter
+    case host
+
+    /// What it says of itself (`AboutInfo.apiType`).
+    var apiType: String {
+        switch self {
+        case .vcenter: "VirtualCenter"
+        case .host: "HostAgent"
+        }
+    }
+
+    var name: String {
+        switch self {
+        case .vcenter: "vCenter"
+        case .host: "ESXi host"
+        }
+    }
+
+    /// Whether a refused login is never repeated: a host locks the account after five of them; a
+    /// vCenter refuses logins while SSO is starting.
+    var isRefusalFinal: Bool { self == .host }
+}
+
 /// Sends vim25 calls over HTTPS and keeps one login.
 final class VimClient: Sendable {
     private let https: HTTPSClient
+    private let server: VimServer
     private let user: String
     private let password: String
     private let limits: VCenterLimits
@@ -24,10 +50,11 @@ final class VimClient: Sendable {
     private let login: LoginState
 
     init(
-        https: HTTPSClient, user: String, password: String, limits: VCenterLimits,
-        transport: VCenterTransport = .soap
+        https: HTTPSClient, expecting server: VimServer = .vcenter, user: String,
+        password: String, limits: VCenterLimits, transport: VCenterTransport = .soap
     ) {
         self.https = https
+        self.server = server
         self.user = user
         self.password = password
         self.limits = limits
@@ -90,6 +117,7 @@ final class VimClient: Sendable {
 
     /// A session newer than `generation`. Several callers share one login.
     private func session(after generation: Int?) async throws(CallFailure) -> Session {
+        if let refusal = login.refusal { throw refusal }
         let attempt = login.attempt(after: generation) { next in
             Task { await self.logIn(generation: next) }
         }
@@ -103,9 +131,10 @@ final class VimClient: Sendable {
     private func logIn(generation: Int) async -> Result<Session, CallFailure> {
         do throws(CallFailure) {
             let (wire, content) = try await meet()
-            guard content.about.apiType == "VirtualCenter" else {
+            guard content.about.apiType == server.apiType else {
                 throw .refused(
-                    "this is no vCenter but \(content.about.name) (\(content.about.apiType))")
+                    "this is no \(server.name) but \(content.about.name) "
+                        + "(\(content.about.apiType))")
             }
             let (key, proven) = try await logIn(content.sessionManager, over: wire)
             return .success(
@@ -129,13 +158,18 @@ final class VimClient: Sendable {
             }
             return (key, try wire.loggedIn(by: response))
         } catch {
-            guard case .fault(let fault) = error, !Self.loginRefusals.contains(fault.type) else {
+            guard case .fault(let fault) = error else { throw error }
+            if Self.loginRefusals.contains(fault.type) {
+                if server.isRefusalFinal { login.refuse(error) }
                 throw error
             }
             // SSO comes up later than the API (facts/vsphere.md 2.14).
             throw .starting("nobody can log in yet: \(fault.description)")
         }
     }
+
+    /// Why nobody is logged in any more by this client; nil while that is still tried.
+    var refusal: CallFailure? { login.refusal }
 
     /// Faults of Login that waiting does not cure.
     private static let loginRefusals: Set = [
@@ -194,6 +228,9 @@ final class VimClient: Sendable {
             reply: try wire.result(response, of: "RetrieveServiceContent"))
     }
 
+    /// Forgets the login without a word to the server, which is going down.
+    func abandon() { _ = login.end() }
+
     /// Logs out, if logged in. What cannot be logged out expires by itself.
     func logOut() async {
         guard let attempt = login.end(), case .success(let session) = await attempt.value else {
@@ -220,6 +257,7 @@ private final class LoginState: Sendable {
         var current: (generation: Int, attempt: Attempt)?
         var lastGeneration = 0
         var lastOperation: UInt64 = 0
+        var refusal: CallFailure?
     }
 
     private let state = Mutex(State())
@@ -236,6 +274,11 @@ private final class LoginState: Sendable {
             return attempt
         }
     }
+
+    /// The refusal after which there is no more attempt.
+    var refusal: CallFailure? { state.withLock { $0.refusal } }
+
+    func refuse(_ failure: CallFailure) { state.withLock { $0.refusal = failure } }
 
     func forget(_ attempt: Attempt) {
         state.withLock { state in

@@ -77,7 +77,7 @@ extension CommandTests {
             #expect(drill.took < Self.limit)
             let report: Report = try decoded(drill.out)
             expectRestored(report, over: "wire")
-            #expect(report.adapters.map(\.adapter) == ["nut", "vcenter", "esxi"])
+            #expect(report.adapters.map(\.adapter) == ["nut", "vcenter", "esxi", "esxi soap"])
             #expect(report.adapters.allSatisfy { $0.bytes > 0 && $0.calls > 0 })
             #expect(drill.errors.tooWide == [])
             #expect(try Self.leftovers().subtracting(before) == [], "the drill left files behind")

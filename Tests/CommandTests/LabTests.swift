@@ -43,6 +43,7 @@ extension CommandTests {
                 "ok cluster Lab vpower's user has every privilege it needs",
                 "note cluster Lab mid-notools has no Tools: it will be powered off",
                 "ok host esx1.lab SSH, hostd and 5 guests",
+                "ok host esx1.lab SOAP, hostd and 5 guests",
                 "ok host esx2.lab SSH, hostd and 5 guests",
                 "ok host esx3.lab SSH, hostd and 4 guests",
             ] {
@@ -100,6 +101,37 @@ extension CommandTests {
             }
         }
 
+        @Test
+        func `check logs in over each way, says which is used, and tells a refused login once`()
+            async throws
+        {
+            func words(_ outcome: VpowerProgram.Outcome) -> [String] {
+                let text = outcome.out.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+                return text.replacing("BAD host", with: "\nBAD host")
+                    .replacing("ok host", with: "\nok host").split(separator: "\n").map(String.init)
+            }
+            let check = try await lab.vpower("check")
+            let ways =
+                "asked over SOAP, and over SSH where that fails; the boot script goes over SSH"
+            for host in ["esx1.lab", "esx3.lab"] {
+                #expect(
+                    words(check).contains { $0.hasPrefix("ok host \(host) \(ways)") },
+                    "\(check.all)")
+            }
+            #expect(!words(check).contains { $0.hasPrefix("ok host esx2.lab asked") })
+            let site = try lab.changedSite("bad-api-password.yaml") { text in
+                text.replacing("/esx.secret", with: "/ups.secret")
+            }
+            let refused = try await lab.vpower("check", site: site)
+            #expect(refused.code == 1, "\(refused.all)")
+            #expect(refused.out.tooWide == [])
+            let bad = words(refused).filter { $0.hasPrefix("BAD ") }
+            #expect(bad.count == 2, "\(refused.all)")
+            #expect(bad.allSatisfy { $0.contains("the login of root was refused (InvalidLogin") })
+            // The right password is still taken: the account is not locked.
+            #expect(try await lab.vpower("check").code == 0)
+        }
+
         @Test func `check names a host with a long name whole, and each thing once`() async throws {
             let long = "esx3.rack-17.datacentre.example"
             let site = try lab.changedSite("long.yaml") { text in
@@ -120,13 +152,13 @@ extension CommandTests {
         {
             let trust = try await lab.vpower("trust")
             #expect(trust.code == 0, "\(trust.all)")
-            #expect(trust.lines.count { $0.contains("  as pinned") } == 4)
+            #expect(trust.lines.count { $0.contains("  as pinned") } == 6)
             #expect(trust.out.tooWide == [])
             let site = try contents(of: lab.sitePath).asLines.map { $0.drop { $0 == " " } }
             let pins = trust.lines.map { $0.drop { $0 == " " } }.filter {
                 $0.hasPrefix("sha256:") || $0.hasPrefix("hostKeys:")
             }
-            #expect(pins.count == 4)
+            #expect(pins.count == 6)
             for pin in pins { #expect(site.contains(pin), "\(pin)") }
         }
 
@@ -151,7 +183,7 @@ extension CommandTests {
             let trust = try await lab.vpower("trust", site: try otherHostKey())
             #expect(trust.code == 77, "\(trust.all)")
             #expect(trust.lines.contains { $0.hasPrefix("host esx1.lab  NOT AS PINNED") })
-            #expect(trust.lines.count { $0.contains("  as pinned") } == 3)
+            #expect(trust.lines.count { $0.contains("  as pinned") } == 5)
         }
 
         @Test func `another certificate than the pinned one is refused with 77`() async throws {

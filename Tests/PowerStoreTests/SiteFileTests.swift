@@ -154,6 +154,7 @@ func site(_ from: String, _ to: String) throws -> Site {
             ("ups: ups1\n", "    trigger: {zzzz: 1}\n    output: {zzzz: 1}\n    tls: {zzzz: 1}\n"),
             ("address: vc.example.org\n", "      "), ("- name: prod\n", "    "),
             ("- name: esx1\n", "        "), ("- name: apps\n", "        "),
+            ("key: /k/esx\n", "        api: {zzzz: 1}\n"),
             ("vcsa: vcenter\n", "    limits: {zzzz: 1}\n"),
             ("defaultTier: apps\n", "machines: [{zzzz: 1}]\n"),
             ("vcsa: vcenter\n", "    guests: [{zzzz: 1}]\n    infrastructure: {zzzz: 1}\n"),
@@ -257,6 +258,37 @@ func site(_ from: String, _ to: String) throws -> Site {
         #expect(
             try site("vcsa: vcenter", "vcsa: vcenter\n    witness: sw:22").clusters.first?.witness
                 == Endpoint(host: "sw", port: 22))
+    }
+
+    @Test func `a host's own endpoint is read whole and is asked first unless told otherwise`()
+        throws
+    {
+        func host(_ more: String) throws -> HostSite? {
+            try site("key: /k/esx", "key: /k/esx\n\(more)").clusters.first?.hosts.first
+        }
+        let short = "        api: {password: env:ESX, certificate: system}"
+        let plain = HostAPISite(
+            endpoint: Endpoint(host: "esx1", port: 443), password: .environment(name: "ESX"),
+            trust: .system)
+        #expect(try host(short)?.api == plain)
+        #expect(try host(short)?.control == .soap)
+        #expect(try host(short + "\n        control: ssh")?.control == .ssh)
+        #expect(try host("        control: ssh")?.api == nil)
+        #expect(try host("        sshPort: 22")?.control == .ssh)
+        let whole = try host(
+            """
+                    address: 192.0.2.7
+                    api:
+                      port: 8443
+                      user: vpower
+                      password: file:/s/esx
+                      certificate: {bundle: /ca.pem}
+            """)
+        #expect(
+            whole?.api
+                == HostAPISite(
+                    endpoint: Endpoint(host: "192.0.2.7", port: 8443), user: "vpower",
+                    password: .file(path: "/s/esx"), trust: .bundle(path: "/ca.pem")))
     }
 
     @Test func `line ends and a byte order mark of Windows do no harm`() throws {
@@ -535,6 +567,21 @@ let badSites: [BadSite] = [
     BadSite(
         "key: /k/esx", "key: /k/esx\n        password: env:A",
         "17:19: `password` beside `key`: give one of them"),
+    BadSite(
+        "key: /k/esx", "key: /k/esx\n        control: soap",
+        "17:18: `control` is soap, but the host has no `api`, which SOAP logs in with"),
+    BadSite(
+        "key: /k/esx", "key: /k/esx\n        control: sssh\n        api: {pasword: env:A}",
+        #"17:18: `control` is "sssh" (did you mean "ssh"?); expected soap or ssh"#,
+        "18:14: `api` has no `certificate`: `system`, {bundle: /path/of/ca.pem} or {sha256: 64 hexadecimal digits}",
+        "18:14: `api` has no `password`: where the secret is kept: file:/path, env:NAME or credential:NAME",
+        #"18:15: unknown key "pasword" in `api` (did you mean "password"?); allowed: port, user, password, certificate"#
+    ),
+    BadSite(
+        "key: /k/esx", "key: /k/esx\n        api: {password: hunter2, certificate: none}",
+        "17:25: `password` is not a reference (a site file holds no secret itself); expected where the secret is kept: file:/path, env:NAME or credential:NAME",
+        #"17:47: `certificate` is "none"; expected `system`, {bundle: /path/of/ca.pem} or {sha256: 64 hexadecimal digits}"#
+    ),
     BadSite(
         "hostKeys: [SHA256:0123456789abcdefghijABCDEFGHIJ0123456789abc]", "hostKeys: []",
         "17:19: `hostKeys` is empty; expected at least one of SHA256: and 43 characters, as `vpower trust` and `ssh-keygen -l` print them"

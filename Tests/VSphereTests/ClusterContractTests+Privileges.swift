@@ -59,10 +59,10 @@ extension ClusterContractTests {
         let reply = try ReplyReader.payload(
             of: Array(Recorded.returning("HasPrivilegeOnEntities", answers).utf8))
         let objects = ["vm-1", "vm-2"].map {
-            PrivilegeQuestion.Object(
+            PrivilegeObject(
                 reference: Reference(kind: "VirtualMachine", id: $0), name: "guest \($0)")
         }
-        return try PrivilegeQuestion.missing(
+        return try PrivilegeQuestion<VCenterPrivilege>.missing(
             in: reply, asked: [.powerOff, .powerOn], of: objects
         ).map { "\($0.privilege.rawValue) on \($0.name)" }
     }

@@ -41,6 +41,8 @@ public actor LabESXiHost {
     private let rootfs: LabRootfs
     private let backend: any LabHostBackend
     private let options: LabHostOptions
+    private let account: LabHostAccount?
+    private var logins: LabLoginWatch?
     private let commands: LabESXiCommands
     private var isPrepared = false
     private var machine: LabProcess?
@@ -54,10 +56,12 @@ public actor LabESXiHost {
     ///   - directory: an absolute path; made if it is not there, kept between boots.
     ///   - backend: the site behind it.
     ///   - options: what kind of host it is.
+    ///   - account: what refused logins lock, here and over the host's own SOAP endpoint.
     public init(
         name: String, directory: String, backend: any LabHostBackend,
-        options: LabHostOptions = LabHostOptions()
+        options: LabHostOptions = LabHostOptions(), account: LabHostAccount? = nil
     ) {
+        self.account = account
         self.name = name
         self.directory = directory
         self.backend = backend
@@ -126,6 +130,11 @@ public actor LabESXiHost {
             await powerOff(orderly: false)
             throw error
         }
+        logins = account.map {
+            LabLoginWatch(
+                $0, log: directory + "/sshd.log",
+                keys: rootfs.root + "/etc/ssh/keys-\(user)/authorized_keys")
+        }
     }
 
     /// Waits for a power-off that is under way, at most as long as one may take.
@@ -161,6 +170,8 @@ public actor LabESXiHost {
         if let first = Self.namespaceInit(machine.output) { _ = kill(first, SIGKILL) }
         if await machine.exit(within: LabProcess.stopLimit) == nil { await machine.stop() }
         self.machine = nil
+        logins?.stop()
+        logins = nil
         meeting?.stop()
         meeting = nil
         for task in tasks.values { task.cancel() }

@@ -8,10 +8,12 @@ struct LabCertificate: Sendable {
     let sha256: String
 
     /// Makes one for localhost and 127.0.0.1 in a directory, which must exist.
-    static func make(in directory: String) async throws -> LabCertificate {
-        let certificate = directory + "/vcenter-cert.pem"
-        let key = directory + "/vcenter-key.pem"
-        let der = directory + "/vcenter-cert.der"
+    static func make(
+        in directory: String, named name: String = "vcenter"
+    ) async throws -> LabCertificate {
+        let certificate = "\(directory)/\(name)-cert.pem"
+        let key = "\(directory)/\(name)-key.pem"
+        let der = "\(directory)/\(name)-cert.der"
         _ = try await openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
             "-keyout", key, "-out", certificate, "-days", "3650", "-subj", "/CN=localhost",

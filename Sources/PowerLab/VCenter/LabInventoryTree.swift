@@ -2,7 +2,7 @@ import Foundation
 import PowerModel
 
 /// The inventory of the lab's vCenter at one moment, as managed objects with properties.
-struct LabInventoryTree: Sendable {
+struct LabInventoryTree: LabTree {
     /// What vCenter last saw of a guest while it was in touch with its host: it goes on showing
     /// that when it is not (facts/vsphere.md 2.12).
     struct LastSeen: Hashable, Sendable {

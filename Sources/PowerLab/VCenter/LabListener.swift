@@ -4,6 +4,7 @@ import HummingbirdTLS
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// An HTTPS server on one port of 127.0.0.1 that can be closed and opened again there, so that
@@ -149,7 +150,21 @@ final class LabConnections: Sendable {
             state.isClosed = state.isClosed || isClosed
             return Array(state.channels.values)
         }
-        for channel in channels { channel.close(promise: nil) }
+        for channel in channels { LabConnections.cut(channel) }
+    }
+
+    /// Ends a connection as a power cut does: without TLS's good-bye, whose answer would be waited
+    /// for.
+    private static func cut(_ channel: any Channel) {
+        channel.eventLoop.execute {
+            do {
+                try channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+                    .close(promise: nil)
+            } catch {
+                // It has no TLS any more, or not yet.
+                channel.close(promise: nil)
+            }
+        }
     }
 }
 

@@ -1,8 +1,22 @@
-/// Reads properties of all of vCenter's objects, as one session sees them at one moment.
+/// The entities of a vCenter or a host at one moment, as managed objects with properties.
+protocol LabTree: Sendable {
+    /// The site at that moment.
+    var snapshot: LabSnapshot { get }
+    /// Every entity, parents before children.
+    var entities: [VimReference] { get }
+    /// The properties of an entity; nil when there is no such object.
+    func properties(of reference: VimReference) -> [String: VimValue]?
+    /// What an entity is below; nil for the root, and for what is no entity.
+    func parent(of reference: VimReference) -> VimReference?
+    /// Whether an entity is the other, or is somewhere below it.
+    func contains(_ reference: VimReference, in container: VimReference) -> Bool
+}
+
+/// Reads properties of all objects of a vCenter or a host, as one session sees them at one moment.
 struct LabPropertyReader: Sendable {
     let table: VimTable
     let version: VimVersion
-    let tree: LabInventoryTree
+    let tree: any LabTree
     let session: LabSession?
     let tasks: [String: LabTask]
     let options: [(key: String, value: String)]
@@ -10,22 +24,11 @@ struct LabPropertyReader: Sendable {
 
     /// An object's properties; nil when there is no such object.
     func properties(of reference: VimReference) -> [String: VimValue]? {
-        switch reference {
-        case VimReference("ServiceInstance", "ServiceInstance"):
-            return [
-                "content": .object(content), "serverClock": .date(tree.snapshot.wall.vim),
-            ]
-        case VimReference("SessionManager", "SessionManager"):
-            return session.map { ["currentSession": $0.value] } ?? [:]
-        case VimReference("OptionManager", "VpxSettings"):
-            return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
-        case LabVCenterServer.authorizationManager: return [:]
-        case LabPlaces.fieldManager:
-            return ["field": tree.snapshot.places.fields]
-        case VimReference("ViewManager", "ViewManager"):
-            let views = session?.views.keys.sorted() ?? []
-            return ["viewList": .references(views.map { VimReference("ContainerView", $0) })]
-        default: break
+        if reference == VimReference("ServiceInstance", "ServiceInstance") {
+            return ["content": .object(content), "serverClock": .date(tree.snapshot.wall.vim)]
+        }
+        if let manager = content.fields.first(where: { $0.value.reference == reference }) {
+            if let properties = properties(ofManager: manager.key) { return properties }
         }
         switch reference.type {
         case "Task": return tasks[reference.id].map { ["info": $0.info] }
@@ -39,6 +42,21 @@ struct LabPropertyReader: Sendable {
             let filters = session?.collectors.values.flatMap(\.filters) ?? []
             return filters.first { $0.id == reference.id }.map { ["spec": .object($0.spec)] }
         default: return tree.properties(of: reference)
+        }
+    }
+
+    /// The properties of what the content names so; nil for what is an entity or a session's.
+    private func properties(ofManager name: String) -> [String: VimValue]? {
+        switch name {
+        case "sessionManager": return session.map { ["currentSession": $0.value] } ?? [:]
+        case "setting":
+            return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
+        case "authorizationManager": return [:]
+        case "customFieldsManager": return ["field": tree.snapshot.places.fields]
+        case "viewManager":
+            let views = session?.views.keys.sorted() ?? []
+            return ["viewList": .references(views.map { VimReference("ContainerView", $0) })]
+        default: return nil
         }
     }
 

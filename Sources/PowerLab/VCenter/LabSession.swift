@@ -8,6 +8,7 @@ struct LabSession: Sendable {
     var lastActive: Timestamp
     var callCount = 0
     var views: [String: LabView] = [:]
+    /// The property collectors: at first the one that the content names.
     var collectors: [String: LabCollector] = [LabSession.defaultCollector: LabCollector()]
     /// What is still to be fetched of a paged answer, by token.
     var pages: [String: LabPage] = [:]
@@ -71,6 +72,7 @@ struct LabTask: Sendable {
         case enterMaintenance(HostName, limit: Duration?)
         case exitMaintenance(HostName)
         case shutDownHost(HostName, force: Bool)
+        case register(String, HostName)
 
         /// How vCenter calls it.
         var descriptionID: String {
@@ -82,6 +84,7 @@ struct LabTask: Sendable {
             case .enterMaintenance: "HostSystem.enterMaintenanceMode"
             case .exitMaintenance: "HostSystem.exitMaintenanceMode"
             case .shutDownHost: "HostSystem.shutdown"
+            case .register: "Folder.registerVm"
             }
         }
     }

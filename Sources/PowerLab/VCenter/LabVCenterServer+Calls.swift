@@ -119,24 +119,6 @@ extension LabVCenterServer {
         return session.value
     }
 
-    private func createView(
-        _ call: VimCall, _ key: String, _ reader: LabPropertyReader
-    ) throws(VimFault) -> VimValue {
-        guard let container = call["container"]?.reference,
-            reader.tree.properties(of: container) != nil
-        else {
-            throw .notFound(call["container"]?.reference ?? LabInventoryTree.root)
-        }
-        let types = (call["type"]?.elements ?? []).compactMap(\.text)
-        for type in types where table.managed[type] == nil {
-            throw .invalidArgument("type", "there is no managed type \(type)")
-        }
-        let id = "session[\(key)]\(UUID().uuidString.lowercased())"
-        sessions[key]?.views[id] = LabView(
-            container: container, types: types, isRecursive: call["recursive"]?.flag == true)
-        return .reference(VimReference("ContainerView", id))
-    }
-
     // MARK: Options
 
     /// What is set at first, besides what the world knows.

@@ -61,6 +61,11 @@ extension LabVCenterServer {
         case "ExitMaintenanceMode_Task": return .exitMaintenance(try host(call.receiver))
         case "ShutdownHost_Task":
             return .shutDownHost(try host(call.receiver), force: call["force"]?.flag == true)
+        case "RegisterVM_Task":
+            guard let wanted = call["host"]?.reference else {
+                throw .invalidArgument("host", "The host is not given.")
+            }
+            return .register(call["path"]?.text ?? "", try host(wanted))
         default:
             throw VimFault(
                 "MethodNotFound", "there is no method \(call.method)",
@@ -125,6 +130,24 @@ extension LabVCenterServer {
                 throw VimFault("InvalidState", "The host is not in maintenance mode.")
             }
             world.shutDownHost(host)
+        case .register(let path, let host):
+            try LabVCenterServer.reach(host, snapshot)
+            try LabVCenterServer.register(path, on: host, in: world)
+        }
+    }
+
+    /// Registers a guest by its file.
+    static func register(_ path: String, on host: HostName, in world: LabWorld) throws(VimFault) {
+        if let there = world.rows(on: host).first(where: { $0.vmxPath == path }) {
+            throw VimFault(
+                "AlreadyExists", "The specified key, name, or identifier already exists.",
+                ["name": .string(String(there.vmid))])
+        }
+        do { try world.registerGuest(at: path, on: host) } catch {
+            guard case .failed(let why) = error else {
+                throw VimFault("NotFound", "The object or item referred to could not be found.")
+            }
+            throw VimFault("FileLocked", why, ["file": .string(path)])
         }
     }
 

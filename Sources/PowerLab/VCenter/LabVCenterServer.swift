@@ -20,7 +20,7 @@ public struct LabVCenterAddress: Hashable, Sendable {
 /// that passes here has its element orders and types right. While the site's vCenter is down,
 /// connections are refused; while it starts, a proxy answers 503; a restart forgets all sessions,
 /// views, filters and tasks.
-public actor LabVCenterServer {
+public actor LabVCenterServer: LabVimServer {
     let world: LabWorld
     let user: String
     let password: String
@@ -218,7 +218,7 @@ public actor LabVCenterServer {
             version = try requestedVersion(headers)
             let call = try VimDecoder(table: table, version: version).call(in: body)
             let result = try await execute(
-                call, session: LabVCenterServer.sessionKey(in: headers), channel, &cookie)
+                call, session: Self.sessionKey(in: headers), channel, &cookie)
             let answer = VimEncoder(table: table, version: version)
                 .response(to: call.method, result)
             return text(answer, .ok, "text/xml; charset=utf-8", cookie: cookie)
@@ -226,33 +226,6 @@ public actor LabVCenterServer {
             let answer = VimEncoder(table: table, version: version).fault(error)
             return text(answer, .internalServerError, "text/xml; charset=utf-8")
         }
-    }
-
-    private func requestedVersion(_ headers: HTTPFields) throws(VimFault) -> VimVersion {
-        guard var action = headers.first(where: { $0.name.canonicalName == "soapaction" })?.value
-        else { throw .invalidRequest("a SOAPAction is required") }
-        if action.count >= 2, action.hasPrefix("\""), action.hasSuffix("\"") {
-            action = String(action.dropFirst().dropLast())
-        }
-        guard
-            let version = release.versions.first(where: {
-                "\(VimDecoder.vim)/\($0.text)" == action
-            })
-        else { throw .invalidRequest("Unsupported version URI \"\(action)\"") }
-        return version
-    }
-
-    /// The session's key, if the cookie comes back exactly as it was set: with its quotes.
-    private static func sessionKey(in headers: HTTPFields) -> String? {
-        for field in headers[values: .cookie] {
-            for pair in field.split(separator: ";") {
-                let trimmed = pair.trimmingCharacters(in: .whitespaces)
-                guard trimmed.hasPrefix("vmware_soap_session=\""), trimmed.hasSuffix("\"")
-                else { continue }
-                return String(trimmed.dropFirst("vmware_soap_session=\"".count).dropLast())
-            }
-        }
-        return nil
     }
 
     func text(
@@ -267,17 +240,5 @@ public actor LabVCenterServer {
         return Response(
             status: status, headers: headers,
             body: ResponseBody(byteBuffer: ByteBuffer(string: body)))
-    }
-
-    /// `/sdk/vimServiceVersions.xml`.
-    private var serviceVersions: String {
-        let prior = release.versions.dropFirst().map { "<version>\($0.text)</version>" }
-        return """
-            <?xml version="1.0" encoding="UTF-8"?>
-            <namespaces version="1.0">
-            <namespace><name>urn:vim25</name><version>\(release.newest.text)</version>
-            <priorVersions>\(prior.joined())</priorVersions></namespace>
-            </namespaces>
-            """
     }
 }

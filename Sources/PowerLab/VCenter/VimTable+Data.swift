@@ -495,11 +495,61 @@ extension VimTable {
                 "allowedDatastores &Datastore* 7.0.3.0", "notAllowedDatastores &Datastore* 7.0.3.0",
                 "dsTagCategoriesToExclude string* 7.0.3.0", "deploymentMode string? 8.0.2.0",
             ]),
+        .init("RestrictedVersion", base: "SecurityError", []),
+        .init("AlreadyExists", base: "VimFault", ["name string?"]),
+        .init("FileFault", base: "VimFault", ["file string"]),
+        .init("FileLocked", base: "FileFault", []),
+        .init(
+            "HostAutoStartManagerConfig", base: "DynamicData",
+            ["defaults AutoStartDefaults?", "powerInfo AutoStartPowerInfo*"]),
+        .init(
+            "AutoStartDefaults", base: "DynamicData",
+            [
+                "enabled boolean?", "startDelay int?", "stopDelay int?",
+                "waitForHeartbeat boolean?", "stopAction string?",
+            ]),
+        .init(
+            "AutoStartPowerInfo", base: "DynamicData",
+            [
+                "key &VirtualMachine", "startOrder int", "startDelay int",
+                "waitForHeartbeat AutoStartWaitHeartbeatSetting", "startAction string",
+                "stopDelay int", "stopAction string",
+            ]),
+        .init(
+            "HostConfigManager", base: "DynamicData",
+            [
+                "cpuScheduler &HostCpuSchedulerSystem?", "datastoreSystem &HostDatastoreSystem?",
+                "memoryManager &HostMemorySystem?", "storageSystem &HostStorageSystem?",
+                "networkSystem &HostNetworkSystem?", "vmotionSystem &HostVMotionSystem?",
+                "virtualNicManager &HostVirtualNicManager?", "serviceSystem &HostServiceSystem?",
+                "firewallSystem &HostFirewallSystem?", "advancedOption &OptionManager?",
+                "diagnosticSystem &HostDiagnosticSystem?",
+                "autoStartManager &HostAutoStartManager?", "snmpSystem &HostSnmpSystem?",
+                "dateTimeSystem &HostDateTimeSystem?", "patchManager &HostPatchManager?",
+                "imageConfigManager &HostImageConfigManager?",
+                "bootDeviceSystem &HostBootDeviceSystem?", "firmwareSystem &HostFirmwareSystem?",
+                "healthStatusSystem &HostHealthStatusSystem?",
+                "pciPassthruSystem &HostPciPassthruSystem?", "licenseManager &LicenseManager?",
+                "kernelModuleSystem &HostKernelModuleSystem?",
+                "authenticationManager &HostAuthenticationManager?",
+                "powerSystem &HostPowerSystem?",
+                "cacheConfigurationManager &HostCacheConfigurationManager?",
+                "esxAgentHostManager &HostEsxAgentHostManager?", "iscsiManager &IscsiManager?",
+                "vFlashManager &HostVFlashManager?", "vsanSystem &HostVsanSystem?",
+                "messageBusProxy &MessageBusProxy?", "userDirectory &UserDirectory?",
+                "accountManager &HostLocalAccountManager?",
+                "hostAccessManager &HostAccessManager?", "graphicsManager &HostGraphicsManager?",
+                "vsanInternalSystem &HostVsanInternalSystem?",
+                "certificateManager &HostCertificateManager?", "cryptoManager &CryptoManager?",
+                "nvdimmSystem &HostNvdimmSystem?",
+                "assignableHardwareManager &HostAssignableHardwareManager? 7.0.0.0",
+            ]),
     ]
 
     private static let enumerationValues: [String: [String]] = [
         "DrsBehavior": ["manual", "partiallyAutomated", "fullyAutomated"],
         "DpmBehavior": ["manual", "automated"],
+        "AutoStartWaitHeartbeatSetting": ["yes", "no", "systemDefault"],
         "TaskInfoState": ["queued", "running", "success", "error"],
         "VirtualMachinePowerState": ["poweredOff", "poweredOn", "suspended"],
         "VirtualMachineConnectionState": [
@@ -557,6 +607,15 @@ extension VimTable {
             ]),
         .init("ExitMaintenanceMode_Task", on: "HostSystem", ["timeout int"]),
         .init("ShutdownHost_Task", on: "HostSystem", ["force boolean"]),
+        .init(
+            "RegisterVM_Task", on: "Folder",
+            [
+                "path string", "name string?", "asTemplate boolean", "pool &ResourcePool?",
+                "host &HostSystem?",
+            ]),
+        .init(
+            "ReconfigureAutostart", on: "HostAutoStartManager",
+            ["spec HostAutoStartManagerConfig"]),
         .init("CancelTask", on: "Task", []),
         .init("Fetch", on: "ManagedObject", ["prop string"]),
     ]
@@ -675,6 +734,7 @@ extension VimTable {
                 "childLink VirtualAppLinkInfo*",
             ]),
         .init("CustomFieldsManager", base: nil, ["field CustomFieldDef*"]),
+        .init("HostAutoStartManager", base: nil, ["config HostAutoStartManagerConfig"]),
         .init("Task", base: "ExtensibleManagedObject", ["info TaskInfo"]),
     ]
 }

@@ -14,6 +14,9 @@ public actor LabWire {
     /// The vCenter.
     public nonisolated let vcenter: LabVCenterServer
 
+    /// The hosts' own SOAP endpoints: of every other host, so that the site file has both kinds.
+    public nonisolated let apis: [LabHostAPI]
+
     private let hosts: [LabESXiHost]
     private let time: any TimeSource
     private var pump: Task<Void, Never>?
@@ -23,6 +26,7 @@ public actor LabWire {
     /// The users and passwords of the lab: it listens on this machine only.
     private static let upsUser = "vpower"
     private static let vcenterUser = "vpower@vsphere.local"
+    private static let hostUser = "root"
 
     /// A site that is not started yet.
     /// - Parameters:
@@ -49,15 +53,26 @@ public actor LabWire {
         vcenter = LabVCenterServer(
             world: world, user: Self.vcenterUser, password: Self.password, directory: directory,
             release: release)
-        hosts = scenario.hosts.map { spec in
+        let accounts = scenario.hosts.map { _ in
+            LabHostAccount(user: Self.hostUser, password: Self.hostPassword, time: time)
+        }
+        hosts = zip(scenario.hosts, accounts).map { spec, account in
             LabESXiHost(
                 name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",
-                backend: backend)
+                backend: backend, account: account)
         }
+        apis = zip(scenario.hosts, accounts).enumerated()
+            .filter { $0.offset.isMultiple(of: 2) }
+            .map { _, host in
+                LabHostAPI(
+                    host.0.name, in: world, account: host.1,
+                    directory: "\(directory)/\(host.0.name)", release: release)
+            }
     }
 
     /// Passwords with characters that trip careless clients; upsd's can be ASCII only.
     private static let password = "l&b <pass> \"wörd\""
+    private static let hostPassword = "r\u{f6}\u{f6}t & <\"pass\">"
     private static let upsPassword = "l=b \"pass\" #word\\"
 
     /// Starts everything and writes `site.yaml`; returns the site file's path.
@@ -68,6 +83,8 @@ public actor LabWire {
         let upsPort = try await nut.start()
         let address = try await vcenter.start()
         for host in hosts { try await host.start() }
+        var endpoints: [String: LabVCenterAddress] = [:]
+        for api in apis { endpoints[api.host.rawValue] = try await api.start() }
         let world = world
         let hosts = hosts
         let time = time
@@ -81,7 +98,9 @@ public actor LabWire {
         }
         try write(Self.upsPassword, to: "ups.secret")
         try write(Self.password, to: "vcenter.secret")
-        try write(await siteFile(upsPort: upsPort, vcenter: address), to: "site.yaml")
+        try write(Self.hostPassword, to: "esx.secret")
+        try write(
+            await siteFile(upsPort: upsPort, vcenter: address, apis: endpoints), to: "site.yaml")
         return "\(directory)/site.yaml"
     }
 
@@ -90,6 +109,7 @@ public actor LabWire {
         pump?.cancel()
         await pump?.value
         for host in hosts { await host.powerOff(orderly: false) }
+        for api in apis { await api.stop() }
         await vcenter.stop()
         await nut.stop()
     }
@@ -115,7 +135,32 @@ public actor LabWire {
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
     }
 
-    private func siteFile(upsPort: Int, vcenter: LabVCenterAddress) async -> String {
+    private func siteLines(of host: LabESXiHost, api: LabVCenterAddress?) async -> String {
+        let text = """
+                  - name: \(host.name)
+                    address: 127.0.0.1
+                    sshPort: \(await host.port)
+                    user: \(host.user)
+                    key: \(host.userKeyPath)
+                    hostKeys: ["\(await host.hostKeyFingerprint)"]
+                    feeds: [\(world.scenario.feed)]
+
+            """
+        guard let api else { return text }
+        return text + """
+                    api:
+                      port: \(api.port)
+                      user: \(Self.hostUser)
+                      password: "file:\(directory)/esx.secret"
+                      certificate:
+                        sha256: \(api.certificateSHA256)
+
+            """
+    }
+
+    private func siteFile(
+        upsPort: Int, vcenter: LabVCenterAddress, apis: [String: LabVCenterAddress]
+    ) async -> String {
         var text = """
             # The lab's site file, written by `vpower lab`.
             site: lab
@@ -145,18 +190,7 @@ public actor LabWire {
                 hosts:
 
             """
-        for host in hosts {
-            text += """
-                      - name: \(host.name)
-                        address: 127.0.0.1
-                        sshPort: \(await host.port)
-                        user: \(host.user)
-                        key: \(host.userKeyPath)
-                        hostKeys: ["\(await host.hostKeyFingerprint)"]
-                        feeds: [\(world.scenario.feed)]
-
-                """
-        }
+        for host in hosts { text += await siteLines(of: host, api: apis[host.name]) }
         text += "    tiers:\n"
         for tier in LabScenario.tiers {
             let patterns = tier.choice.names.map { "\"\($0.text)\"" }.joined(separator: ", ")

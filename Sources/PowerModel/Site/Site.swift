@@ -264,6 +264,10 @@ public struct HostSite: Hashable, Sendable {
     public var login: HostLogin
     /// Accepted host keys: `SHA256:` and the base64 that `ssh-keygen -l` prints.
     public var hostKeys: [String]
+    /// Its own SOAP endpoint, where vpower has a login for it.
+    public var api: HostAPISite?
+    /// What is asked first; the boot script has SSH only.
+    public var control: HostRoute
     /// The feeds its power supplies hang on.
     public var feeds: [FeedName]
     /// How many of them must be healthy.
@@ -274,17 +278,62 @@ public struct HostSite: Hashable, Sendable {
     /// A host.
     public init(
         name: HostName, ssh: Endpoint, user: String = "root", login: HostLogin,
-        hostKeys: [String], feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil
+        hostKeys: [String], api: HostAPISite? = nil, control: HostRoute? = nil,
+        feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil
     ) {
         self.name = name
         self.ssh = ssh
         self.user = user
         self.login = login
         self.hostKeys = hostKeys
+        self.api = api
+        self.control = control ?? (api == nil ? .ssh : .soap)
         self.feeds = feeds
         self.feedsNeeded = feedsNeeded
         self.wakeAddress = wakeAddress
     }
+}
+
+/// A host's own SOAP endpoint and how vpower logs in there.
+public struct HostAPISite: Hashable, Sendable {
+    /// Its address and port.
+    public var endpoint: Endpoint
+    /// The user to log in as, usually `root`.
+    public var user: String
+    /// That user's password.
+    public var password: SecretReference
+    /// How its certificate is verified.
+    public var trust: CertificateTrust
+
+    /// An endpoint.
+    public init(
+        endpoint: Endpoint, user: String = "root", password: SecretReference,
+        trust: CertificateTrust
+    ) {
+        self.endpoint = endpoint
+        self.user = user
+        self.password = password
+        self.trust = trust
+    }
+}
+
+/// A way to a host that needs no vCenter.
+public enum HostRoute: String, CaseIterable, Hashable, Sendable {
+    /// Its own SOAP endpoint.
+    case soap
+    /// Its shell.
+    case ssh
+
+    /// The other one.
+    public var other: HostRoute {
+        switch self {
+        case .soap: .ssh
+        case .ssh: .soap
+        }
+    }
+
+    /// As people write it.
+    public var name: String { rawValue.uppercased() }
 }
 
 /// How vpower logs in to a host.

@@ -243,6 +243,13 @@ extension ClusterError {
 }
 
 extension HostError {
-    /// Whether another try would lock the account, or is forbidden.
-    var isFinal: Bool { reason == .loginRefused || reason == .hostKeyRefused }
+    /// Whether another try would lock the account, is forbidden, or would come to the same.
+    var isFinal: Bool {
+        switch reason {
+        case .loginRefused, .hostKeyRefused, .wayUnusable: true
+        case .unreachable, .notReady, .notFound, .toolsUnavailable, .refused, .timedOut,
+            .badAnswer, .notAsWritten:
+            false
+        }
+    }
 }

@@ -1,10 +1,10 @@
 public import PowerModel
 
-/// One ESXi host, without vCenter.
+/// One way to one ESXi host, without vCenter: SSH, or the host's own SOAP endpoint.
 ///
 /// Every call is bounded and may be repeated. A host's refusal of a login is final: an
 /// implementation makes no second attempt (lock-out is 5, facts/esxi.md section 5).
-public protocol HostControl: Sendable {
+public protocol HostWay: Sendable {
     /// The host.
     var host: HostName { get }
 
@@ -39,6 +39,12 @@ public protocol HostControl: Sendable {
     /// Whether nobody answers on any of the host's ports. Silence alone does not prove "off".
     func isSilent() async -> Bool
 
+    /// Ends the session.
+    func close() async
+}
+
+/// One ESXi host, without vCenter, as the engine needs it: a way to it, and its boot script.
+public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
 
@@ -47,9 +53,6 @@ public protocol HostControl: Sendable {
 
     /// What the boot script of this run says of its work since the host booted.
     func bootReport(of run: RunID) async throws(HostError) -> BootReport
-
-    /// Ends the session.
-    func close() async
 }
 
 /// What went wrong while talking to one host. Every reason is something the engine decides on.
@@ -58,8 +61,11 @@ public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Reason: Hashable, Sendable {
         /// Nobody answers there, or the connection broke.
         case unreachable
-        /// The host key is unknown or has changed: nothing was sent.
+        /// The host key or certificate is unknown or has changed: nothing was sent.
         case hostKeyRefused
+        /// This way to the host cannot be used: a key that cannot be read, an API without a
+        /// licence. No login was refused.
+        case wayUnusable
         /// The login was refused. Final for this host.
         case loginRefused
         /// hostd does not answer yet.

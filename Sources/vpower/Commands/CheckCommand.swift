@@ -10,9 +10,9 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Look at everything an outage will need.",
         discussion: """
             The site file, every secret, every UPS (with a real login), every vCenter and
-            what vpower's user may do there, every host over SSH, who is who, guests in no
-            tier, and whether a shutdown fits the runtime at the present load. Changes
-            nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
+            what vpower's user may do there, every host over each way that the site file
+            gives, who is who, guests in no tier, and whether a shutdown fits the runtime at
+            the present load. Changes nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
             should know.
 
             EXAMPLE
@@ -34,7 +34,7 @@ struct CheckCommand: AsyncParsableCommand {
             for feed in context.site.feeds { await check(feed, context, &sheet) }
             for cluster in context.site.clusters {
                 await check(cluster, context, &sheet)
-                for host in cluster.hosts { await check(host, context, &sheet) }
+                for host in cluster.hosts { await check(host, of: cluster, context, &sheet) }
             }
             sheet.lines.forEach(Terminal.out)
             return sheet.problems == 0 ? .done : .failed
@@ -135,12 +135,9 @@ struct CheckCommand: AsyncParsableCommand {
         _ sheet: inout CheckSheet
     ) async {
         let what = "cluster \(cluster.name)"
-        let suspends =
-            cluster.tiers.contains { $0.onLimit == .suspend }
-            || cluster.guestRules.contains { $0.onLimit == .suspend }
         do {
             let missing = try await vcenter.missingPrivileges(
-                on: snapshot, suspends: suspends)
+                on: snapshot, suspends: cluster.suspendsGuests)
             for one in missing {
                 sheet.bad(
                     what,
@@ -184,20 +181,6 @@ struct CheckCommand: AsyncParsableCommand {
             sheet.bad(what, "no plan can be made: \(error.summary)")
         }
     }
-
-    private func check(_ host: HostSite, _ context: SiteContext, _ sheet: inout CheckSheet) async {
-        let what = "host \(host.name)"
-        do {
-            let control = try context.makeHost(host)
-            do {
-                let isMaintained = try await control.inMaintenance()
-                let guests = try await control.guests()
-                sheet.good(what, "SSH, hostd and \(guests.count.counted("guest"))")
-                if isMaintained { sheet.note(what, "it is in maintenance mode") }
-            } catch { sheet.bad(what, "\(error)") }
-            await control.close()
-        } catch { sheet.bad(what, "\(error)") }
-    }
 }
 
 extension [String] {
@@ -205,7 +188,7 @@ extension [String] {
     private static var namesMax: Int { 5 }
 
     /// The first of these, and how many more there are, for people.
-    fileprivate var some: String {
+    var some: String {
         let named = prefix(Self.namesMax).map(\.onOneLine).joined(separator: ", ")
         return count > Self.namesMax ? "\(named) and \(count - Self.namesMax) more" : named
     }

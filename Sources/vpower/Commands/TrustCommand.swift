@@ -2,7 +2,7 @@ import ArgumentParser
 import PowerModel
 import Transport
 
-/// `vpower trust`: shows what hosts and vCenters present, to be compared and pinned by a person.
+/// `vpower trust`: shows what hosts, their APIs and vCenters present, to be compared and pinned by a person.
 struct TrustCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trust", abstract: "Show host keys and certificates, to pin them.",
@@ -29,8 +29,19 @@ struct TrustCommand: AsyncParsableCommand {
             let context = try SiteContext.load(options)
             var code = ExitCodes.done
             for cluster in context.site.clusters {
-                code = worse(code, await showCertificate(cluster.vcenter))
-                for host in cluster.hosts { code = worse(code, await showKey(host)) }
+                let vcenter = cluster.vcenter
+                code = worse(
+                    code,
+                    await showCertificate(
+                        "vcenter", "vCenter", vcenter.endpoint, vcenter.trust))
+                for host in cluster.hosts {
+                    code = worse(code, await showKey(host))
+                    if let api = host.api {
+                        let what = "api of host \(host.name)"
+                        code = worse(
+                            code, await showCertificate(what, what, api.endpoint, api.trust))
+                    }
+                }
             }
             return code
         }
@@ -40,24 +51,26 @@ struct TrustCommand: AsyncParsableCommand {
         one.rawValue > other.rawValue ? one : other
     }
 
-    private func showCertificate(_ vcenter: VCenterSite) async -> ExitCodes {
-        let endpoint = HTTPSEndpoint(host: vcenter.endpoint.host, port: vcenter.endpoint.port)
+    private func showCertificate(
+        _ what: String, _ name: String, _ server: Endpoint, _ trust: CertificateTrust
+    ) async -> ExitCodes {
+        let endpoint = HTTPSEndpoint(host: server.host, port: server.port)
         do {
             let shown = try await HTTPSClient.presentedSHA256(
                 of: endpoint, timeout: Self.limit)
-            guard case .pinned(let pinned) = vcenter.trust else {
-                Terminal.out("vcenter \(endpoint)")
+            guard case .pinned(let pinned) = trust else {
+                Terminal.out("\(what) \(endpoint)")
                 show(shown)
                 return .done
             }
             let isSame = pinned == shown
-            Terminal.out("vcenter \(endpoint)  \(isSame ? "as pinned" : "NOT AS PINNED")")
+            Terminal.out("\(what) \(endpoint)  \(isSame ? "as pinned" : "NOT AS PINNED")")
             show(shown)
             return isSame ? .done : .refused
         } catch {
             return Problem(
-                summary: "vCenter at \(error)",
-                tryThis: "is vCenter on, and does this machine reach it?", code: .unreachable
+                summary: "\(name) at \(error)",
+                tryThis: "is \(name) on, and does this machine reach it?", code: .unreachable
             ).tell()
         }
     }

@@ -84,17 +84,21 @@ enum DrillWire {
             world: lab.world, time: time, feed: feed, trigger: feedSite.trigger,
             around: { announcer in
                 try context.surroundings(
-                    cluster, through: vcenter, hosts: hosts, journal: journal,
+                    cluster, through: vcenter, hosts: hosts.map(\.control), journal: journal,
                     announcer: announcer)
             },
             traffic: {
                 let ups = feed.traffic
                 let soap = vcenter.counters
                 var ssh = DrillTraffic(adapter: "esxi", calls: 0, bytes: 0)
+                var api = DrillTraffic(adapter: "esxi soap", calls: 0, bytes: 0)
                 for host in hosts {
-                    let traffic = host.traffic
+                    let traffic = host.ssh.traffic
                     ssh.calls += traffic.commands
                     ssh.bytes += traffic.bytesIn + traffic.bytesOut
+                    guard let counters = host.soap?.counters else { continue }
+                    api.calls += counters.calls
+                    api.bytes += counters.bytesIn + counters.bytesOut
                 }
                 return [
                     DrillTraffic(
@@ -102,7 +106,7 @@ enum DrillWire {
                         bytes: Int(ups.bytesIn + ups.bytesOut)),
                     DrillTraffic(
                         adapter: "vcenter", calls: soap.calls,
-                        bytes: soap.bytesIn + soap.bytesOut), ssh,
+                        bytes: soap.bytesIn + soap.bytesOut), ssh, api,
                 ]
             })
     }

@@ -129,6 +129,7 @@ extension Problem {
             switch error.reason {
             case .unreachable, .timedOut:
                 (.unreachable, "is SSH on at the host, and does this machine reach it?")
+            case .wayUnusable: (.refused, "mend what is said above, then vpower check")
             case .hostKeyRefused: (.refused, "vpower trust, and compare before you pin it")
             case .loginRefused:
                 (.refused, "check the key or password; vpower does not try again by itself")

@@ -94,14 +94,16 @@ struct SiteContext: Sendable {
             password: try secret(cluster.vcenter.password), labels: cluster.labelKinds)
     }
 
-    func makeHosts(_ cluster: ClusterSite) throws -> [ESXiHost] {
-        try cluster.hosts.map { host in
-            try ESXiHost(site: host, password: try password(of: host.login))
-        }
+    func makeHosts(_ cluster: ClusterSite) throws -> [HostAdapters] {
+        try cluster.hosts.map(makeHost)
     }
 
-    func makeHost(_ host: HostSite) throws -> any HostControl {
-        try ESXiHost(site: host, password: try password(of: host.login))
+    func makeHost(_ host: HostSite) throws -> HostAdapters {
+        HostAdapters(
+            ssh: try ESXiHost(site: host, password: try password(of: host.login)),
+            soap: try host.api.map { api in
+                HostOverSOAP(host.name, site: api, password: try secret(api.password))
+            }, preferred: host.control)
     }
 
     func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
@@ -126,13 +128,13 @@ struct SiteContext: Sendable {
         _ cluster: ClusterSite, journal: any Journal, announcer: any Announcer
     ) throws -> Surroundings {
         try surroundings(
-            cluster, through: makeCluster(cluster), hosts: makeHosts(cluster), journal: journal,
-            announcer: announcer)
+            cluster, through: makeCluster(cluster),
+            hosts: makeHosts(cluster).map(\.control), journal: journal, announcer: announcer)
     }
 
     /// The same, through adapters the caller keeps (to count what goes through them).
     func surroundings(
-        _ cluster: ClusterSite, through vcenter: VCenterCluster, hosts: [ESXiHost],
+        _ cluster: ClusterSite, through vcenter: VCenterCluster, hosts: [any HostControl],
         journal: any Journal, announcer: any Announcer
     ) throws -> Surroundings {
         var pace = EnginePace()

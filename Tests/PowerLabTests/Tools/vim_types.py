@@ -139,10 +139,12 @@ InvalidName InvalidArgument InvalidRequest InvalidType MethodNotFound ManagedObj
 InvalidCollectorVersion RequestCanceled InvalidPowerState InvalidState ToolsUnavailable NotSupported
 Timedout TaskInProgress HostNotConnected HostCommunication SystemError InvalidLocale MethodFault
 DynamicData HostNotReachable NotFound ClusterSystemVMsConfigInfo ChoiceOption OptionType
-ElementDescription Description CustomFieldValue CustomFieldStringValue CustomFieldDef""".split()
+ElementDescription Description CustomFieldValue CustomFieldStringValue CustomFieldDef
+RestrictedVersion AlreadyExists FileFault FileLocked HostAutoStartManagerConfig AutoStartDefaults
+AutoStartPowerInfo HostConfigManager""".split()
 ENUMS = """DrsBehavior DpmBehavior TaskInfoState VirtualMachinePowerState
 VirtualMachineConnectionState HostSystemConnectionState HostSystemPowerState ObjectUpdateKind
-PropertyChangeOp""".split()
+PropertyChangeOp AutoStartWaitHeartbeatSetting""".split()
 METHODS = [pair.split(".") for pair in """ServiceInstance.RetrieveServiceContent
 ServiceInstance.CurrentTime SessionManager.Login SessionManager.Logout
 ViewManager.CreateContainerView View.DestroyView PropertyCollector.CreatePropertyCollector
@@ -153,11 +155,12 @@ PropertyCollector.WaitForUpdatesEx PropertyCollector.CancelWaitForUpdates
 ComputeResource.ReconfigureComputeResource_Task OptionManager.QueryOptions
 OptionManager.UpdateOptions VirtualMachine.ShutdownGuest VirtualMachine.PowerOffVM_Task
 VirtualMachine.PowerOnVM_Task VirtualMachine.SuspendVM_Task HostSystem.EnterMaintenanceMode_Task
-HostSystem.ExitMaintenanceMode_Task HostSystem.ShutdownHost_Task Task.CancelTask""".split()]
+HostSystem.ExitMaintenanceMode_Task HostSystem.ShutdownHost_Task Task.CancelTask
+Folder.RegisterVM_Task HostAutoStartManager.ReconfigureAutostart""".split()]
 MANAGED = """ServiceInstance SessionManager ViewManager View ManagedObjectView ContainerView
 PropertyCollector PropertyFilter OptionManager ExtensibleManagedObject ManagedEntity Folder
 Datacenter ComputeResource ClusterComputeResource HostSystem VirtualMachine ResourcePool VirtualApp CustomFieldsManager
-Task""".split()
+Task HostAutoStartManager""".split()
 
 
 def swift_list(fields):

@@ -1,93 +1,18 @@
-import Foundation
 import PowerLab
 import PowerModel
 import PowerRun
 import Testing
 
-@testable import ESXi
-
-/// What every `HostControl` must do: the one in memory, which the engine is tested with, and the
-/// real one against a simulated host on sshd and busybox. Both on one world and a real clock.
+/// What every host must do: the one in memory, which the engine is tested with, and the real ones
+/// against a simulated host, over SSH, over its own SOAP endpoint, and over both. All on one world
+/// and a real clock.
 @Suite(.serialized) struct HostContractTests {
-    /// Who is under test.
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case memory, wire
-        var testDescription: String { rawValue }
-    }
-
-    struct Bench {
-        let world: LabWorld
-        let host: any HostControl
-
-        /// The guest of this name as its host knows it.
-        func guest(_ name: String) throws -> BootGuest {
-            let spec = try #require(world.scenario.guests.first { $0.name == name })
-            return BootGuest(name: spec.name, vmxPath: spec.vmxPath)
-        }
-
-        func power(_ name: String) async throws -> GuestPower? {
-            try await host.guests().first { $0.name == name }?.power
-        }
-
-        /// Looks until it is so; whether it became so.
-        func eventually(_ holds: () async throws -> Bool) async throws -> Bool {
-            let deadline = ContinuousClock.now + .seconds(15)
-            while ContinuousClock.now < deadline {
-                if try await holds() { return true }
-                try await Task.sleep(for: .milliseconds(100))
-            }
-            return false
-        }
-    }
-
-    /// esx1.lab of the standard site: app-web01, mid-queue01, mid-notools, db-backup, one vCLS.
-    private static let name = HostName("esx1.lab")
-
-    private func with(_ kind: Kind, _ body: (Bench) async throws -> Void) async throws {
-        var pace = LabPace()
-        pace.guestStops = .milliseconds(300)
-        pace.hostStops = .milliseconds(200)
-        pace.haRestarts = .seconds(600)
-        let world = LabWorld(LabScenario.standard(pace: pace), time: RealTime())
-        if kind == .memory {
-            return try await body(Bench(world: world, host: MemoryHost(Self.name, in: world)))
-        }
-        let directory = FileManager.default.temporaryDirectory
-            .appendingPathComponent("vpower-host-\(UUID().uuidString.prefix(8))").path
-        let lab = LabESXiHost(
-            name: Self.name.rawValue, directory: directory, backend: LabWireBackend(world: world))
-        let outcome: Result<Void, any Error>
-        do {
-            try await lab.start()
-            let site = HostSite(
-                name: Self.name, ssh: Endpoint(host: lab.address, port: Int(await lab.port)),
-                user: lab.user, login: .key(path: lab.userKeyPath),
-                hostKeys: [await lab.hostKeyFingerprint], feeds: [])
-            let host = try ESXiHost(site: site, password: nil, otherPorts: [])
-            try await body(Bench(world: world, host: host))
-            await host.close()
-            outcome = .success(())
-        } catch { outcome = .failure(error) }
-        await lab.powerOff(orderly: false)
-        try FileManager.default.removeItem(atPath: directory)
-        try outcome.get()
-    }
-
-    private func reason(
-        _ body: () async throws(HostError) -> Void
-    ) async -> HostError.Reason? {
-        do throws(HostError) {
-            try await body()
-            return nil
-        } catch { return error.reason }
-    }
-
-    @Test(arguments: Kind.allCases)
-    func `a host lists what is registered there and nothing else`(kind: Kind) async throws {
-        try await with(kind) { bench in
-            #expect(bench.host.host == Self.name)
+    @Test(arguments: HostKind.allCases)
+    func `a host lists what is registered there and nothing else`(kind: HostKind) async throws {
+        try await HostBench.with(kind) { bench in
+            #expect(bench.host.host == HostBench.name)
             let seen = try await bench.host.guests()
-            let truth = bench.world.rows(on: Self.name)
+            let truth = bench.world.rows(on: HostBench.name)
             #expect(seen.count == 5)
             #expect(
                 Set(seen)
@@ -98,9 +23,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func `guests go down and up and asking twice is asking once`(kind: Kind) async throws {
-        try await with(kind) { bench in
+    @Test(arguments: HostKind.allCases)
+    func `guests go down and up and asking twice is asking once`(kind: HostKind) async throws {
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             let web = try bench.guest("app-web01")
             try await host.shutDown(web)
@@ -119,11 +44,11 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases)
     func `a guest without Tools cannot be asked and a stranger is not found`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             let mute = try bench.guest("mid-notools")
             #expect(
@@ -143,11 +68,11 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases)
     func `maintenance mode waits for guests and is entered and left once`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             #expect(
                 await reason { () async throws(HostError) in
@@ -155,7 +80,7 @@ import Testing
                 } == .refused)
             #expect(try await !host.inMaintenance())
             try await host.setMaintenance(false, within: .seconds(5))
-            for row in bench.world.rows(on: Self.name) {
+            for row in bench.world.rows(on: HostBench.name) {
                 try bench.world.powerOffGuest(row.id)
             }
             for _ in 1...2 { try await host.setMaintenance(true, within: .seconds(5)) }
@@ -171,11 +96,11 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases)
     func `a guest is suspended and resumed and asking twice is asking once`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             let web = try bench.guest("app-web01")
             for _ in 1...2 { try await host.suspend(web) }
@@ -192,11 +117,11 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases)
     func `the guest of a host that is gone is registered here once and can be started`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             // Its files are on esx2; the name and the path are any text.
             let lost = try bench.guest("app-two\nlines")
@@ -223,16 +148,16 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases.filter(\.hasScript))
     func `a host is armed and disarmed again and again and has nothing to report`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
-            let host = bench.host
+        try await HostBench.with(kind) { bench in
+            let host = try bench.control
             let run = RunID("run-1")
             let now = RealTime().wall
             let orders = BootOrders(
-                host: Self.name, run: run, armed: now, expires: now + .seconds(3600),
+                host: HostBench.name, run: run, armed: now, expires: now + .seconds(3600),
                 leaveMaintenance: false, infrastructure: [], vcsa: nil, waitsForVCSA: false,
                 tiers: [[try bench.guest("app-web01")]], startGap: .zero, afterVCSA: .zero)
             try await host.disarm()
@@ -250,15 +175,17 @@ import Testing
         }
     }
 
-    @Test(arguments: Kind.allCases)
+    @Test(arguments: HostKind.allCases)
     func `a host that was told to shut down falls silent and then nothing reaches it`(
-        kind: Kind
+        kind: HostKind
     ) async throws {
-        try await with(kind) { bench in
+        try await HostBench.with(kind) { bench in
             let host = bench.host
             #expect(await !host.isSilent())
-            try await host.shutDownHost(reason: "test")
-            #expect(try await bench.eventually { await host.isSilent() })
+            try await bench.followPower {
+                try await host.shutDownHost(reason: "test")
+                #expect(try await bench.eventually { await host.isSilent() })
+            }
             #expect(bench.world.log.map(\.kind).contains(.hostOff))
             #expect(
                 await reason { () async throws(HostError) in _ = try await host.guests() }
@@ -268,19 +195,5 @@ import Testing
                     try await host.shutDownHost(reason: "again")
                 } == .unreachable)
         }
-    }
-}
-
-private struct RealTime: TimeSource {
-    private let began = ContinuousClock.now
-
-    var elapsed: Duration { ContinuousClock.now - began }
-
-    var wall: Timestamp {
-        Timestamp(millisecondsSinceEpoch: Int64(Date().timeIntervalSince1970 * 1000))
-    }
-
-    func sleep(for duration: Duration) async throws(CancellationError) {
-        do { try await ContinuousClock().sleep(for: duration) } catch { throw CancellationError() }
     }
 }

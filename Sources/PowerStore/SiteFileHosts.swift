@@ -1,0 +1,58 @@
+import PowerModel
+
+/// A cluster's `hosts`.
+extension SiteReader {
+    private static let hostKeys = [
+        "name", "address", "sshPort", "user", "key", "password", "hostKeys", "api", "control",
+        "feeds", "feedsNeeded", "wake",
+    ]
+
+    func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
+        guard let map = SiteMap(node, "the host", keys: Self.hostKeys, self) else { return nil }
+        let name = uniqueName(map, "host", in: &lines)
+        let access = access(map, name: name)
+        let user = map.value("user", .name("a user, e.g. root")) ?? "root"
+        let api = api(map, address: access?.ssh.host)
+        let control = control(map)
+        let feeds = feedNames(map)
+        let needed = feedsNeeded(map, of: feeds)
+        let wake = map.value("wake", .hardwareAddress)
+        guard let name, let access, let feeds else { return nil }
+        return HostSite(
+            name: HostName(name), ssh: access.ssh, user: user, login: access.login,
+            hostKeys: access.hostKeys, api: api, control: control, feeds: feeds,
+            feedsNeeded: needed, wakeAddress: wake)
+    }
+
+    /// The host's own SOAP endpoint, at the address of its SSH daemon.
+    private func api(_ host: SiteMap, address: String?) -> HostAPISite? {
+        guard let node = host["api"],
+            let map = SiteMap(
+                node, "`api`", keys: ["port", "user", "password", "certificate"], self)
+        else { return nil }
+        let port = map.value("port", .port) ?? 443
+        let user = map.value("user", .name("a user of the host, e.g. root")) ?? "root"
+        let password = map.required("password", .secret)
+        let trust = certificate(map)
+        guard let address, let password, let trust else { return nil }
+        return HostAPISite(
+            endpoint: Endpoint(host: address, port: port), user: user, password: password,
+            trust: trust)
+    }
+
+    private func control(_ host: SiteMap) -> HostRoute? {
+        let route = host.value("control", .route)
+        if route == .soap, host["api"] == nil, let node = host["control"] {
+            report(node, "`control` is soap, but the host has no `api`, which SOAP logs in with")
+        }
+        return route
+    }
+
+    private func feedsNeeded(_ host: SiteMap, of feeds: [FeedName]?) -> Int {
+        let needed = host.value("feedsNeeded", .number(1...64, "a number of feeds")) ?? 1
+        if let feeds, !feeds.isEmpty, needed > feeds.count, let node = host["feedsNeeded"] {
+            report(node, "`feedsNeeded` is \(needed), but the host has \(feeds.count) in `feeds`")
+        }
+        return needed
+    }
+}

@@ -1,0 +1,75 @@
+import ESXi
+import PowerModel
+import PowerRun
+import VSphere
+
+/// What `check` looks at on hosts.
+extension CheckCommand {
+    /// Logs in over each way that the site file gives; a host that refuses the first login is not
+    /// asked for a second.
+    func check(
+        _ host: HostSite, of cluster: ClusterSite, _ context: SiteContext,
+        _ sheet: inout CheckSheet
+    ) async {
+        let what = "host \(host.name)"
+        do {
+            let adapters = try context.makeHost(host)
+            let wasRefused = await check(adapters.ssh, what, &sheet)
+            if let soap = adapters.soap {
+                if wasRefused {
+                    sheet.note(what, "SOAP was not tried: refused logins lock the account")
+                } else {
+                    await check(soap, of: cluster, what, &sheet)
+                }
+                sheet.good(
+                    what,
+                    "asked over \(host.control.name), and over \(host.control.other.name) where "
+                        + "that fails; the boot script goes over SSH")
+            }
+            await adapters.control.close()
+        } catch { sheet.bad(what, "\(error)") }
+    }
+
+    /// Whether the login was refused.
+    private func check(
+        _ ssh: ESXiHost, _ what: String, _ sheet: inout CheckSheet
+    ) async -> Bool {
+        do throws(HostError) {
+            let isMaintained = try await ssh.inMaintenance()
+            let guests = try await ssh.guests()
+            sheet.good(what, "SSH, hostd and \(guests.count.counted("guest"))")
+            if isMaintained { sheet.note(what, "it is in maintenance mode") }
+            return false
+        } catch {
+            sheet.bad(what, "\(error)")
+            return error.reason == .loginRefused
+        }
+    }
+
+    private func check(
+        _ soap: HostOverSOAP, of cluster: ClusterSite, _ what: String, _ sheet: inout CheckSheet
+    ) async {
+        do {
+            let standing = try await soap.standing(suspends: cluster.suspendsGuests)
+            sheet.good(what, "SOAP, hostd and \(standing.guests.counted("guest"))")
+            for one in standing.missing {
+                sheet.bad(
+                    what,
+                    "the user of its API may not \(one.privilege.purpose): "
+                        + "\(one.privilege.rawValue) is missing on \(one.objects.some)")
+            }
+            switch standing.lockdown {
+            case .disabled?: break
+            case let mode?: sheet.note(what, mode.meaning)
+            case nil: sheet.note(what, "whether it is in lockdown mode is not known")
+            }
+        } catch { sheet.bad(what, "\(error)") }
+    }
+}
+
+extension ClusterSite {
+    /// Whether any guest may be suspended.
+    var suspendsGuests: Bool {
+        tiers.contains { $0.onLimit == .suspend } || guestRules.contains { $0.onLimit == .suspend }
+    }
+}
