@@ -20,6 +20,8 @@ struct HostDouble: HostControl {
     func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
         try await inner.setMaintenance(on, within: limit)
     }
+    func stopHAAgent() async throws(HostError) { try await inner.stopHAAgent() }
+    func startHAAgent() async throws(HostError) { try await inner.startHAAgent() }
     func shutDownHost(reason: String) async throws(HostError) {
         await beforeStop()
         try await inner.shutDownHost(reason: reason)

@@ -43,12 +43,15 @@ import Testing
     /// esx1.lab of the standard site: app-web01, mid-queue01, mid-notools, db-backup, one vCLS.
     private static let name = HostName("esx1.lab")
 
-    private func with(_ kind: Kind, _ body: (Bench) async throws -> Void) async throws {
-        var pace = LabPace()
-        pace.guestStops = .milliseconds(300)
-        pace.hostStops = .milliseconds(200)
-        pace.haRestarts = .seconds(600)
-        let world = LabWorld(LabScenario.standard(pace: pace), time: RealTime())
+    private func with(
+        _ kind: Kind, _ scenario: LabScenario = .standard(),
+        _ body: (Bench) async throws -> Void
+    ) async throws {
+        var scenario = scenario
+        scenario.pace.guestStops = .milliseconds(300)
+        scenario.pace.hostStops = .milliseconds(200)
+        scenario.pace.haRestarts = .seconds(600)
+        let world = LabWorld(scenario, time: RealTime())
         if kind == .memory {
             return try await body(Bench(world: world, host: MemoryHost(Self.name, in: world)))
         }
@@ -247,6 +250,33 @@ import Testing
             let kinds = bench.world.log.map(\.kind)
             #expect(kinds.contains(.armed))
             #expect(kinds.last == .disarmed)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `HA's agent stops and starts and asking twice is asking once`(kind: Kind) async throws {
+        try await with(kind) { bench in
+            #expect(bench.world.runsHAAgent(Self.name))
+            for _ in 1...2 { try await bench.host.stopHAAgent() }
+            #expect(!bench.world.runsHAAgent(Self.name))
+            for _ in 1...2 { try await bench.host.startHAAgent() }
+            #expect(bench.world.runsHAAgent(Self.name))
+            #expect(bench.world.log.map(\.kind) == [.haAgentStopped, .haAgentStarted])
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `where HA is off no agent is there to stop and none can be started`(
+        kind: Kind
+    ) async throws {
+        var scenario = LabScenario.standard()
+        scenario.automation.ha = false
+        try await with(kind, scenario) { bench in
+            try await bench.host.stopHAAgent()
+            #expect(
+                await reason { () async throws(HostError) in try await bench.host.startHAAgent() }
+                    == .refused)
+            #expect(bench.world.log == [])
         }
     }
 

@@ -33,6 +33,14 @@ public protocol HostControl: Sendable {
     /// Enters or leaves maintenance mode; success also when it was so already.
     func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError)
 
+    /// Stops the agent of vSphere HA on the host, and looks that it does not run; success also when
+    /// there is none. It starts by itself at the host's next boot.
+    func stopHAAgent() async throws(HostError)
+
+    /// Starts the agent of vSphere HA again, and looks that it runs. `refused` where HA is not
+    /// configured on the host.
+    func startHAAgent() async throws(HostError)
+
     /// Tells the host to power itself off. Returns when it was told; look at `isSilent()`.
     func shutDownHost(reason: String) async throws(HostError)
 
