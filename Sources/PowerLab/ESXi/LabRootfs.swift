@@ -59,7 +59,8 @@ struct LabRootfs: Sendable {
         for path in [
             "bin", "sbin", "tmp", "var/log", "var/run/lab", "var/spool/cron/crontabs", "dev",
             "usr/lib/vmware/busybox/bin", "usr/lib/vmware/secureboot/bin", "usr/bin", "usr/sbin",
-            "etc/rc.local.d", "etc/init.d", "etc/ssh/keys-root", "vmfs/volumes", "bootbank", "scratch",
+            "etc/rc.local.d", "etc/init.d", "etc/ssh/keys-root", "vmfs/volumes", "bootbank",
+            "scratch",
         ] {
             try files.createDirectory(
                 atPath: "\(root)/\(path)", withIntermediateDirectories: true)

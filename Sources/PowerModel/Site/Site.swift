@@ -287,7 +287,7 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var freeze: Duration = .seconds(120)
     /// Until the vCLS guests are gone, or back.
     public var vcls: Duration = .seconds(300)
-    /// Until a boot script is installed and read back.
+    /// Until a boot script is installed and read back, or HA's agent is seen stopped on a host.
     public var arm: Duration = .seconds(60)
     /// Until vCSA has shut down.
     public var vcsa: Duration = .seconds(600)
