@@ -6,7 +6,7 @@ enum CallFailure: Error, Hashable, Sendable {
     /// No answer.
     case transport(HTTPSError)
     /// vCenter answered with a fault, as SOAP or in a task.
-    case fault(SOAPFault)
+    case fault(VimFault)
     /// An HTTP status that is not vim's: a proxy in front, or a vCenter that is starting.
     case status(Int)
     /// The answer cannot be understood.

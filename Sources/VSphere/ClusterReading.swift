@@ -124,7 +124,7 @@ struct ClusterReading {
     ) throws(CallFailure) {
         for path in paths where object.unreadable[path] == "NoPermission" {
             throw .fault(
-                SOAPFault(
+                VimFault(
                     type: "NoPermission",
                     message: "\(path) of \(object.reference.kind) \(object.reference.id) may not "
                         + "be read; give vpower's user System.Read there"))
@@ -210,7 +210,7 @@ struct ClusterReading {
     ) throws(CallFailure) -> Automation {
         if cluster.unreadable[configuration] == "NoPermission" {
             throw .fault(
-                SOAPFault(
+                VimFault(
                     type: "NoPermission",
                     message: "the cluster's configuration may not be read; give vpower's user "
                         + "System.Read on the cluster"))

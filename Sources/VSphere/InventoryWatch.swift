@@ -25,7 +25,7 @@ actor InventoryWatch {
         var objects: [Reference: ObjectProperties] = [:]
     }
 
-    private let soap: SOAPClient
+    private let vim: VimClient
     private let name: ClusterName
     private let limits: VCenterLimits
     private let labels: LabelKinds
@@ -46,8 +46,8 @@ actor InventoryWatch {
     private var lastWaiter: UInt64 = 0
     private var pump: Task<Void, Never>?
 
-    init(soap: SOAPClient, name: ClusterName, limits: VCenterLimits, labels: LabelKinds) {
-        self.soap = soap
+    init(vim: VimClient, name: ClusterName, limits: VCenterLimits, labels: LabelKinds) {
+        self.vim = vim
         self.name = name
         self.limits = limits
         self.labels = labels
@@ -200,7 +200,7 @@ actor InventoryWatch {
 
     private func poll() async throws(CallFailure) -> Inventory {
         let seconds = waitSeconds
-        return try await soap.withSession { session throws(CallFailure) in
+        return try await vim.withSession { session throws(CallFailure) in
             try await self.poll(in: session, seconds: seconds)
         }
     }
@@ -252,12 +252,12 @@ actor InventoryWatch {
         for _ in 0..<Self.partsLimit {
             guard let setup else { throw .refused("the connection was closed") }
             let limit = Duration.seconds(seconds) + VCenterLimits.longPollGrace
-            let reply = try await soap.call(
+            let reply = try await vim.call(
                 "WaitForUpdatesEx", on: setup.collector, in: session,
                 within: setup.isComplete ? limit : limits.read
             ) {
                 $0.add("version", setup.token)
-                $0.add("options") { $0.add("maxWaitSeconds", String(seconds)) }
+                $0.add("options", "WaitOptions") { $0.add("maxWaitSeconds", seconds) }
             }
             // No returnval: the wait ran out and nothing changed.
             guard let set = reply["returnval"] else { return try self.demandComplete() }
@@ -318,7 +318,7 @@ actor InventoryWatch {
         for missing in update.all("missingSet") {
             guard let path = missing["path"]?.text, let fault = missing["fault"] else { continue }
             object.values[path] = nil
-            object.unreadable[path] = SOAPFault(localized: fault).type
+            object.unreadable[path] = VimFault(localized: fault).type
         }
         objects[reference] = object
     }
@@ -327,15 +327,17 @@ actor InventoryWatch {
 
     private func build(in session: Session) async throws(CallFailure) -> Setup {
         let choices = ClusterReading.watchChoices(labels)
-        let view = try await soap.createView(of: choices, in: session, within: limits.read)
+        let view = try await vim.createView(of: choices, in: session, within: limits.read)
         // One of our own: the shared collector mixes the filters of everybody in the session.
-        let collector = try SOAPClient.returned(
-            try await soap.call(
+        let collector = try VimClient.returned(
+            try await vim.call(
                 "CreatePropertyCollector", on: session.content.propertyCollector, in: session,
                 within: limits.call))
-        _ = try SOAPClient.returned(
-            try await soap.call("CreateFilter", on: collector, in: session, within: limits.call) {
-                SOAPClient.addFilter(choices, view: view, in: session, name: "spec", to: &$0)
+        _ = try VimClient.returned(
+            try await vim.call("CreateFilter", on: collector, in: session, within: limits.call) {
+                $0.add("spec", "PropertyFilterSpec") {
+                    VimClient.addFilter(choices, view: view, in: session, to: &$0)
+                }
                 $0.add("partialUpdates", false)
             })
         return Setup(generation: session.generation, view: view, collector: collector)
@@ -345,8 +347,8 @@ actor InventoryWatch {
         guard let old = setup else { return }
         setup = nil
         guard old.generation == session.generation else { return }
-        await soap.discard(old.collector, with: "DestroyPropertyCollector", in: session)
-        await soap.discard(old.view, with: "DestroyView", in: session)
+        await vim.discard(old.collector, with: "DestroyPropertyCollector", in: session)
+        await vim.discard(old.view, with: "DestroyView", in: session)
     }
 
     // MARK: What extraConfig says
@@ -369,7 +371,7 @@ actor InventoryWatch {
             .filter { !asked.contains($0) }.sorted()
         for _ in 0..<Self.markAttempts where !unknown.isEmpty {
             do throws(CallFailure) {
-                let read = try await soap.read(
+                let read = try await vim.read(
                     [choice], of: unknown, in: session, limits: limits)
                 return read.forEach(note)
             } catch {

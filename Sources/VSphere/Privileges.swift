@@ -55,7 +55,7 @@ extension VCenterCluster {
                         reference: Reference(kind: "VirtualMachine", id: $0), name: guest.name)
                 }
             }
-            return try await self.soap.withSession { session throws(CallFailure) in
+            return try await self.vim.withSession { session throws(CallFailure) in
                 let root = session.content.rootFolder
                 let questions = [
                     PrivilegeQuestion(
@@ -69,7 +69,7 @@ extension VCenterCluster {
                 ]
                 var missing: [MissingPrivilege] = []
                 for question in questions {
-                    missing += try await self.soap.missing(
+                    missing += try await self.vim.missing(
                         of: question, in: session, limits: self.limits)
                 }
                 return missing
@@ -123,7 +123,7 @@ struct PrivilegeQuestion: Sendable {
     }
 }
 
-extension SOAPClient {
+extension VimClient {
     /// Objects in one question.
     private static let privilegeBatch = 500
 
@@ -140,9 +140,9 @@ extension SOAPClient {
             let reply = try await call(
                 "HasPrivilegeOnEntities", on: manager, in: session, within: limits.read
             ) {
-                for object in objects { $0.add("entity", object.reference) }
+                $0.add("entity", all: objects.map(\.reference))
                 $0.add("sessionId", session.key)
-                for privilege in question.privileges { $0.add("privId", privilege.rawValue) }
+                $0.add("privId", all: question.privileges.map(\.rawValue))
             }
             let missing = try PrivilegeQuestion.missing(
                 in: reply, asked: question.privileges, of: objects)

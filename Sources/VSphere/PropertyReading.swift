@@ -19,7 +19,7 @@ struct PropertyChoice: Hashable, Sendable {
     var paths: [String]
 }
 
-extension SOAPClient {
+extension VimClient {
     /// A view of all objects of these choices below the root. Dies with the session; destroy it.
     func createView(
         of choices: [PropertyChoice], in session: Session, within limit: Duration
@@ -28,9 +28,8 @@ extension SOAPClient {
             "CreateContainerView", on: session.content.viewManager, in: session, within: limit
         ) {
             $0.add("container", session.content.rootFolder)
-            for choice in choices where choice.kind != LabelReading.fieldManager {
-                $0.add("type", choice.kind)
-            }
+            $0.add(
+                "type", all: choices.map(\.kind).filter { $0 != LabelReading.fieldManager })
             $0.add("recursive", true)
         }
         return try Self.returned(reply)
@@ -62,7 +61,9 @@ extension SOAPClient {
         _ choices: [PropertyChoice], view: Reference, in session: Session, limits: VCenterLimits
     ) async throws(CallFailure) -> [ObjectProperties] {
         try await readPages(in: session, limits: limits) {
-            Self.addFilter(choices, view: view, in: session, name: "specSet", to: &$0)
+            $0.add("specSet", all: [view], "PropertyFilterSpec") {
+                Self.addFilter(choices, view: $0, in: session, to: &$1)
+            }
         }
     }
 
@@ -73,24 +74,22 @@ extension SOAPClient {
     ) async throws(CallFailure) -> [ObjectProperties] {
         guard !objects.isEmpty else { return [] }
         return try await readPages(in: session, limits: limits) {
-            $0.add("specSet") {
-                Self.addChoices(choices, to: &$0)
-                for object in objects {
-                    $0.add("objectSet") { $0.add("obj", object) }
-                }
+            $0.add("specSet", all: [objects], "PropertyFilterSpec") { objects, spec in
+                Self.addChoices(choices, to: &spec)
+                spec.add("objectSet", all: objects, "ObjectSpec") { $1.add("obj", $0) }
             }
         }
     }
 
     private func readPages(
-        in session: Session, limits: VCenterLimits, _ specification: (inout XMLText) -> Void
+        in session: Session, limits: VCenterLimits, _ specification: (inout VimFields) -> Void
     ) async throws(CallFailure) -> [ObjectProperties] {
         let collector = session.content.propertyCollector
         var reply = try await call(
             "RetrievePropertiesEx", on: collector, in: session, within: limits.read
         ) {
             specification(&$0)
-            $0.add("options") { $0.add("maxObjects", String(limits.pageObjects)) }
+            $0.add("options", "RetrieveOptions") { $0.add("maxObjects", limits.pageObjects) }
         }
         var objects: [ObjectProperties] = []
         for _ in 0..<Self.pagesLimit {
@@ -111,37 +110,42 @@ extension SOAPClient {
     /// A server that pages by 100 shows 100 000 objects in these.
     private static let pagesLimit = 1000
 
-    /// `PropertyFilterSpec` over a view, and over the manager of custom attributes if it is chosen.
+    /// The fields of a `PropertyFilterSpec` over a view, and over the manager of custom attributes
+    /// if it is chosen.
     static func addFilter(
-        _ choices: [PropertyChoice], view: Reference, in session: Session, name: String,
-        to xml: inout XMLText
+        _ choices: [PropertyChoice], view: Reference, in session: Session,
+        to spec: inout VimFields
     ) {
-        xml.add(name) {
-            addChoices(choices, to: &$0)
-            $0.add("objectSet") {
-                $0.add("obj", view)
-                $0.add("skip", true)
-                $0.add("selectSet", type: "TraversalSpec") {
-                    $0.add("name", "view")
-                    $0.add("type", view.kind)
-                    $0.add("path", "view")
-                    $0.add("skip", false)
-                }
-            }
-            if let manager = session.content.customFieldsManager,
-                choices.contains(where: { $0.kind == manager.kind })
-            {
-                $0.add("objectSet") { $0.add("obj", manager) }
-            }
+        addChoices(choices, to: &spec)
+        var starts = [view]
+        if let manager = session.content.customFieldsManager,
+            choices.contains(where: { $0.kind == manager.kind })
+        {
+            starts.append(manager)
+        }
+        spec.add("objectSet", all: starts, "ObjectSpec") { start, object in
+            object.add("obj", start)
+            guard start == view else { return }
+            object.add("skip", true)
+            object.add("selectSet", .array([Self.everything(in: view)]))
         }
     }
 
-    private static func addChoices(_ choices: [PropertyChoice], to xml: inout XMLText) {
-        for choice in choices {
-            xml.add("propSet") {
-                $0.add("type", choice.kind)
-                for path in choice.paths { $0.add("pathSet", path) }
-            }
+    private static func everything(in view: Reference) -> VimValue {
+        .object(
+            type: "TraversalSpec", isDerived: true,
+            VimFields {
+                $0.add("name", "view")
+                $0.add("type", view.kind)
+                $0.add("path", "view")
+                $0.add("skip", false)
+            })
+    }
+
+    private static func addChoices(_ choices: [PropertyChoice], to spec: inout VimFields) {
+        spec.add("propSet", all: choices, "PropertySpec") { choice, property in
+            property.add("type", choice.kind)
+            property.add("pathSet", all: choice.paths)
         }
     }
 
@@ -167,7 +171,7 @@ extension SOAPClient {
             guard let path = missing["path"]?.text, let fault = missing["fault"] else {
                 throw .unreadable("has an unread property of \(reference.id) without a path")
             }
-            object.unreadable[path] = SOAPFault(localized: fault).type
+            object.unreadable[path] = VimFault(localized: fault).type
         }
         return object
     }

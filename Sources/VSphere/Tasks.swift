@@ -8,7 +8,7 @@ enum TaskProgress {
     case done
 }
 
-extension SOAPClient {
+extension VimClient {
     /// Starts a task and returns when it is as far as wanted.
     ///
     /// - Throws: `.fault` both for a call that is refused and for a task that fails: servers
@@ -16,7 +16,7 @@ extension SOAPClient {
     func runTask(
         _ method: String, on object: Reference, until wanted: TaskProgress = .done,
         in session: Session, within limit: Duration, limits: VCenterLimits,
-        _ arguments: (inout XMLText) -> Void = { _ in }
+        _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) {
         let deadline = ContinuousClock.now + limit
         let reply = try await call(
@@ -32,7 +32,7 @@ extension SOAPClient {
                 guard let error = info["error"] else {
                     throw .unreadable("about \(task.id) gives no error for a task that failed")
                 }
-                throw .fault(SOAPFault(localized: error))
+                throw .fault(VimFault(localized: error))
             case "queued", "running": break
             case let other:
                 throw .unreadable("about \(task.id) has the state \(other ?? "nil")")

@@ -12,7 +12,7 @@ public final class VCenterCluster: ClusterControl {
     private let site: VCenterSite
     let limits: VCenterLimits
     private let labels: LabelKinds
-    let soap: SOAPClient
+    let vim: VimClient
     private let tagReader: TagReader
     private let watch: InventoryWatch
 
@@ -39,22 +39,22 @@ public final class VCenterCluster: ClusterControl {
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: trust, options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
-        soap = SOAPClient(
+        vim = VimClient(
             https: https, user: site.user, password: password.value, limits: limits)
         tagReader = TagReader(
             https: https, user: site.user, password: password.value, limits: limits)
-        watch = InventoryWatch(soap: soap, name: cluster, limits: limits, labels: labels)
+        watch = InventoryWatch(vim: vim, name: cluster, limits: limits, labels: labels)
     }
 
     /// Requests and bytes so far, logins included.
-    public var counters: HTTPSCounters { soap.counters }
+    public var counters: HTTPSCounters { vim.counters }
 
     /// Who answers there, without logging in.
     ///
     /// - Throws: `ClusterError`, e.g. `certificateRefused`.
     public func about() async throws(ClusterError) -> VCenterAbout {
         try await attempt("ask who is there") { () async throws(CallFailure) in
-            try await self.soap.greet().about
+            try await self.vim.greet().about
         }
     }
 
@@ -63,7 +63,7 @@ public final class VCenterCluster: ClusterControl {
     /// - Throws: `ClusterError`, e.g. `loginRefused`.
     public func logIn() async throws(ClusterError) {
         try await attempt("log in") { () async throws(CallFailure) in
-            try await self.soap.withSession { _ throws(CallFailure) in }
+            try await self.vim.withSession { _ throws(CallFailure) in }
         }
     }
 
@@ -72,7 +72,7 @@ public final class VCenterCluster: ClusterControl {
     /// Reads hosts, guests and automation in one go. All of it, or an error.
     public func snapshot() async throws(ClusterError) -> ClusterSnapshot {
         try await attempt("read cluster \(name)") { () async throws(CallFailure) in
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.snapshot(in: session)
             }
         }
@@ -80,9 +80,9 @@ public final class VCenterCluster: ClusterControl {
 
     private func snapshot(in session: Session) async throws(CallFailure) -> ClusterSnapshot {
         let choices = ClusterReading.snapshotChoices(labels)
-        let view = try await soap.createView(of: choices, in: session, within: limits.read)
-        let objects = try await soap.read(choices, view: view, in: session, limits: limits)
-        await soap.discard(view, with: "DestroyView", in: session)
+        let view = try await vim.createView(of: choices, in: session, within: limits.read)
+        let objects = try await vim.read(choices, view: view, in: session, limits: limits)
+        await vim.discard(view, with: "DestroyView", in: session)
         let reading = ClusterReading(objects: objects, labels: labels)
         let found = try reading.cluster(name).reference
         var warnings = try reading.gaps(of: found)
@@ -102,7 +102,7 @@ public final class VCenterCluster: ClusterControl {
         guard labels.contains(.tags) else { return nil }
         do throws(CallFailure) {
             return try await tagReader.tags(
-                of: vms.map(\.reference), apiVersion: session.version)
+                of: vms.map(\.reference), apiVersion: session.wire.version)
         } catch {
             warnings.append(
                 "the guests' tags cannot be read (\(error.forEngine.detail)); those of the last "
@@ -126,7 +126,7 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("read HA, DRS and DPM of cluster \(name)") {
             () async throws(CallFailure) in
             let cluster = try await self.watch.clusterReference()
-            return try await self.soap.withSession { session throws(CallFailure) in
+            return try await self.vim.withSession { session throws(CallFailure) in
                 try await self.automation(of: cluster, in: session)
             }
         }
@@ -136,7 +136,7 @@ public final class VCenterCluster: ClusterControl {
         of cluster: Reference, in session: Session
     ) async throws(CallFailure) -> Automation {
         let choice = PropertyChoice(kind: cluster.kind, paths: [ClusterReading.configuration])
-        let objects = try await soap.read([choice], of: [cluster], in: session, limits: limits)
+        let objects = try await vim.read([choice], of: [cluster], in: session, limits: limits)
         guard let properties = objects.first(where: { $0.reference == cluster }) else {
             throw .unreadable("says nothing of \(cluster.id)")
         }
@@ -152,8 +152,8 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("change \(Self.words(change)) of cluster \(name)") {
             () async throws(CallFailure) in
             let cluster = try await self.watch.clusterReference()
-            try await self.soap.withSession { session throws(CallFailure) in
-                try await self.soap.runTask(
+            try await self.vim.withSession { session throws(CallFailure) in
+                try await self.vim.runTask(
                     "ReconfigureComputeResource_Task", on: cluster, in: session,
                     within: self.limits.change, limits: self.limits
                 ) { Self.addChange(change, to: &$0) }
@@ -163,15 +163,21 @@ public final class VCenterCluster: ClusterControl {
 
     /// In schema order. `drsConfig.enabled` is never sent: off deletes the resource pools; and
     /// `modify` is true, since false resets all that is not sent (facts/vsphere.md 2.4, 4.0).
-    private static func addChange(_ change: AutomationChange, to xml: inout XMLText) {
-        xml.add("spec", type: "ClusterConfigSpecEx") {
-            if let ha = change.ha { $0.add("dasConfig") { $0.add("enabled", ha) } }
-            if let level = change.drsLevel {
-                $0.add("drsConfig") { $0.add("defaultVmBehavior", level.rawValue) }
+    private static func addChange(_ change: AutomationChange, to fields: inout VimFields) {
+        fields.add("spec", derived: "ClusterConfigSpecEx") {
+            if let ha = change.ha {
+                $0.add("dasConfig", "ClusterDasConfigInfo") { $0.add("enabled", ha) }
             }
-            if let dpm = change.dpm { $0.add("dpmConfig") { $0.add("enabled", dpm) } }
+            if let level = change.drsLevel {
+                $0.add("drsConfig", "ClusterDrsConfigInfo") {
+                    $0.add("defaultVmBehavior", level.rawValue)
+                }
+            }
+            if let dpm = change.dpm {
+                $0.add("dpmConfig", "ClusterDpmConfigInfo") { $0.add("enabled", dpm) }
+            }
         }
-        xml.add("modify", true)
+        fields.add("modify", true)
     }
 
     private static func words(_ change: AutomationChange) -> String {
@@ -188,7 +194,7 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("set vCLS of cluster \(name) to \(setting.rawValue)") {
             () async throws(CallFailure) in
             let cluster = try await self.watch.clusterReference()
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.setVCLS(setting, of: cluster, in: session)
             }
         }
@@ -199,14 +205,13 @@ public final class VCenterCluster: ClusterControl {
     ) async throws(CallFailure) {
         let now = try await vclsOption(of: cluster, in: session)
         guard now.setting.keepsGuests != setting.keepsGuests else { return }
-        _ = try await soap.call(
+        _ = try await vim.call(
             "UpdateOptions", on: session.content.setting, in: session, within: limits.call
         ) {
-            $0.add("changedValue") {
-                $0.add("key", Self.vclsKey(cluster))
+            $0.add("changedValue", all: [Self.vclsKey(cluster)], "OptionValue") { key, option in
+                option.add("key", key)
                 // A key that exists keeps its type; a new one must be a string.
-                $0.add(
-                    "value", typed: "xsd:\(now.type)", setting.keepsGuests ? "true" : "false")
+                option.add("value", boxed: now.type, setting.keepsGuests ? "true" : "false")
             }
         }
     }
@@ -221,7 +226,7 @@ public final class VCenterCluster: ClusterControl {
         let key = Self.vclsKey(cluster)
         let reply: Element
         do throws(CallFailure) {
-            reply = try await soap.call(
+            reply = try await vim.call(
                 "QueryOptions", on: session.content.setting, in: session, within: limits.call
             ) { $0.add("name", key) }
         } catch {
@@ -245,10 +250,10 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("shut down guest \(Self.printable(guest.name))") {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.accepting("poweredOff", of: vm, in: session) {
                     () async throws(CallFailure) in
-                    _ = try await self.soap.call(
+                    _ = try await self.vim.call(
                         "ShutdownGuest", on: vm, in: session, within: self.limits.call)
                 }
             }
@@ -260,10 +265,10 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("cut the power of guest \(Self.printable(guest.name))") {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.accepting("poweredOff", of: vm, in: session) {
                     () async throws(CallFailure) in
-                    try await self.soap.runTask(
+                    try await self.vim.runTask(
                         "PowerOffVM_Task", on: vm, in: session, within: self.limits.powerOff,
                         limits: self.limits)
                 }
@@ -276,7 +281,7 @@ public final class VCenterCluster: ClusterControl {
         try await attempt("suspend guest \(Self.printable(guest.name))") {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.accepting("suspended", of: vm, in: session) {
                     () async throws(CallFailure) in
                     try await self.startSuspending(vm, in: session)
@@ -288,13 +293,13 @@ public final class VCenterCluster: ClusterControl {
     /// Asked again while it is at it, vCenter refuses; that it is at it is what is wanted.
     private func startSuspending(_ vm: Reference, in session: Session) async throws(CallFailure) {
         do throws(CallFailure) {
-            try await soap.runTask(
+            try await vim.runTask(
                 "SuspendVM_Task", on: vm, until: .accepted, in: session, within: limits.call,
                 limits: limits)
         } catch {
             guard case .fault(let fault) = error, fault.type == "TaskInProgress",
                 let task = fault.fields?["task"]?.reference,
-                try await soap.taskInfo(task, in: session, limits: limits)["descriptionId"]?.text
+                try await vim.taskInfo(task, in: session, limits: limits)["descriptionId"]?.text
                     == "VirtualMachine.suspend"
             else { throw error }
         }
@@ -307,10 +312,10 @@ public final class VCenterCluster: ClusterControl {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
             let target = try await self.watch.reference(of: host)
-            try await self.soap.withSession { session throws(CallFailure) in
+            try await self.vim.withSession { session throws(CallFailure) in
                 try await self.accepting("poweredOn", of: vm, in: session) {
                     () async throws(CallFailure) in
-                    try await self.soap.runTask(
+                    try await self.vim.runTask(
                         "PowerOnVM_Task", on: vm, in: session, within: self.limits.powerOn,
                         limits: self.limits
                     ) { $0.add("host", target) }
@@ -335,7 +340,7 @@ public final class VCenterCluster: ClusterControl {
                 fault.fields?["obj"]?.reference?.kind == "Task"
             else { throw error }
             let choice = PropertyChoice(kind: vm.kind, paths: ["runtime.powerState"])
-            let now = try await soap.read([choice], of: [vm], in: session, limits: limits)
+            let now = try await vim.read([choice], of: [vm], in: session, limits: limits)
             guard now.first?["runtime.powerState"]?.text == state else {
                 throw .timedOut("vCenter has forgotten the task, and the guest is not \(state)")
             }
@@ -347,7 +352,7 @@ public final class VCenterCluster: ClusterControl {
     /// Ends the watch and logs out. Never fails: what cannot be logged out expires.
     public func close() async {
         await watch.stop()
-        await soap.logOut()
+        await vim.logOut()
     }
 
     // MARK: Errors

@@ -105,12 +105,12 @@ private struct SOAPReading {
         do { _ = try APIVersion.choose(body) } catch { _ = "\(error)" }
         let payload = try ReplyReader.payload(of: body)
         if payload.name == "Fault" {
-            _ = SOAPFault(envelope: payload).description
+            _ = VimFault(envelope: payload).description
             return
         }
         do { _ = try ServiceContent(reply: payload) } catch { _ = "\(error)" }
         guard let result = payload["returnval"] else { return }
-        let reading = ClusterReading(objects: try SOAPClient.objects(in: result), labels: .all)
+        let reading = ClusterReading(objects: try VimClient.objects(in: result), labels: .all)
         let cluster = try reading.cluster(ClusterName("Prod"))
         _ = try reading.gaps(of: cluster.reference)
         _ = try reading.inventory(of: cluster.reference, version: 1, marks: [:], tags: [:])

@@ -133,7 +133,7 @@ import Testing
         let soap = Recorded.fault(
             "InvalidPowerState",
             "<requestedState>poweredOff</requestedState><existingState>poweredOff</existingState>")
-        let fault = SOAPFault(envelope: try ReplyReader.payload(of: Array(soap.utf8)))
+        let fault = VimFault(envelope: try ReplyReader.payload(of: Array(soap.utf8)))
         #expect(fault.type == "InvalidPowerState")
         #expect(fault.existingPowerState == "poweredOff")
         let task = Recorded.envelope(
@@ -142,13 +142,13 @@ import Testing
             <object type="VirtualMachine">vm-1</object><privilegeId>VirtualMachine.Interact.PowerOff\
             </privilegeId></fault><localizedMessage>no</localizedMessage></error>
             """)
-        let refused = SOAPFault(localized: try ReplyReader.payload(of: Array(task.utf8)))
+        let refused = VimFault(localized: try ReplyReader.payload(of: Array(task.utf8)))
         #expect(refused.type == "NoPermission")
         #expect(CallFailure.fault(refused).forEngine.reason == .notPermitted)
         #expect(refused.description.contains("VirtualMachine.Interact.PowerOff"))
         // A type that only looks like one: the prefix belongs to another namespace.
         let trap = soap.replacing("xsi:type", with: "soapenc:type")
-        let untyped = SOAPFault(envelope: try ReplyReader.payload(of: Array(trap.utf8)))
+        let untyped = VimFault(envelope: try ReplyReader.payload(of: Array(trap.utf8)))
         #expect(untyped.type == "RuntimeFault")
     }
 
@@ -158,19 +158,21 @@ import Testing
             "日本語 \u{1F600} \u{85} \u{2028} \u{7F}", "$(reboot)'\"; `x`", "</value><value>", "",
         ]
         for value in values {
-            let xml = XMLText.envelope(
-                method: "M", on: Reference(kind: "K\"<", id: "i&"), operation: "o"
-            ) { $0.add("value", value) }
+            let xml = XMLText(Self.call(value))
             #expect(!xml.isUnsendable)
             let root = try ReplyReader.payload(of: Array(xml.text.utf8))
             #expect(root["value"]?.text.unicodeScalars.elementsEqual(value.unicodeScalars) == true)
             #expect(root["_this"]?.reference == Reference(kind: "K\"<", id: "i&"))
         }
         for value in ["\u{0}", "a\u{1B}[0m", "\u{FFFE}"] {
-            var xml = XMLText()
-            xml.add("value", value)
-            #expect(xml.isUnsendable)
+            #expect(XMLText(Self.call(value)).isUnsendable)
         }
+    }
+
+    private static func call(_ value: String) -> VimCall {
+        VimCall(
+            method: "M", object: Reference(kind: "K\"<", id: "i&"),
+            arguments: VimFields { $0.add("value", value) }, operation: "o")
     }
 
     @Test func `the newest version that both sides know is chosen`() throws {

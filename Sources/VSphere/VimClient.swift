@@ -7,16 +7,14 @@ struct Session: Sendable {
     var generation: Int
     /// How vCenter calls it.
     var key: String
-    /// The vim25 version both sides know.
-    var version: String
+    /// How calls are written and answers are read, with what proves the login.
+    var wire: any VimWire
     /// Where the managers are.
     var content: ServiceContent
-    /// The session's own cookies: a new login never sends an old one (facts/vsphere.md 2.1).
-    var cookies: HTTPSCookieJar
 }
 
 /// Sends vim25 calls over HTTPS and keeps one login.
-final class SOAPClient: Sendable {
+final class VimClient: Sendable {
     private let https: HTTPSClient
     private let user: String
     private let password: String
@@ -36,57 +34,28 @@ final class SOAPClient: Sendable {
 
     // MARK: Calls
 
-    /// One call; the response element, e.g. `<ShutdownGuestResponse>`.
+    /// One call; the response, e.g. `<ShutdownGuestResponse>`, in one form for every wire.
     func call(
         _ method: String, on object: Reference, in session: Session, within limit: Duration,
-        stallLimit: Duration? = nil, _ arguments: (inout XMLText) -> Void = { _ in }
+        stallLimit: Duration? = nil, _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) -> Element {
-        try await call(
-            method, on: object, version: session.version, cookies: session.cookies,
-            within: limit, stallLimit: stallLimit, arguments)
-    }
-
-    private func call(
-        _ method: String, on object: Reference, version: String, cookies: HTTPSCookieJar,
-        within limit: Duration, stallLimit: Duration? = nil,
-        _ arguments: (inout XMLText) -> Void = { _ in }
-    ) async throws(CallFailure) -> Element {
-        let xml = XMLText.envelope(
-            method: method, on: object, operation: "vpower-\(login.nextOperation())", arguments)
-        guard !xml.isUnsendable else {
-            throw .refused("a value holds a control character that XML cannot carry")
-        }
         let response = try await send(
-            HTTPSRequest(
-                method: "POST", path: "/sdk",
-                headers: [
-                    .init("Content-Type", "text/xml; charset=\"utf-8\""),
-                    .init("SOAPAction", "\"urn:vim25/\(version)\""),
-                ],
-                body: Array(xml.text.utf8), timeout: limit, stallLimit: stallLimit ?? limit,
-                cookies: cookies))
-        // Any other status is not vim's: a proxy's words, never to be read as an answer.
-        guard response.status == 200 || response.status == 500 else {
-            throw .status(response.status)
-        }
-        let payload: Element
-        do {
-            payload = try ReplyReader.payload(of: response.body)
-        } catch {
-            if response.status == 500 { throw .status(500) }
-            throw .unreadable("to \(method) \(error)")
-        }
-        if payload.name == "Fault", payload.namespace == ReplyReader.envelopeNamespace {
-            throw .fault(SOAPFault(envelope: payload))
-        }
-        guard response.status == 200, payload.name == Self.responseName(method) else {
-            throw .unreadable("to \(method) is <\(payload.name)> with status \(response.status)")
-        }
-        return payload
+            method, on: object, over: session.wire, within: limit, stallLimit: stallLimit,
+            arguments)
+        return try session.wire.result(response, of: method)
     }
 
-    /// `PowerOffVM_Task` is answered by `PowerOffVM_TaskResponse`.
-    private static func responseName(_ method: String) -> String { method + "Response" }
+    private func send(
+        _ method: String, on object: Reference, over wire: any VimWire, within limit: Duration,
+        stallLimit: Duration? = nil, _ arguments: (inout VimFields) -> Void
+    ) async throws(CallFailure) -> HTTPSResponse {
+        try await send(
+            wire.request(
+                VimCall(
+                    method: method, object: object, arguments: VimFields(arguments),
+                    operation: "vpower-\(login.nextOperation())"),
+                timeout: limit, stallLimit: stallLimit))
+    }
 
     private func send(_ request: HTTPSRequest) async throws(CallFailure) -> HTTPSResponse {
         do {
@@ -127,37 +96,32 @@ final class SOAPClient: Sendable {
 
     private func logIn(generation: Int) async -> Result<Session, CallFailure> {
         do throws(CallFailure) {
-            let cookies = HTTPSCookieJar()
-            let (version, content) = try await greet(cookies)
+            let (wire, content) = try await meet()
             guard content.about.apiType == "VirtualCenter" else {
                 throw .refused(
                     "this is no vCenter but \(content.about.name) (\(content.about.apiType))")
             }
-            let key = try await logIn(
-                content.sessionManager, version: version, cookies: cookies)
+            let (key, proven) = try await logIn(content.sessionManager, over: wire)
             return .success(
-                Session(
-                    generation: generation, key: key, version: version, content: content,
-                    cookies: cookies))
+                Session(generation: generation, key: key, wire: proven, content: content))
         } catch {
             return .failure(error)
         }
     }
 
     private func logIn(
-        _ manager: Reference, version: String, cookies: HTTPSCookieJar
-    ) async throws(CallFailure) -> String {
+        _ manager: Reference, over wire: any VimWire
+    ) async throws(CallFailure) -> (key: String, wire: any VimWire) {
         do throws(CallFailure) {
-            let reply = try await call(
-                "Login", on: manager, version: version, cookies: cookies, within: limits.login
-            ) {
+            let response = try await send("Login", on: manager, over: wire, within: limits.login) {
                 $0.add("userName", user)
                 $0.add("password", password)
             }
+            let reply = try wire.result(response, of: "Login")
             guard let key = reply.at("returnval", "key")?.text, !key.isEmpty else {
                 throw .unreadable("to Login has no key of the session")
             }
-            return key
+            return (key, try wire.loggedIn(by: response))
         } catch {
             guard case .fault(let fault) = error, !Self.loginRefusals.contains(fault.type) else {
                 throw error
@@ -173,22 +137,22 @@ final class SOAPClient: Sendable {
     ]
 
     /// Who answers there, without a login.
-    func greet() async throws(CallFailure) -> ServiceContent {
-        try await greet(HTTPSCookieJar()).content
-    }
+    func greet() async throws(CallFailure) -> ServiceContent { try await meet().content }
 
-    private func greet(
-        _ cookies: HTTPSCookieJar
-    ) async throws(CallFailure) -> (version: String, content: ServiceContent) {
+    /// Finds a wire that both sides know, and where the managers are.
+    private func meet() async throws(CallFailure) -> (wire: any VimWire, content: ServiceContent) {
         let offered = try await send(
             HTTPSRequest(path: "/sdk/vimServiceVersions.xml", timeout: limits.call))
         guard offered.status == 200 else { throw .status(offered.status) }
-        let version = try APIVersion.choose(offered.body)
-        let reply = try await call(
-            "RetrieveServiceContent",
-            on: Reference(kind: "ServiceInstance", id: "ServiceInstance"), version: version,
-            cookies: cookies, within: limits.call)
-        return (version, try ServiceContent(reply: reply))
+        let wire = SOAPWire(
+            version: try APIVersion.choose(offered.body), cookies: HTTPSCookieJar())
+        return (wire, try await content(over: wire))
+    }
+
+    private func content(over wire: any VimWire) async throws(CallFailure) -> ServiceContent {
+        let response = try await send(try wire.contentRequest(timeout: limits.call))
+        return try ServiceContent(
+            reply: try wire.result(response, of: "RetrieveServiceContent"))
     }
 
     /// Logs out, if logged in. What cannot be logged out expires by itself.

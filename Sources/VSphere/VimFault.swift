@@ -1,5 +1,5 @@
 /// A fault, from a SOAP reply or from a task: both carry the same types (facts/vsphere.md 2.13).
-struct SOAPFault: Error, Hashable, Sendable {
+struct VimFault: Error, Hashable, Sendable {
     /// The concrete type, from `xsi:type`: e.g. `InvalidPowerState`. Empty when there is none.
     var type: String
     /// The server's words. Never decided on.
@@ -61,7 +61,7 @@ struct SOAPFault: Error, Hashable, Sendable {
     }
 }
 
-extension SOAPFault {
+extension VimFault {
     /// A fault found by looking at what could not be read.
     init(type: String, message: String) {
         self.type = type
