@@ -49,11 +49,14 @@ extension SiteFile {
               # or the certificate's own hash, which `vpower trust` shows:
               certificate:
                 sha256: 4f0c1d2e3b4a59687786958493a2b1c0d0e1f2031425364758697a8b9cadbecf
-            vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
+            vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid;
+                                              # default: found by its host name and addresses
             vcsaElsewhere: false              # default; true, without vcsa: no guest of this cluster
             needs: []                         # clusters of this site that hold this one's vCSA or
                                               # infrastructure: they go down after it; default: []
-            controller: vpower                # the guest vpower runs in, if it does; default: none
+            controller: vpower                # the guest vpower runs in, if it does; default: found
+                                              # by this machine's own UUID (DMI)
+            controllerElsewhere: false        # default; true, without controller: no guest of it
 
             # Every ESXi host of the cluster.
             hosts:

@@ -161,7 +161,7 @@ public struct LabSiteState: Sendable {
         inMaintenance.contains(host) && lostSteps.contains(.maintenance(of: HostName(host)))
     }
 
-    /// Whether vpower cannot know that it stopped HA's agent on a host, where it still does not run.
+    /// Whether vpower cannot know that it stopped HA's agent on a host, where it is still stopped.
     func isLeftWithoutHAAgent(_ host: String) -> Bool {
         haAgentStopped.contains(host) && lostSteps.contains(.stopHAAgent(on: HostName(host)))
     }
