@@ -27,7 +27,7 @@ public enum HTTPSTrust: Hashable, Sendable {
 }
 
 /// Limits and habits of a client.
-public struct HTTPSOptions: Hashable, Sendable {
+public struct HTTPSOptions: Sendable {
     /// Until TCP and TLS are up. A machine on the same network that lives answers in less.
     public static let connectLimitDefault: Duration = .seconds(10)
     /// Until a transfer that moves no byte in either direction is given up.
@@ -41,8 +41,8 @@ public struct HTTPSOptions: Hashable, Sendable {
     public var stallLimit: Duration
     /// The largest body that is accepted.
     public var bodyLimitBytes: Int
-    /// Addresses to use in place of the resolver's: DNS may be down. Empty asks the resolver.
-    public var addresses: [String]
+    /// Addresses to try before the resolver is asked: DNS may be down. Nil asks the resolver.
+    public var addresses: AddressBook?
     /// What the client calls itself.
     public var userAgent: String
 
@@ -50,7 +50,7 @@ public struct HTTPSOptions: Hashable, Sendable {
     public init(
         connectLimit: Duration = HTTPSOptions.connectLimitDefault,
         stallLimit: Duration = HTTPSOptions.stallLimitDefault,
-        bodyLimitBytes: Int = HTTPSOptions.bodyLimitDefaultBytes, addresses: [String] = [],
+        bodyLimitBytes: Int = HTTPSOptions.bodyLimitDefaultBytes, addresses: AddressBook? = nil,
         userAgent: String = "vpower"
     ) {
         self.connectLimit = connectLimit
