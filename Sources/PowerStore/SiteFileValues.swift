@@ -76,6 +76,20 @@ extension SiteValue where T == String {
         return text
     }
 
+    /// An HTTP proxy, without a user: secrets are never in the site file.
+    static let proxy = SiteValue(
+        expected: "http://, a name or IP address, and a port, e.g. http://proxy.example.org:3128"
+    ) { (text) throws(ValueFault) in
+        let lead = "http://"
+        guard text.hasPrefix(lead) else { throw .given(text) }
+        let parts = text.dropFirst(lead.count).split(
+            separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, isAddress(String(parts[0])), let port = Int(parts[1]),
+            (1...65535).contains(port), String(port) == parts[1]
+        else { throw .given(text) }
+        return text
+    }
+
     /// A hardware address; given back in lower case with colons.
     static let hardwareAddress = SiteValue(
         expected: "a hardware address of one machine, e.g. 0c:c4:7a:12:34:56"
@@ -144,16 +158,16 @@ extension SiteValue where T == Bool {
     }
 }
 
-extension SiteValue where T == Escalation {
-    /// What is done with a guest at its limit.
-    static let escalation = SiteValue(
-        expected: Escalation.allCases.map(\.rawValue).joined(separator: " or ")
-    ) { (text) throws(ValueFault) in
-        guard let known = Escalation(rawValue: text) else {
-            let close = suggestion(for: text, among: Escalation.allCases.map(\.rawValue))
-            throw ValueFault("is \(quoted(text))\(close)")
+extension SiteValue where T: CaseIterable & RawRepresentable, T.RawValue == String {
+    /// One of the words of a type.
+    static var oneWord: SiteValue {
+        let words = T.allCases.map(\.rawValue)
+        return SiteValue(expected: words.joined(separator: " or ")) { (text) throws(ValueFault) in
+            guard let known = T(rawValue: text) else {
+                throw ValueFault("is \(quoted(text))\(suggestion(for: text, among: words))")
+            }
+            return known
         }
-        return known
     }
 }
 

@@ -3,8 +3,9 @@ internal import CLibCurl
 /// Requests to one HTTPS server, several at once, none of them blocking a thread of Swift's.
 ///
 /// All transfers run on one thread of the client's own (libcurl's multi interface), so that a long
-/// poll does not hold up a request beside it. Redirects are not followed, proxies of the
-/// environment are not used, TLS is 1.2 or newer, HTTP is 1.1.
+/// poll does not hold up a request beside it. No more of them are under way at once than the options
+/// say; the others wait. Connections are used again; HTTP/2 is spoken where the server offers it.
+/// Redirects are not followed, proxies of the environment are not used, TLS is 1.2 or newer.
 /// See <https://curl.se/libcurl/c/libcurl-multi.html>.
 public final class HTTPSClient: Sendable {
     /// The server.

@@ -129,74 +129,101 @@ final class HTTPSEngine: Sendable {
 
     // MARK: On the thread
 
+    /// What the thread knows of requests.
+    private struct Work {
+        let multi: UnsafeMutableRawPointer
+        var transfers: [UInt64: HTTPSTransfer] = [:]
+        /// Those for which there is no room yet, in order.
+        var waiting: [(ticket: UInt64, request: HTTPSRequest, completion: Completion)] = []
+        /// A task that was cancelled before it began cancels first and submits then.
+        var cancelledEarly: Set<UInt64> = []
+    }
+
     private func run() {
         guard let multi else { return }
-        var transfers: [UInt64: HTTPSTransfer] = [:]
-        var cancelledEarly: Set<UInt64> = []
+        var work = Work(multi: multi)
         while true {
             let (commands, stopping) = state.withLock { state in
                 defer { state.commands = [] }
                 return (state.commands, state.stopping)
             }
-            for command in commands {
-                obey(command, multi: multi, transfers: &transfers, cancelledEarly: &cancelledEarly)
-            }
+            for command in commands { obey(command, &work) }
             if stopping { break }
+            startWaiting(&work)
             var running: Int32 = 0
             _ = curl_multi_perform(multi, &running)
-            finishDone(multi: multi, transfers: &transfers)
+            // What has ended makes room: no sleep before it is used.
+            if finishDone(&work), !work.waiting.isEmpty { continue }
             _ = curl_multi_poll(multi, nil, 0, Self.idleMilliseconds, nil)
         }
-        for transfer in transfers.values {
+        for transfer in work.transfers.values {
             finish(transfer, multi: multi, .failure(error(.broken, "the client was closed")))
+        }
+        for (ticket, _, completion) in work.waiting {
+            refuse(ticket, completion, error(.broken, "the client was closed"))
         }
     }
 
-    private func obey(
-        _ command: Command, multi: UnsafeMutableRawPointer,
-        transfers: inout [UInt64: HTTPSTransfer], cancelledEarly: inout Set<UInt64>
-    ) {
+    private func obey(_ command: Command, _ work: inout Work) {
         switch command {
         case .start(let ticket, let request, let completion):
-            guard cancelledEarly.remove(ticket) == nil else {
-                state.withLock { _ = $0.open.remove(ticket) }
-                return completion(.failure(error(.broken, "cancelled")))
+            guard work.cancelledEarly.remove(ticket) == nil else {
+                return refuse(ticket, completion, error(.broken, "cancelled"))
             }
+            work.waiting.append((ticket, request, completion))
+        case .cancel(let ticket):
+            if let transfer = work.transfers.removeValue(forKey: ticket) {
+                finish(transfer, multi: work.multi, .failure(error(.broken, "cancelled")))
+            } else if let place = work.waiting.firstIndex(where: { $0.ticket == ticket }) {
+                let (_, _, completion) = work.waiting.remove(at: place)
+                refuse(ticket, completion, error(.broken, "cancelled"))
+            } else if state.withLock({ $0.open.contains(ticket) }) {
+                work.cancelledEarly.insert(ticket)
+            }
+        }
+    }
+
+    /// Starts as many as there is room for. A request's own limits begin here, so that what waits
+    /// behind a slow server is not given up for its place in the queue.
+    private func startWaiting(_ work: inout Work) {
+        let room = max(1, options.requestsAtOnce) - work.transfers.count
+        let next = work.waiting.prefix(max(0, room))
+        work.waiting.removeFirst(next.count)
+        for (ticket, request, completion) in next {
             state.withLock { $0.counters.calls += 1 }
             do throws(HTTPSError) {
                 let transfer = try HTTPSTransfer(
                     ticket: ticket, request: request, engine: self, pin: pin,
                     completion: completion)
-                guard curl_multi_add_handle(multi, transfer.handle) == CURLM_OK else {
+                guard curl_multi_add_handle(work.multi, transfer.handle) == CURLM_OK else {
                     throw error(.broken, "libcurl does not take the request")
                 }
-                transfers[ticket] = transfer
+                work.transfers[ticket] = transfer
             } catch {
-                state.withLock { _ = $0.open.remove(ticket) }
-                completion(.failure(error))
+                refuse(ticket, completion, error)
             }
-        case .cancel(let ticket):
-            guard let transfer = transfers.removeValue(forKey: ticket) else {
-                // A task that was cancelled before it began cancels first and submits then.
-                if state.withLock({ $0.open.contains(ticket) }) { cancelledEarly.insert(ticket) }
-                return
-            }
-            finish(transfer, multi: multi, .failure(error(.broken, "cancelled")))
         }
     }
 
-    private func finishDone(
-        multi: UnsafeMutableRawPointer, transfers: inout [UInt64: HTTPSTransfer]
-    ) {
+    private func refuse(_ ticket: UInt64, _ completion: Completion, _ error: HTTPSError) {
+        state.withLock { _ = $0.open.remove(ticket) }
+        completion(.failure(error))
+    }
+
+    /// Hands over what has ended; whether anything has.
+    private func finishDone(_ work: inout Work) -> Bool {
         var left: Int32 = 0
-        while let message = curl_multi_info_read(multi, &left) {
+        var anything = false
+        while let message = curl_multi_info_read(work.multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
-                let done = transfers.first(where: { $0.value.handle == handle })
+                let done = work.transfers.first(where: { $0.value.handle == handle })
             else { continue }
             let code = message.pointee.data.result
-            transfers[done.key] = nil
-            finish(done.value, multi: multi, done.value.result(code))
+            work.transfers[done.key] = nil
+            finish(done.value, multi: work.multi, done.value.result(code))
+            anything = true
         }
+        return anything
     }
 
     private func finish(
@@ -208,6 +235,7 @@ final class HTTPSEngine: Sendable {
         state.withLock { state in
             state.counters.bytesOut += moved.out
             state.counters.bytesIn += moved.in
+            state.counters.connections += moved.connections
             state.presentedSHA256 = pin?.presented
             state.open.remove(transfer.ticket)
         }

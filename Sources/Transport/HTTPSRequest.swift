@@ -35,6 +35,10 @@ public struct HTTPSOptions: Sendable {
     /// The inventory of 10 000 guests is some 15 MB (facts/vsphere.md, section 5).
     public static let bodyLimitDefaultBytes = 64 * 1024 * 1024
 
+    /// A vCenter takes some 640 requests at once from all its clients together (facts/vsphere.md
+    /// 2.1).
+    public static let requestsAtOnceDefault = 100
+
     /// Until TCP and TLS are up; 1 ms or more.
     public var connectLimit: Duration
     /// Until a transfer without any byte is given up; whole seconds, rounded up.
@@ -43,6 +47,11 @@ public struct HTTPSOptions: Sendable {
     public var bodyLimitBytes: Int
     /// Addresses to try before the resolver is asked: DNS may be down. Nil asks the resolver.
     public var addresses: AddressBook?
+    /// Requests under way at the same time, 1 or more; further ones wait for their turn.
+    public var requestsAtOnce: Int
+    /// A proxy to go through, e.g. `http://proxy.example.org:3128`. nil goes straight there,
+    /// whatever the environment says.
+    public var proxy: String?
     /// What the client calls itself.
     public var userAgent: String
 
@@ -51,12 +60,15 @@ public struct HTTPSOptions: Sendable {
         connectLimit: Duration = HTTPSOptions.connectLimitDefault,
         stallLimit: Duration = HTTPSOptions.stallLimitDefault,
         bodyLimitBytes: Int = HTTPSOptions.bodyLimitDefaultBytes, addresses: AddressBook? = nil,
+        requestsAtOnce: Int = HTTPSOptions.requestsAtOnceDefault, proxy: String? = nil,
         userAgent: String = "vpower"
     ) {
         self.connectLimit = connectLimit
         self.stallLimit = stallLimit
         self.bodyLimitBytes = bodyLimitBytes
         self.addresses = addresses
+        self.requestsAtOnce = requestsAtOnce
+        self.proxy = proxy
         self.userAgent = userAgent
     }
 }
@@ -117,6 +129,13 @@ public struct HTTPSResponse: Sendable {
     /// The body, complete.
     public var body: [UInt8]
 
+    /// An answer as it came.
+    public init(status: Int, headers: [HTTPSRequest.Header], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
     /// The value of the first header of this name, in any case.
     public func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
@@ -161,6 +180,8 @@ public struct HTTPSError: Error, Hashable, Sendable, CustomStringConvertible {
 public struct HTTPSCounters: Hashable, Sendable {
     /// Requests that were started.
     public var calls = 0
+    /// Connections that were opened.
+    public var connections = 0
     /// Bytes of request headers and bodies that were sent.
     public var bytesOut = 0
     /// Bytes of answers' headers and bodies that came.

@@ -67,10 +67,10 @@ final class HTTPSTransfer {
         try set(CURLOPT_PROTOCOLS_STR, "https")
         try set(CURLOPT_PATH_AS_IS, 1)
         try set(CURLOPT_FOLLOWLOCATION, 0)
-        // An empty proxy overrules https_proxy of the environment: a shutdown goes there directly.
-        try set(CURLOPT_PROXY, "")
-        try set(CURLOPT_NOPROXY, "*")
-        try set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
+        try setUpProxy()
+        try set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        // Many calls over one connection, where the server can: worth one handshake's wait.
+        try set(CURLOPT_PIPEWAIT, 1)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         let known = engine.options.addresses?[host] ?? []
         if !known.isEmpty {
@@ -78,6 +78,19 @@ final class HTTPSTransfer {
             try append(entry + known.joined(separator: ","), to: &addressList)
             try check(vp_curl_set_list(handle, CURLOPT_RESOLVE, addressList))
         }
+    }
+
+    private func setUpProxy() throws(HTTPSError) {
+        guard let proxy = engine.options.proxy else {
+            // An empty one overrules https_proxy of the environment: a shutdown goes there
+            // directly.
+            try set(CURLOPT_PROXY, "")
+            return try set(CURLOPT_NOPROXY, "*")
+        }
+        try set(CURLOPT_PROXY, proxy)
+        try set(CURLOPT_NOPROXY, "")
+        // All that the proxy sees is where to.
+        try set(CURLOPT_HTTPPROXYTUNNEL, 1)
     }
 
     private func setUpLimits() throws(HTTPSError) {
@@ -241,10 +254,13 @@ final class HTTPSTransfer {
         return String(start[...last])
     }
 
-    /// Bytes sent and received so far.
-    var moved: (out: Int, in: Int) {
+    /// Bytes sent and received so far, and connections opened for it.
+    var moved: (out: Int, in: Int, connections: Int) {
         let out = long(CURLINFO_REQUEST_SIZE) + offset(CURLINFO_SIZE_UPLOAD_T)
-        return (out, long(CURLINFO_HEADER_SIZE) + offset(CURLINFO_SIZE_DOWNLOAD_T))
+        return (
+            out, long(CURLINFO_HEADER_SIZE) + offset(CURLINFO_SIZE_DOWNLOAD_T),
+            long(CURLINFO_NUM_CONNECTS)
+        )
     }
 
     func result(_ code: CURLcode) -> Result<HTTPSResponse, HTTPSError> {

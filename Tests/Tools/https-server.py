@@ -10,7 +10,8 @@ standard input is answered with {"heard": line}; it ends when its input ends.
 Without FOLDER the path says what to do: /ok, /stall, /trickle, /large, /cut, /cookie, /redirect.
 With FOLDER it plays a recorded exchange: POST /sdk is answered with the next unused file
 METHOD.N.xml of that folder (N from 1; the last one is repeated), `Fault` in the file makes the
-status 500, and a file that holds only a number is a bare HTTP status.
+status 500, and a file that holds only a number is a bare HTTP status. A file that holds `stall`
+is never answered, `drip` is answered with a byte a second, `flood` with 10 GB that begin well.
 """
 import json
 import os
@@ -53,6 +54,25 @@ def recorded(folder, method):
     return (500 if b"<soapenv:Fault>" in body else 200), body
 
 
+def misbehave(connection, how):
+    if how == b"stall":
+        time.sleep(60)
+    elif how == b"drip":
+        connection.sendall(b"HTTP/1.1 200 X\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(60):
+            connection.sendall(b"<")
+            time.sleep(1)
+    elif how == b"flood":
+        connection.sendall(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"2d\r\n<?xml version='1.0' encoding='UTF-8' ?><x><y>\r\n")
+        chunk = b"10000\r\n" + b"<z/> " * 13107 + b"\n" + b"\r\n"
+        for _ in range(10 * 2 ** 30 // 65536):
+            connection.sendall(chunk)
+    else:
+        return False
+    return True
+
+
 def play(connection, folder, method, path, headers, body):
     if path == "/sdk/vimServiceVersions.xml":
         return answer(connection, *recorded(folder, "versions"))
@@ -60,6 +80,8 @@ def play(connection, folder, method, path, headers, body):
     name = match.group(1).decode() if match else "unknown"
     say(method=name, headers=headers, body=body.decode())
     status, reply = recorded(folder, name)
+    if misbehave(connection, reply.strip()):
+        return
     cookies = []
     if name == "Login":
         with lock:

@@ -9,9 +9,28 @@ import VSphere
 /// real one against the lab's vCenter over TLS. Both on a real clock, each on a site of its own.
 @Suite(.serialized) struct ClusterContractTests {
     /// Who is under test.
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case memory, wire
-        var testDescription: String { rawValue }
+    enum Kind: Hashable, CaseIterable, CustomTestStringConvertible {
+        case memory
+        case vcenter(LabRelease, VCenterTransport)
+
+        /// The one that tests of one kind use.
+        static let wire = Kind.vcenter(.v8_0u3, .soap)
+
+        static let allCases: [Kind] =
+            [.memory] + LabRelease.allCases.map { .vcenter($0, .soap) }
+            + LabRelease.allCases.filter(\.hasJSON).map { .vcenter($0, .json) }
+
+        var testDescription: String {
+            switch self {
+            case .memory: "memory"
+            case .vcenter(let release, let transport): "\(release.rawValue) \(transport.rawValue)"
+            }
+        }
+
+        /// How many guests of vCLS its standard site has.
+        var agents: Int {
+            if case .vcenter(let release, _) = self, release.vcls == .none { 0 } else { 2 }
+        }
     }
 
     /// A cluster, and the truth behind it.
@@ -20,6 +39,7 @@ import VSphere
         let cluster: any ClusterControl
         let server: LabVCenterServer?
         let address: LabVCenterAddress?
+        var transport = VCenterTransport.soap
 
         static let user = "vpower@vsphere.local"
         static let password = "pass & <word>\"'"
@@ -37,7 +57,8 @@ import VSphere
                 site: VCenterSite(
                     endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
                     password: .file(path: "/secret"),
-                    trust: .pinned(sha256: sha256 ?? address.certificateSHA256)),
+                    trust: .pinned(sha256: sha256 ?? address.certificateSHA256),
+                    transport: transport),
                 password: Secret(password), labels: labels, limits: limits)
         }
 
@@ -90,8 +111,9 @@ import VSphere
     ) async throws {
         var scenario = LabScenario.standard(pace: Self.pace)
         prepare(&scenario)
+        if kind.agents == 0 { scenario.guests.removeAll { $0.nature == .vcls } }
         let world = LabWorld(scenario, time: RealTime())
-        if kind == .memory {
+        guard case .vcenter(let release, let transport) = kind else {
             return try await body(
                 Bench(world: world, cluster: MemoryCluster(world), server: nil, address: nil))
         }
@@ -101,15 +123,17 @@ import VSphere
             atPath: directory, withIntermediateDirectories: true)
         let server = LabVCenterServer(
             world: world, user: Bench.user, password: Bench.password, directory: directory,
-            pageSize: pageSize)
+            pageSize: pageSize, release: release)
         let outcome: Result<Void, any Error>
         do {
             let address = try await server.start()
-            let bare = Bench(
-                world: world, cluster: MemoryCluster(world), server: server, address: address)
-            let cluster = try bare.client()
-            try await body(
-                Bench(world: world, cluster: cluster, server: server, address: address))
+            func bench(_ cluster: any ClusterControl) -> Bench {
+                Bench(
+                    world: world, cluster: cluster, server: server, address: address,
+                    transport: transport)
+            }
+            let cluster = try bench(MemoryCluster(world)).client()
+            try await body(bench(cluster))
             await cluster.close()
             outcome = .success(())
         } catch { outcome = .failure(error) }
@@ -249,8 +273,8 @@ import VSphere
             // A key cannot be deleted: never set comes back as on.
             try await cluster.setVCLS(.unset)
             #expect(try await cluster.automation().vcls.keepsGuests)
-            let back = try await bench.inventory { agents($0) == 2 }
-            #expect(agents(back) == 2)
+            let back = try await bench.inventory { agents($0) == kind.agents }
+            #expect(agents(back) == kind.agents)
             #expect(back.guests.filter { $0.nature == .vcls }.allSatisfy { $0.power == .on })
         }
     }
@@ -378,7 +402,7 @@ import VSphere
             bench.world.shutDownHost(away)
             let seen = try await bench.inventory { $0.host(away)?.connected == false }
             #expect(seen.host(away)?.connected == false)
-            #expect(here.count == 4)
+            #expect(here.count == (kind.agents == 0 ? 3 : 4))
             #expect(here.allSatisfy { seen.guest($0)?.power == .unknown })
             #expect(seen.guests.filter { $0.host != away }.allSatisfy { $0.power == .on })
             let snapshot = try await bench.cluster.snapshot().inventory
@@ -452,7 +476,7 @@ func failure(
 }
 
 /// The real clock, which the lab runs on when it is on the wire.
-private struct RealTime: TimeSource {
+struct RealTime: TimeSource {
     private let clock = ContinuousClock()
     private let began = ContinuousClock.now
 

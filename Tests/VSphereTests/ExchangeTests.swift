@@ -15,7 +15,10 @@ import Testing
         let server: LocalServer
         let cluster: VCenterCluster
 
-        init(_ replies: [String: String], name: String = "Prod") throws {
+        init(
+            _ replies: [String: String], name: String = "Prod",
+            limits: VCenterLimits = VCenterLimits()
+        ) throws {
             certificate = try Certificate()
             scratch = try Scratch()
             var all = [
@@ -41,7 +44,7 @@ import Testing
                 site: VCenterSite(
                     endpoint: Endpoint(host: "127.0.0.1", port: server.port), user: "vpower",
                     password: .environment(name: "T"), trust: .pinned(sha256: certificate.sha256)),
-                password: Secret("p<>&"))
+                password: Secret("p<>&"), limits: limits)
         }
 
         struct Call: Decodable {
@@ -79,6 +82,45 @@ import Testing
         } catch {
             return error as? ClusterError
         }
+    }
+
+    // MARK: Servers that do not behave
+
+    @Test(arguments: ["stall", "drip", "flood"], ["RetrievePropertiesEx", "ShutdownGuest"])
+    func `a vCenter that never answers, answers by the byte or sends 10 GB costs one bounded wait`(
+        how: String, method: String
+    ) async throws {
+        var limits = VCenterLimits()
+        limits.call = .seconds(2)
+        limits.read = .seconds(2)
+        let replies =
+            method == "ShutdownGuest"
+            ? ["ShutdownGuest.1": how] : ["RetrievePropertiesEx.2": how]
+        let exchange = try Exchange(replies, limits: limits)
+        let snapshot = try await exchange.cluster.snapshot()
+        let guest = try #require(snapshot.inventory.guests.first { $0.reference == "vm-11" })
+        let before = try peakMemoryKiB()
+        let began = ContinuousClock.now
+        let problem = await error {
+            if method == "ShutdownGuest" {
+                try await exchange.cluster.shutDown(guest)
+            } else {
+                _ = try await exchange.cluster.snapshot()
+            }
+        }
+        #expect(ContinuousClock.now - began < .seconds(4))
+        #expect([.timedOut, .badAnswer].contains(problem?.reason), "\(problem?.description ?? "")")
+        // The largest answer that is taken is 64 MB; while it grows, twice that.
+        #expect(try peakMemoryKiB() - before < 300_000)
+        // And the next call is answered.
+        try await exchange.cluster.logIn()
+    }
+
+    /// The most memory this process has ever had.
+    private func peakMemoryKiB() throws -> Int {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
+        return try #require(line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) })
     }
 
     // MARK: Reading

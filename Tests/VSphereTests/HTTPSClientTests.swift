@@ -232,6 +232,106 @@ import Transport
         #expect(client.counters.calls == 1)
     }
 
+    @Test func `no more requests than allowed are under way, and a wait in line costs no limit`()
+        async throws
+    {
+        let certificate = try Certificate()
+        let server = try LocalServer.https(certificate)
+        let client = client(
+            server, .pinned(sha256: certificate.sha256), options: HTTPSOptions(requestsAtOnce: 1))
+        #expect(await failure(client, "/ok") == nil)
+        let began = ContinuousClock.now
+        async let first = failure(client, "/stall", timeout: .milliseconds(1500))
+        try await Task.sleep(for: .milliseconds(200))
+        let cancelled = Task { await failure(client, "/ok", timeout: .milliseconds(500)) }
+        async let third = failure(client, "/ok", timeout: .milliseconds(1000))
+        try await Task.sleep(for: .milliseconds(200))
+        cancelled.cancel()
+        #expect(await cancelled.value == .broken)
+        #expect(ContinuousClock.now - began < .milliseconds(1400))
+        #expect(await first == .timedOut)
+        #expect(await third == nil)
+        #expect(ContinuousClock.now - began >= .milliseconds(1500))
+        #expect(client.counters.calls == 3)
+    }
+
+    @Test func `connections are used again`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.https(certificate)
+        let client = client(server, .pinned(sha256: certificate.sha256))
+        for _ in 0..<10 { #expect(await failure(client, "/ok") == nil) }
+        #expect(client.counters.connections == 1)
+    }
+
+    @Test func `HTTP/2 is spoken where it is offered, all calls over one connection`() async throws
+    {
+        let certificate = try Certificate()
+        let folder = try Scratch()
+        try folder.write("ok", "fine")
+        let script = """
+            import socket,subprocess,sys,time
+            s=socket.create_server(("127.0.0.1",0)); p=s.getsockname()[1]; s.close()
+            c=subprocess.Popen(["nghttpd","-a","127.0.0.1","-d",sys.argv[3],str(p),sys.argv[2],
+              sys.argv[1]],stdout=subprocess.DEVNULL)
+            while c.poll() is None:
+                try: socket.create_connection(("127.0.0.1",p)).close(); break
+                except OSError: time.sleep(0.05)
+            print('{"port":%d}'%p,flush=True); sys.stdin.read(); c.terminate(); c.wait()
+            """
+        let server = try LocalServer(
+            "python3", ["-c", script, certificate.pem, certificate.key, folder.url.path])
+        let client = client(server, .pinned(sha256: certificate.sha256))
+        let bodies = try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            for _ in 0..<50 {
+                group.addTask {
+                    try await client.send(HTTPSRequest(path: "/ok", timeout: .seconds(20))).body
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(bodies == Array(repeating: Array("fine".utf8), count: 50))
+        #expect(client.counters.connections == 1)
+        server.endInput()
+    }
+
+    @Test func `a proxy is used where it is asked for, and the environment's never`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.https(certificate)
+        // Knows CONNECT, and says whom it was asked for.
+        let script = """
+            import socket,threading
+            l=socket.create_server(("127.0.0.1",0)); print('{"port":%d}'%l.getsockname()[1],flush=True)
+            def pump(a,b):
+                try:
+                    while (d:=a.recv(65536)): b.sendall(d)
+                except OSError: pass
+                finally: b.close()
+            def serve(c):
+                h=b""
+                while b"\\r\\n\\r\\n" not in h: h+=c.recv(4096)
+                where=h.split(b" ")[1].decode(); print('{"asked":"%s"}'%where,flush=True)
+                o=socket.create_connection(tuple(where.rsplit(":",1)))
+                c.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+                threading.Thread(target=pump,args=(o,c),daemon=True).start(); pump(c,o)
+            def accept():
+                while True: threading.Thread(target=serve,args=(l.accept()[0],),daemon=True).start()
+            threading.Thread(target=accept,daemon=True).start()
+            import sys; sys.stdin.read()
+            """
+        let proxy = try LocalServer("python3", ["-c", script])
+        let through = "http://127.0.0.1:\(proxy.port)"
+        let trust = HTTPSTrust.pinned(sha256: certificate.sha256)
+        let asked = client(server, trust, options: HTTPSOptions(proxy: through))
+        #expect(await failure(asked, "/ok") == nil)
+        #expect(try await proxy.says { $0.contains("127.0.0.1:\(server.port)") })
+        setenv("https_proxy", through, 1)
+        defer { unsetenv("https_proxy") }
+        let before = proxy.said.count
+        #expect(await failure(client(server, trust), "/ok") == nil)
+        #expect(proxy.said.count == before)
+        proxy.endInput()
+    }
+
     @Test func `headers cannot smuggle lines and paths cannot leave the server`() async throws {
         let certificate = try Certificate()
         let server = try LocalServer.https(certificate)

@@ -259,11 +259,14 @@ final class LocalServer: Sendable {
 
     /// The simulator, built on its first use.
     static func vcsim(
-        _ certificate: Certificate, idle: String? = nil
+        _ certificate: Certificate, idle: String? = nil, guests: Int = 8,
+        delayMilliseconds: Int = 0, isCrowd: Bool = false
     ) throws -> LocalServer {
         try built.get()
         var arguments = ["-certificate", certificate.pem, "-key", certificate.key]
-        arguments += ["-user", "vpower@vsphere.local", "-guests", "8"]
+        arguments += ["-user", "vpower@vsphere.local", "-guests", "\(guests)"]
+        arguments += ["-delay", "\(delayMilliseconds)"]
+        if isCrowd { arguments += ["-crowd"] }
         if let idle { arguments += ["-idle", idle] }
         return try LocalServer(
             Places.root.appending(path: ".build/tools/vcsim").path, arguments,

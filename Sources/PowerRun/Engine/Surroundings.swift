@@ -115,7 +115,7 @@ public struct EnginePace: Sendable {
     /// down, something changes all the time, and each look reads all of it.
     public var restPerGuest: Duration = .microseconds(100)
     /// How many guests are asked at the same time.
-    public var guestsAtOnce = 16
+    public var guestsAtOnce = 64
     /// How many hosts are spoken to at the same time.
     public var hostsAtOnce = 32
     /// How long a guest whose power was cut may take to be seen off.

@@ -37,6 +37,8 @@ func main() {
 	key := flag.String("key", "", "PEM file")
 	user := flag.String("user", "", "the only user")
 	guests := flag.Int("guests", 6, "guests in the cluster, the special ones included")
+	delay := flag.Int("delay", 0, "milliseconds by which every call is answered later")
+	crowd := flag.Bool("crowd", false, "tell of changes as fast as vCenter does; see collector.go")
 	idle := flag.Duration("idle", 0, "forget a session that was idle this long")
 	flag.Parse()
 
@@ -47,12 +49,16 @@ func main() {
 	simulator.SessionIdleTimeout = *idle
 	model := simulator.VPX()
 	model.Machine = *guests
+	model.DelayConfig.Delay = *delay
 	model.ServiceContent = vpx.ServiceContent
 	if err := model.Create(); err != nil {
 		log.Fatal(err)
 	}
 	defer model.Remove()
 	dress()
+	if *crowd {
+		useCollector()
+	}
 	model.Service.RegisterEndpoints = true
 	model.Service.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	model.Service.Listen = &url.URL{
