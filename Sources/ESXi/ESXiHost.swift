@@ -39,6 +39,7 @@ public final class ESXiHost: HostControl {
     let limits: ESXiLimits
     private let address: String
     private let ports: [Int]
+    private let addresses: AddressBook?
 
     /// A host; nothing is sent yet.
     ///
@@ -47,13 +48,15 @@ public final class ESXiHost: HostControl {
     ///   - password: The password, where the site file asks for a login with one.
     ///   - limits: How long anything may take.
     ///   - otherPorts: Ports besides SSH that must be silent for the host to be so.
+    ///   - addresses: What names resolved to earlier, for when DNS is down; nil asks.
     /// - Throws: `loginRefused` when a password is asked for and none is given.
     public init(
         site: HostSite, password: Secret?, limits: ESXiLimits = ESXiLimits(),
-        otherPorts: [Int] = [ESXiHost.webPort]
+        otherPorts: [Int] = [ESXiHost.webPort], addresses: AddressBook? = nil
     ) throws(HostError) {
         host = site.name
         self.limits = limits
+        self.addresses = addresses
         address = site.ssh.host
         ports = [site.ssh.port] + otherPorts
         let login: SSHTarget.Login
@@ -68,7 +71,7 @@ public final class ESXiHost: HostControl {
         session = SSHSession(
             SSHTarget(
                 host: site.ssh.host, port: site.ssh.port, user: site.user, login: login,
-                hostKeys: site.hostKeys))
+                hostKeys: site.hostKeys, addresses: addresses))
     }
 
     /// What the session has moved so far.
@@ -76,11 +79,12 @@ public final class ESXiHost: HostControl {
 
     /// Whether nobody answers on SSH nor on the other ports. Silence alone does not prove "off".
     public func isSilent() async -> Bool {
-        let (address, limit) = (address, limits.silence)
+        let (address, limit, addresses) = (address, limits.silence, addresses)
         return await withTaskGroup(of: Bool.self) { group in
             for port in ports {
                 group.addTask {
-                    await Reachability.answers(host: address, port: port, within: limit)
+                    await Reachability.answers(
+                        host: address, port: port, within: limit, addresses: addresses)
                 }
             }
             for await answers in group where answers {

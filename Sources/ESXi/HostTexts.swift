@@ -52,3 +52,15 @@ enum MaintenanceText {
         }
     }
 }
+
+/// What a script in /etc/init.d says of its service.
+enum ServiceText {
+    /// Whether it runs; nil for anything else. The exact words differ from service to service:
+    /// `hostd is running.`, `vmware-fdm is not running`, `… is stopped`.
+    static func isRunning(_ output: String) -> Bool? {
+        let lines = VimText.lines(of: output).map { $0.lowercased() }
+        func says(_ words: String) -> Bool { lines.contains { $0.contains(words) } }
+        if says("not running") || says("not started") || says("stopped") { return false }
+        return says("running") || says("started") ? true : nil
+    }
+}

@@ -20,6 +20,7 @@ public final class SSHMachine: MachineControl {
     private let wakePort: Int
     private let commandLimit: Duration
     private let silenceLimit: Duration
+    private let addresses: AddressBook?
 
     /// A machine; nothing is sent yet.
     ///
@@ -30,13 +31,15 @@ public final class SSHMachine: MachineControl {
     ///   - wakePort: The UDP port they go to.
     ///   - commandLimit: The longest that the shutdown command may take.
     ///   - silenceLimit: Until a port that does not answer counts as silent.
+    ///   - addresses: What names resolved to earlier, for when DNS is down; nil asks.
     /// - Throws: `loginRefused` when a password is asked for and none is given.
     public init(
         site: MachineSite, password: Secret?, broadcast: String = WakeOnLAN.everyone,
         wakePort: Int = WakeOnLAN.port, commandLimit: Duration = SSHMachine.commandLimitDefault,
-        silenceLimit: Duration = SSHMachine.silenceLimitDefault
+        silenceLimit: Duration = SSHMachine.silenceLimitDefault, addresses: AddressBook? = nil
     ) throws(MachineError) {
         self.site = site
+        self.addresses = addresses
         self.broadcast = broadcast
         self.wakePort = wakePort
         self.commandLimit = commandLimit
@@ -53,7 +56,7 @@ public final class SSHMachine: MachineControl {
         session = SSHSession(
             SSHTarget(
                 host: site.ssh.host, port: site.ssh.port, user: site.user, login: login,
-                hostKeys: site.hostKeys))
+                hostKeys: site.hostKeys, addresses: addresses))
     }
 
     /// What the session has moved so far.
@@ -85,7 +88,7 @@ public final class SSHMachine: MachineControl {
     /// Whether nobody answers on its SSH port.
     public func isSilent() async -> Bool {
         let answers = await Reachability.answers(
-            host: site.ssh.host, port: site.ssh.port, within: silenceLimit)
+            host: site.ssh.host, port: site.ssh.port, within: silenceLimit, addresses: addresses)
         // A wait that was called off proves nothing.
         return !answers && !Task.isCancelled
     }

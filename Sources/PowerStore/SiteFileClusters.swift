@@ -19,8 +19,9 @@ extension SiteReader {
     }
 
     private static let clusterKeys = [
-        "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "hosts", "tiers",
-        "defaultTier", "infrastructure", "guests", "adoptGuests", "limits", "maintenanceMode",
+        "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "controllerElsewhere",
+        "hosts", "tiers", "defaultTier", "infrastructure", "guests", "adoptGuests", "limits",
+        "maintenanceMode",
         "witness",
     ]
 
@@ -35,8 +36,7 @@ extension SiteReader {
         let vcenter = vcenter(map)
         let vcsa = vcsa(map)
         let needed = self.needs(map, of: name)
-        let controller = map.value(
-            "controller", .name("the guest's name or instanceUuid, of the guest vpower runs in"))
+        let controller = controller(map)
         let hosts = map.requiredList("hosts", of: "ESXi hosts")?
             .compactMap { host($0, lines: &hostLines) }
         let guests = guests(map)
@@ -49,27 +49,38 @@ extension SiteReader {
             let defaultTier = guests.defaultTier
         else { return nil }
         return ClusterSite(
-            name: ClusterName(name), vcenter: vcenter, vcsaGuest: vcsa,
-            needs: needed.map { ClusterName($0.needed) }, controllerGuest: controller,
+            name: ClusterName(name), vcenter: vcenter, vcsaGuest: vcsa.guest,
+            findsVCSA: vcsa.isToBeFound, needs: needed.map { ClusterName($0.needed) },
+            controllerGuest: controller.guest, controllerElsewhere: controller.isElsewhere,
             hosts: hosts, tiers: tiers, defaultTier: defaultTier,
             infrastructure: guests.infrastructure, guestRules: guests.rules, adoptGuests: adopts,
             limits: limits, maintenanceMode: maintenanceMode, witness: witness)
     }
 
-    /// The guest that is vCSA. A cluster says where its vCSA is, here or elsewhere: one that was
-    /// forgotten would go down with some tier.
-    private func vcsa(_ cluster: SiteMap) -> String? {
-        let expected = "the guest's name or instanceUuid, of the guest that is this vCenter"
-        let vcsa = cluster.value("vcsa", .name(expected))
-        let isElsewhere = cluster.value("vcsaElsewhere", .yesOrNo) ?? false
-        if cluster["vcsa"] == nil, !isElsewhere {
-            cluster.missing(
-                "vcsa", "\(expected); or `vcsaElsewhere: true` where it is no guest of the cluster")
+    /// The guest that is vCSA; to be found where the cluster says nothing of it.
+    private func vcsa(_ cluster: SiteMap) -> (guest: String?, isToBeFound: Bool) {
+        let named = guest(
+            "vcsa", orElsewhere: "vcsaElsewhere", cluster, "of the guest that is this vCenter")
+        return (named.guest, cluster["vcsa"] == nil && !named.isElsewhere)
+    }
+
+    /// The guest in which vpower runs.
+    private func controller(_ cluster: SiteMap) -> (guest: String?, isElsewhere: Bool) {
+        guest(
+            "controller", orElsewhere: "controllerElsewhere", cluster,
+            "of the guest vpower runs in")
+    }
+
+    /// A guest under a key; or the word of the site file, under another, that it is none of these.
+    private func guest(
+        _ key: String, orElsewhere elsewhere: String, _ cluster: SiteMap, _ which: String
+    ) -> (guest: String?, isElsewhere: Bool) {
+        let guest = cluster.value(key, .name("the guest's name or instanceUuid, \(which)"))
+        let isElsewhere = cluster.value(elsewhere, .yesOrNo) ?? false
+        if cluster[key] != nil, isElsewhere, let node = cluster[elsewhere] {
+            report(node, "`\(elsewhere)` beside `\(key)`: give one of them")
         }
-        if cluster["vcsa"] != nil, isElsewhere, let node = cluster["vcsaElsewhere"] {
-            report(node, "`vcsaElsewhere` beside `vcsa`: give one of them")
-        }
-        return vcsa
+        return (guest, isElsewhere)
     }
 
     /// One cluster that needs another, and where that is written.

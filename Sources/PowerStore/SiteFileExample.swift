@@ -53,11 +53,14 @@ extension SiteFile {
               # has been run against a real vCenter yet; soap is what vCenters know longest.
               transport: soap
               # proxy: http://proxy.example.org:3128   # default: none, whatever the environment says
-            vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
+            vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid;
+                                              # default: found by its host name and addresses
             vcsaElsewhere: false              # default; true, without vcsa: no guest of this cluster
             needs: []                         # clusters of this site that hold this one's vCSA or
                                               # infrastructure: they go down after it; default: []
-            controller: vpower                # the guest vpower runs in, if it does; default: none
+            controller: vpower                # the guest vpower runs in, if it does; default: found
+                                              # by this machine's own UUID (DMI)
+            controllerElsewhere: false        # default; true, without controller: no guest of it
 
             # Every ESXi host of the cluster.
             hosts:

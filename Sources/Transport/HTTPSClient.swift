@@ -12,12 +12,17 @@ public final class HTTPSClient: Sendable {
     /// The server.
     public let endpoint: HTTPSEndpoint
     private let engine: HTTPSEngine
+    private let addresses: AddressBook?
+
+    /// How long DNS may take to say where a server is that is not where it was.
+    private static let lookUpLimit: Duration = .seconds(3)
 
     /// A client; connects when the first request is sent.
     public init(
         endpoint: HTTPSEndpoint, trust: HTTPSTrust, options: HTTPSOptions = HTTPSOptions()
     ) {
         self.endpoint = endpoint
+        addresses = options.addresses
         engine = HTTPSEngine(endpoint: endpoint, trust: trust, options: options)
     }
 
@@ -26,11 +31,21 @@ public final class HTTPSClient: Sendable {
     /// Requests and bytes so far.
     public var counters: HTTPSCounters { engine.counters }
 
-    /// Sends a request and gives the whole answer, whatever its status.
+    /// Sends a request and gives the whole answer, whatever its status. Where nobody is at the
+    /// addresses that are known, DNS is asked for others.
     ///
     /// - Throws: `HTTPSError`, when there is no complete answer. Cancelling the task ends the
     ///   transfer at once and throws `broken`.
     public func send(_ request: HTTPSRequest) async throws(HTTPSError) -> HTTPSResponse {
+        do { return try await transfer(request) } catch {
+            guard error.reason == .unreachable, let addresses, !addresses[endpoint.host].isEmpty,
+                await addresses.renew(endpoint.host, within: Self.lookUpLimit)
+            else { throw error }
+            return try await transfer(request)
+        }
+    }
+
+    private func transfer(_ request: HTTPSRequest) async throws(HTTPSError) -> HTTPSResponse {
         let ticket = engine.newTicket()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -27,7 +27,7 @@ public enum HTTPSTrust: Hashable, Sendable {
 }
 
 /// Limits and habits of a client.
-public struct HTTPSOptions: Hashable, Sendable {
+public struct HTTPSOptions: Sendable {
     /// Until TCP and TLS are up. A machine on the same network that lives answers in less.
     public static let connectLimitDefault: Duration = .seconds(10)
     /// Until a transfer that moves no byte in either direction is given up.
@@ -45,8 +45,8 @@ public struct HTTPSOptions: Hashable, Sendable {
     public var stallLimit: Duration
     /// The largest body that is accepted.
     public var bodyLimitBytes: Int
-    /// Addresses to use in place of the resolver's: DNS may be down. Empty asks the resolver.
-    public var addresses: [String]
+    /// Addresses to try before the resolver is asked: DNS may be down. Nil asks the resolver.
+    public var addresses: AddressBook?
     /// Requests under way at the same time, 1 or more; further ones wait for their turn.
     public var requestsAtOnce: Int
     /// A proxy to go through, e.g. `http://proxy.example.org:3128`. nil goes straight there,
@@ -59,7 +59,7 @@ public struct HTTPSOptions: Hashable, Sendable {
     public init(
         connectLimit: Duration = HTTPSOptions.connectLimitDefault,
         stallLimit: Duration = HTTPSOptions.stallLimitDefault,
-        bodyLimitBytes: Int = HTTPSOptions.bodyLimitDefaultBytes, addresses: [String] = [],
+        bodyLimitBytes: Int = HTTPSOptions.bodyLimitDefaultBytes, addresses: AddressBook? = nil,
         requestsAtOnce: Int = HTTPSOptions.requestsAtOnceDefault, proxy: String? = nil,
         userAgent: String = "vpower"
     ) {

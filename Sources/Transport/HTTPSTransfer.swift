@@ -72,9 +72,10 @@ final class HTTPSTransfer {
         // Many calls over one connection, where the server can: worth one handshake's wait.
         try set(CURLOPT_PIPEWAIT, 1)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
-        if !engine.options.addresses.isEmpty {
+        let known = engine.options.addresses?[host] ?? []
+        if !known.isEmpty {
             let entry = "\(host):\(engine.endpoint.port):"
-            try append(entry + engine.options.addresses.joined(separator: ","), to: &addressList)
+            try append(entry + known.joined(separator: ","), to: &addressList)
             try check(vp_curl_set_list(handle, CURLOPT_RESOLVE, addressList))
         }
     }
@@ -292,9 +293,19 @@ final class HTTPSTransfer {
         if code == CURLE_PEER_FAILED_VERIFICATION, let presented = pin?.presented {
             return "its certificate has SHA-256 \(presented), which is not the pinned one"
         }
-        let text = String(cString: message)
-        return text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
+        let said = String(cString: message)
+        let text = said.isEmpty ? String(cString: curl_easy_strerror(code)) : said
+        if code == CURLE_PEER_FAILED_VERIFICATION,
+            Self.outOfDate.contains(long(CURLINFO_SSL_VERIFYRESULT))
+        {
+            return text + ". If the certificate is in date, this machine's clock is wrong: see "
+                + "`date`. A pinned certificate (`sha256`) ignores dates"
+        }
+        return text
     }
+
+    /// OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED.
+    private static let outOfDate = [9, 10]
 
     private func long(_ info: CURLINFO) -> Int {
         var value = 0

@@ -47,13 +47,13 @@ struct SSHConnection: ~Copyable {
     }
 
     /// Connects and exchanges keys. The server's identity is known afterwards, ours is not.
-    static func open(host: String, port: Int, until deadline: SSHDeadline)
-        throws(SSHError) -> SSHConnection
-    {
+    static func open(
+        host: String, port: Int, known: [String] = [], until deadline: SSHDeadline
+    ) throws(SSHError) -> SSHConnection {
         var deadline = deadline
         deadline.attempting = "connect"
         guard initialised == 0 else { throw deadline.error(.broken, "libssh2 does not initialise") }
-        let socket = try SSHDial.connect(host: host, port: port, until: deadline)
+        let socket = try SSHDial.connect(host: host, port: port, known: known, until: deadline)
         guard let session = vp_session_init() else {
             close(socket)
             throw deadline.error(.broken, "libssh2 has no memory for a session")

@@ -8,13 +8,64 @@ enum SSHDial {
         var storage: sockaddr_storage
         var length: socklen_t
         var family: Int32
+
+        /// The address without the port; empty where it cannot be written.
+        var text: String {
+            var storage = storage
+            var name = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            let code = withUnsafePointer(to: &storage) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getnameinfo(
+                        $0, length, &name, socklen_t(name.count), nil, 0, NI_NUMERICHOST)
+                }
+            }
+            guard code == 0 else { return "" }
+            return String(
+                decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        }
+    }
+
+    /// Whether a text is an address and no name.
+    static func isAddress(_ text: String) -> Bool { literal(text, port: 0) != nil }
+
+    private static func literal(_ text: String, port: Int) -> [Address]? {
+        // What is no address is a name.
+        try? lookUp(host: text, port: port, flags: AI_NUMERICHOST).get()
+    }
+
+    /// A connected TCP socket. What the name is known to resolve to has half of the time; then DNS
+    /// is asked: it may know better.
+    static func connect(
+        host: String, port: Int, known: [String] = [], until deadline: SSHDeadline
+    ) throws(SSHError) -> Int32 {
+        let known = known.flatMap { literal($0, port: port) ?? [] }
+        if known.isEmpty {
+            return try connect(
+                to: addresses(host: host, port: port, until: deadline), until: deadline)
+        }
+        let problem: SSHError
+        do throws(SSHError) {
+            return try connect(to: known, until: deadline.share(deadline.left / 2))
+        } catch {
+            if error.reason == .cancelled { throw error }
+            problem = error
+        }
+        let texts = Set(known.map(\.text))
+        var others: [Address] = []
+        do throws(SSHError) {
+            others = try addresses(host: host, port: port, until: deadline)
+                .filter { !texts.contains($0.text) }
+        } catch {
+            if error.reason == .cancelled { throw error }
+        }
+        if others.isEmpty { throw problem }
+        return try connect(to: others, until: deadline)
     }
 
     /// A connected TCP socket. Each address gets an equal share of the time that is left.
-    static func connect(host: String, port: Int, until deadline: SSHDeadline)
+    private static func connect(to addresses: [Address], until deadline: SSHDeadline)
         throws(SSHError) -> Int32
     {
-        let addresses = try addresses(host: host, port: port, until: deadline)
         var last = deadline.error(.unreachable, "the name has no address")
         for (index, address) in addresses.enumerated() {
             let share = deadline.share(deadline.left / (addresses.count - index))
@@ -78,13 +129,10 @@ enum SSHDial {
 
     /// getaddrinfo has no limit of its own and DNS may be one of the guests that are off, so it
     /// runs elsewhere and is left behind when the time is over.
-    private static func addresses(host: String, port: Int, until deadline: SSHDeadline)
+    static func addresses(host: String, port: Int, until deadline: SSHDeadline)
         throws(SSHError) -> [Address]
     {
-        // What is no address is a name: looked up below.
-        if let literal = try? lookUp(host: host, port: port, flags: AI_NUMERICHOST).get() {
-            return literal
-        }
+        if let literal = literal(host, port: port) { return literal }
         let found = Lookup()
         let done = DispatchSemaphore(value: 0)
         DispatchQueue(label: "vpower.resolve").async {

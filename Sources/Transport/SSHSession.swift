@@ -81,7 +81,7 @@ public actor SSHSession {
         let deadline = SSHDeadline(
             peer: target.peer, attempting: "read the host key", limit: limit)
         let connection = try SSHConnection.open(
-            host: target.host, port: target.port, until: deadline)
+            host: target.host, port: target.port, known: target.knownAddresses, until: deadline)
         return try connection.hostKey(deadline)
     }
 
@@ -135,7 +135,8 @@ public actor SSHSession {
                 "the connection broke \(unansweredLogins.count) times after the password was sent; "
                     + "no more logins are made for a while, since these may count as failed")
         }
-        var opened = try SSHConnection.open(host: target.host, port: target.port, until: deadline)
+        var opened = try SSHConnection.open(
+            host: target.host, port: target.port, known: target.knownAddresses, until: deadline)
         try opened.requireHostKey(in: target.hostKeys, deadline)
         do throws(SSHError) {
             try opened.logIn(target, until: deadline)

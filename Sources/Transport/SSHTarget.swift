@@ -20,9 +20,15 @@ public struct SSHTarget: Sendable {
     /// Accepted host keys, each `SHA256:` and the base64 that `ssh-keygen -l` prints. Empty means
     /// that none is known yet, and so that nothing is ever sent.
     public var hostKeys: [String]
+    /// What the host's name is known to resolve to; nil asks DNS each time.
+    public var addresses: AddressBook?
 
     /// A target of these parts.
-    public init(host: String, port: Int, user: String, login: Login, hostKeys: [String]) {
+    public init(
+        host: String, port: Int, user: String, login: Login, hostKeys: [String],
+        addresses: AddressBook? = nil
+    ) {
+        self.addresses = addresses
         self.host = host
         self.port = port
         self.user = user
@@ -32,6 +38,8 @@ public struct SSHTarget: Sendable {
 
     /// `host:port`, an IPv6 address in brackets.
     public var peer: String { SSHTarget.peer(host: host, port: port) }
+
+    var knownAddresses: [String] { addresses?[host] ?? [] }
 
     static func peer(host: String, port: Int) -> String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"

@@ -48,6 +48,7 @@ public final class HostOverSOAP: HostWay {
     let site: HostAPISite
     let limits: HostSOAPLimits
     let vim: VimClient
+    private let addresses: AddressBook?
     /// The host's own object, known for one session.
     private let known = Mutex<(generation: Int, host: Reference)?>(nil)
 
@@ -55,14 +56,15 @@ public final class HostOverSOAP: HostWay {
     ///
     /// - Parameters:
     ///   - host: its name, for messages.
-    ///   - addresses: what its name resolved to earlier, for when DNS is down; empty asks.
+    ///   - addresses: what names resolved to earlier, for when DNS is down; nil asks.
     public init(
         _ host: HostName, site: HostAPISite, password: Secret,
-        limits: HostSOAPLimits = HostSOAPLimits(), addresses: [String] = []
+        limits: HostSOAPLimits = HostSOAPLimits(), addresses: AddressBook? = nil
     ) {
         self.host = host
         self.site = site
         self.limits = limits
+        self.addresses = addresses
         let https = HTTPSClient(
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: HTTPSTrust(site.trust),
@@ -80,7 +82,8 @@ public final class HostOverSOAP: HostWay {
     /// Whether nobody answers at the endpoint's port. Silence alone does not prove "off".
     public func isSilent() async -> Bool {
         let answers = await Reachability.answers(
-            host: site.endpoint.host, port: site.endpoint.port, within: limits.silence)
+            host: site.endpoint.host, port: site.endpoint.port, within: limits.silence,
+            addresses: addresses)
         // A wait that was called off proves nothing.
         return !answers && !Task.isCancelled
     }

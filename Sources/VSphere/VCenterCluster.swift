@@ -21,10 +21,10 @@ public final class VCenterCluster: ClusterControl {
     /// - Parameters:
     ///   - cluster: its name, or its reference (`domain-c8`) where the name is not unique.
     ///   - labels: the labels to read of guests; those of other kinds are left out.
-    ///   - addresses: what vCenter's name resolved to earlier, for when DNS is down; empty asks.
+    ///   - addresses: what names resolved to earlier, for when DNS is down; nil asks.
     public init(
         cluster: ClusterName, site: VCenterSite, password: Secret, labels: LabelKinds = [],
-        limits: VCenterLimits = VCenterLimits(), addresses: [String] = []
+        limits: VCenterLimits = VCenterLimits(), addresses: AddressBook? = nil
     ) {
         name = cluster
         self.site = site

@@ -278,7 +278,7 @@ extension CommandTests {
             }
             #expect(
                 phases == [
-                    "freeze", "retreat", "arm", "guests: apps", "guests: middle",
+                    "freeze", "retreat", "ha agents", "arm", "guests: apps", "guests: middle",
                     "guests: databases", "vcsa", "hosts", "vcsa's host",
                 ])
             // Beside the battery: 600 s of runtime less the lab's margin of 5 s.

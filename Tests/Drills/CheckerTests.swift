@@ -10,6 +10,8 @@ struct CheckerTests {
         let rule: String
         let how: String
         var mainsFail = true
+        /// Whether the output is cut when the run is over, or the mains return before.
+        var cutsOutput = true
         var down: @Sendable (inout Plan) -> Void = { _ in }
         var up: @Sendable (inout Plan) -> Void = { _ in }
         var wrap: @Sendable (Surroundings, MemorySite) -> Surroundings = { around, _ in around }
@@ -84,7 +86,7 @@ struct CheckerTests {
         var down = try await operation("down").prepareShutdown()
         broken.down(&down.plan)
         _ = await operation("down").shutDown(down, because: RunCause(.outage, "test"))
-        site.world.cutOutput()
+        if broken.cutsOutput { site.world.cutOutput() }
         try await site.time.sleep(for: .seconds(15))
         site.world.returnMains()
         try await site.time.sleep(for: .seconds(2))
@@ -110,6 +112,16 @@ extension CheckerTests.Broken {
             change(&double)
             return double
         }
+        return around
+    }
+
+    /// The phases before the first guest goes.
+    private static let headPhases: [PhaseName] = [.freeze, .haAgents]
+
+    /// HA cannot be switched off for as long as it is tried.
+    private static func failingToFreeze(_ around: Surroundings) -> Surroundings {
+        var around = around
+        around.cluster = FrozenOut(inner: around.cluster)
         return around
     }
 
@@ -178,6 +190,40 @@ extension CheckerTests.Broken {
         Self(
             rule: "2: HA is off before guests go down", how: "a plan without freeze",
             down: { $0.phases.removeAll { $0.name == .freeze } }),
+        Self(
+            rule: "2: HA is off before guests go down", how: "it leaves HA's agents running",
+            down: { $0.phases.removeAll { $0.name == .haAgents } },
+            wrap: { around, _ in failingToFreeze(around) }),
+        Self(
+            rule: "2: HA is off before guests go down",
+            how: "the hosts do not wait until HA's agents are stopped",
+            down: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .haAgents {
+                    plan.phases[index].needs = [.hosts]
+                }
+                for index in plan.phases.indices where plan.phases[index].name == .hosts {
+                    plan.phases[index].needs.removeAll { $0 == .haAgents }
+                }
+            },
+            wrap: { around, _ in failingToFreeze(around) }),
+        Self(
+            rule: "2: HA is off before guests go down",
+            how: "it says that an agent refused, and has not asked it",
+            wrap: { around, _ in
+                doubled(failingToFreeze(around)) { $0.refusesHAAgents = true }
+            }),
+        Self(
+            rule: "5: everything is put back", how: "it does not start HA's agents again",
+            cutsOutput: false,
+            down: { plan in plan.phases.removeAll { !headPhases.contains($0.name) } },
+            up: { plan in
+                for index in plan.phases.indices {
+                    plan.phases[index].steps.removeAll { step in
+                        if case .startHAAgent = step.action { true } else { false }
+                    }
+                }
+            },
+            wrap: { around, _ in failingToFreeze(around) }),
         Self(
             rule: "3: down in order", how: "tiers do not wait for one another",
             down: { plan in

@@ -83,6 +83,10 @@ extension CrashScenarios.Scenario {
         Self(name: "DPM was on") { $0.automation.dpm = true },
         Self(name: "two feeds") { $0.secondFeed = FeedName("ups2") },
         with("no vCenter", PlannedFault(.vcenterDeadBefore, at: .seconds(5))),
+        Self(name: "no vCenter, reversed") { site in
+            site.faults[0].at = .seconds(35)
+            site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
+        },
         with("vCenter dies", PlannedFault(.vcenterDiesEarly, at: .seconds(20))),
         with("a guest ignores", PlannedFault(.guestIgnores, queue)),
         with("a guest has no Tools", PlannedFault(.guestWithoutTools, queue)),

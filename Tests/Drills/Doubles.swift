@@ -8,6 +8,7 @@ struct HostDouble: HostControl {
     var listed: @Sendable ([HostGuest]) -> [HostGuest] = { $0 }
     var beforeStop: @Sendable () async -> Void = {}
     var armError: HostError?
+    var refusesHAAgents = false
 
     var host: HostName { inner.host }
     func guests() async throws(HostError) -> [HostGuest] { listed(try await inner.guests()) }
@@ -20,6 +21,12 @@ struct HostDouble: HostControl {
     func setMaintenance(_ on: Bool, within limit: Duration) async throws(HostError) {
         try await inner.setMaintenance(on, within: limit)
     }
+    func stopHAAgent() async throws(HostError) {
+        if !refusesHAAgents { return try await inner.stopHAAgent() }
+        throw HostError(
+            host: host, attempting: "stop HA's agent", reason: .refused, detail: "so it says")
+    }
+    func startHAAgent() async throws(HostError) { try await inner.startHAAgent() }
     func shutDownHost(reason: String) async throws(HostError) {
         await beforeStop()
         try await inner.shutDownHost(reason: reason)
@@ -32,6 +39,36 @@ struct HostDouble: HostControl {
     func disarm() async throws(HostError) { try await inner.disarm() }
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await inner.bootReport(of: run)
+    }
+    func close() async { await inner.close() }
+}
+
+/// A cluster that does what the real one does, but does not let HA be switched off.
+struct FrozenOut: ClusterControl {
+    let inner: any ClusterControl
+
+    func snapshot() async throws(ClusterError) -> ClusterSnapshot { try await inner.snapshot() }
+    func inventory(newerThan version: UInt64?, within limit: Duration)
+        async throws(ClusterError) -> Inventory
+    {
+        try await inner.inventory(newerThan: version, within: limit)
+    }
+    func automation() async throws(ClusterError) -> Automation { try await inner.automation() }
+    func change(_ change: AutomationChange) async throws(ClusterError) {
+        if change.ha == false {
+            throw ClusterError(
+                vcenter: "lab", attempting: "switch HA off", reason: .refused, detail: "no")
+        }
+        try await inner.change(change)
+    }
+    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
+        try await inner.setVCLS(setting)
+    }
+    func shutDown(_ guest: Guest) async throws(ClusterError) { try await inner.shutDown(guest) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) { try await inner.powerOff(guest) }
+    func suspend(_ guest: Guest) async throws(ClusterError) { try await inner.suspend(guest) }
+    func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
+        try await inner.powerOn(guest, on: host)
     }
     func close() async { await inner.close() }
 }

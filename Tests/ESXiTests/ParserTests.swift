@@ -159,6 +159,18 @@ import Transport
         #expect(SecureBoot("sh: secureBoot.py: not found") == .unknown)
     }
 
+    @Test func `what a service script says of its state is read or not understood`() {
+        for text in ["hostd is running.\n", "vmware-fdm (pid 4521) is running", "Started"] {
+            #expect(ServiceText.isRunning(text) == true, "\(text)")
+        }
+        for text in ["vmware-fdm is not running.\n", "vmware-fdm is stopped", "Not started"] {
+            #expect(ServiceText.isRunning(text) == false, "\(text)")
+        }
+        for text in ["", "sh: /etc/init.d/vmware-fdm: Permission denied"] {
+            #expect(ServiceText.isRunning(text) == nil, "\(text)")
+        }
+    }
+
     @Test func `sections come back byte for byte and cannot be forged`() {
         let nonce = Sections.Nonce()
         let other = Sections.Nonce()

@@ -175,6 +175,33 @@ import Testing
         }
     }
 
+    @Test(arguments: HostKind.allCases.filter(\.hasScript))
+    func `HA's agent stops and starts and asking twice is asking once`(kind: HostKind) async throws
+    {
+        try await HostBench.with(kind) { bench in
+            #expect(bench.world.runsHAAgent(HostBench.name))
+            for _ in 1...2 { try await bench.control.stopHAAgent() }
+            #expect(!bench.world.runsHAAgent(HostBench.name))
+            for _ in 1...2 { try await bench.control.startHAAgent() }
+            #expect(bench.world.runsHAAgent(HostBench.name))
+            #expect(bench.world.log.map(\.kind) == [.haAgentStopped, .haAgentStarted])
+        }
+    }
+
+    @Test(arguments: HostKind.allCases.filter(\.hasScript))
+    func `where HA is off no agent is there to stop and none can be started`(
+        kind: HostKind
+    ) async throws {
+        try await HostBench.with(kind, prepare: { $0.automation.ha = false }) { bench in
+            let host = try bench.control
+            try await host.stopHAAgent()
+            #expect(
+                await reason { () async throws(HostError) in try await host.startHAAgent() }
+                    == .refused)
+            #expect(bench.world.log == [])
+        }
+    }
+
     @Test(arguments: HostKind.allCases)
     func `a host that was told to shut down falls silent and then nothing reaches it`(
         kind: HostKind

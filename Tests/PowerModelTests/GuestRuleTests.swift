@@ -207,13 +207,13 @@ struct GuestRuleTests {
         fixture.site.tiers[0].after = [Hook(command: ["/c"])]
         let plan = try fixture.shutdown()
         #expect(
-            plan.names.prefix(7) == [
-                "freeze", "retreat", "arm", "before: apps", "guests: apps", "after: apps",
-                "guests: data",
+            plan.names.prefix(8) == [
+                "freeze", "retreat", "ha agents", "arm", "before: apps", "guests: apps",
+                "after: apps", "guests: data",
             ])
         #expect(
-            plan.phases.prefix(7).map { $0.needs.map(\.rawValue) } == [
-                [], [], ["freeze"], ["freeze"], ["before: apps"], ["guests: apps"],
+            plan.phases.prefix(8).map { $0.needs.map(\.rawValue) } == [
+                [], [], ["freeze"], ["freeze"], ["freeze"], ["before: apps"], ["guests: apps"],
                 ["after: apps"],
             ])
         let before = try #require(plan.phase(.before(Self.apps)))

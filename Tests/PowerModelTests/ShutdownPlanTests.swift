@@ -93,14 +93,14 @@ struct ShutdownPlanTests {
         #expect(plan.cluster == ClusterName("c"))
         #expect(
             plan.names == [
-                "freeze", "retreat", "arm", "guests: apps", "guests: middle", "guests: data",
-                "vcsa", "infrastructure", "hosts", "vcsa's host", "machines",
+                "freeze", "retreat", "ha agents", "arm", "guests: apps", "guests: middle",
+                "guests: data", "vcsa", "infrastructure", "hosts", "vcsa's host", "machines",
             ])
         #expect(
             plan.phases.map { $0.needs.map(\.rawValue) } == [
-                [], [], ["freeze"], ["freeze"], ["guests: apps"], ["guests: middle"],
-                ["guests: data", "retreat"], ["vcsa"], ["infrastructure", "arm", "retreat"],
-                ["hosts"], ["vcsa's host"],
+                [], [], ["freeze"], ["freeze"], ["freeze"], ["guests: apps"], ["guests: middle"],
+                ["guests: data", "retreat"], ["vcsa"],
+                ["infrastructure", "arm", "retreat", "ha agents"], ["hosts"], ["vcsa's host"],
             ])
         #expect(plan.ids(.arm) == ["arm/h1", "arm/h2", "arm/h3"])
         #expect(plan.ids(.vcsa) == ["stop/id-vcsa"])
@@ -156,7 +156,8 @@ struct ShutdownPlanTests {
         fixture.snapshot.automation.vcls = .retreat
         let plan = try fixture.shutdown()
         #expect(plan.phase(.retreat) == nil)
-        #expect(plan.phase(.hosts)?.needs.map(\.rawValue) == ["infrastructure", "arm"])
+        #expect(
+            plan.phase(.hosts)?.needs.map(\.rawValue) == ["infrastructure", "arm", "ha agents"])
     }
 
     @Test func `a vSAN cluster is refused: host by host the last ones lose their storage`() {

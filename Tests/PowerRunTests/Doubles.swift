@@ -176,7 +176,7 @@ struct BentHost: HostControl {
     var host: HostName { inner.host }
 
     enum Call: Hashable {
-        case guests, maintenance, lookAtMaintenance, shutDownHost, silence
+        case guests, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
         case powerOn(String), register(String)
     }
 
@@ -209,6 +209,11 @@ struct BentHost: HostControl {
         try check(.maintenance)
         try await inner.setMaintenance(on, within: limit)
     }
+    func stopHAAgent() async throws(HostError) {
+        try check(.stopHAAgent)
+        try await inner.stopHAAgent()
+    }
+    func startHAAgent() async throws(HostError) { try await inner.startHAAgent() }
     func shutDownHost(reason: String) async throws(HostError) {
         try check(.shutDownHost)
         try await inner.shutDownHost(reason: reason)

@@ -90,7 +90,12 @@ import Testing
     }
 
     @Test func `vCSA may be elsewhere, and guests may be adopted`() throws {
-        #expect(try cluster("vcsa: vcenter", "vcsaElsewhere: true").vcsaGuest == nil)
+        let elsewhere = try cluster("vcsa: vcenter", "vcsaElsewhere: true")
+        #expect(elsewhere.vcsaGuest == nil && !elsewhere.findsVCSA)
+        let unsaid = try cluster("vcsa: vcenter", "vcsaElsewhere: false")
+        #expect(unsaid.vcsaGuest == nil && unsaid.findsVCSA && unsaid.controllerGuest == nil)
+        let word = try cluster("vcsa: vcenter", "vcsa: v\n    controllerElsewhere: true")
+        #expect(word.controllerElsewhere && !word.findsVCSA)
         let both = try cluster("vcsa: vcenter", "vcsaElsewhere: false\n    vcsa: vcenter")
         #expect(both.vcsaGuest == "vcenter")
         #expect(!both.adoptGuests)
@@ -216,8 +221,10 @@ let badGuests: [BadSite] = [
         "vcsa: vcenter", "vcsaElsewhere: true\n    vcsa: vcenter",
         "13:20: `vcsaElsewhere` beside `vcsa`: give one of them"),
     BadSite(
+        "vcsa: vcenter", "controllerElsewhere: true\n    controller: vpower",
+        "13:26: `controllerElsewhere` beside `controller`: give one of them"),
+    BadSite(
         "vcsa: vcenter", "vcsaElsewhere: false\n    needs: prod\n    adoptGuests: maybe",
-        "7:5: the cluster has no `vcsa`: the guest's name or instanceUuid, of the guest that is this vCenter; or `vcsaElsewhere: true` where it is no guest of the cluster",
         "14:12: `needs` is a single value; expected a list of names of clusters",
         #"15:18: `adoptGuests` is "maybe"; expected true or false"#),
     BadSite(

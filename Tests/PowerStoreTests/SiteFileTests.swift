@@ -551,7 +551,6 @@ let badSites: [BadSite] = [
     ),
     BadSite(
         "vcsa: vcenter\n", "maintenanceMode: yes\n",
-        "7:5: the cluster has no `vcsa`: the guest's name or instanceUuid, of the guest that is this vCenter; or `vcsaElsewhere: true` where it is no guest of the cluster",
         #"13:22: `maintenanceMode` is "yes"; expected true or false"#),
     BadSite(
         "vcsa: vcenter", "vcsa: vcenter\n    witness: switch\n    limits: {freez: 1m, host: 0s}",
@@ -643,7 +642,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, proxy",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, hosts, tiers, defaultTier, infrastructure, guests, adoptGuests, limits, maintenanceMode, witness"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, adoptGuests, limits, maintenanceMode, witness"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

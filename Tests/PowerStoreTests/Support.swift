@@ -121,18 +121,20 @@ let weirdNames = [
 
 func snapshot(guests: [String] = weirdNames) -> ClusterSnapshot {
     let host = HostName("esx1")
+    var inventory = Inventory(
+        version: .max, hosts: [HostView(name: host, reference: "host-9")],
+        guests: guests.enumerated().map { index, name in
+            Guest(
+                id: GuestID("guest-\(index)"), name: name, reference: "vm-\(index)",
+                vmxPath: "[datastore1] \(name)/\(name).vmx", host: host, power: .on,
+                tools: .running, nature: .ordinary)
+        })
+    inventory.found = FoundGuests(vcsa: .guest(GuestID("guest-0")), controller: .unclear("?"))
     return ClusterSnapshot(
-        cluster: cluster, reference: "domain-c8",
-        inventory: Inventory(
-            version: .max, hosts: [HostView(name: host, reference: "host-9")],
-            guests: guests.enumerated().map { index, name in
-                Guest(
-                    id: GuestID("guest-\(index)"), name: name, reference: "vm-\(index)",
-                    vmxPath: "[datastore1] \(name)/\(name).vmx", host: host, power: .on,
-                    tools: .running, nature: .ordinary)
-            }),
+        cluster: cluster, reference: "domain-c8", inventory: inventory,
         automation: Automation(
-            ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset))
+            ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset),
+        addresses: ["vc.example.org": ["10.0.0.5", "fe80::1"]])
 }
 
 func plan() -> Plan {

@@ -44,12 +44,42 @@ import Transport
     @Test func `a pinned certificate may be expired and have another name`() async throws {
         let certificate = try Certificate(expired: true)
         let server = try LocalServer.https(certificate)
-        let options = HTTPSOptions(addresses: ["127.0.0.1"])
+        let options = HTTPSOptions(addresses: AddressBook(["other.test": ["127.0.0.1"]]))
         let pinned = client(
             server, .pinned(sha256: certificate.sha256), host: "other.test", options: options)
         #expect(await failure(pinned, "/ok") == nil)
         let bundled = client(server, .bundle(path: certificate.pem))
         #expect(await failure(bundled, "/ok") == .certificateRefused)
+    }
+
+    @Test func `a bundle's certificate that is out of date is refused, and the clock is named`()
+        async throws
+    {
+        let certificate = try Certificate(expired: true)
+        let server = try LocalServer.https(certificate)
+        do {
+            _ = try await client(server, .bundle(path: certificate.pem)).send(
+                HTTPSRequest(path: "/ok", timeout: .seconds(10)))
+            Issue.record("it was accepted")
+        } catch {
+            #expect(error.reason == .certificateRefused)
+            #expect(error.detail.contains("this machine's clock is wrong"), "\(error.detail)")
+        }
+    }
+
+    @Test func `an address where nobody is any more falls back to asking DNS`() async throws {
+        let certificate = try Certificate()
+        let server = try LocalServer.https(certificate)
+        // Nobody listens at this one; the name is in every /etc/hosts.
+        let book = AddressBook(["localhost": ["127.0.0.9"], "vc.invalid": ["127.0.0.9"]])
+        let options = HTTPSOptions(addresses: book)
+        let pinned = HTTPSTrust.pinned(sha256: certificate.sha256)
+        let moved = client(server, pinned, host: "localhost", options: options)
+        #expect(await failure(moved, "/ok") == nil)
+        #expect(book["localhost"].contains("127.0.0.1"))
+        let lost = client(server, pinned, host: "vc.invalid", options: options)
+        #expect(await failure(lost, "/ok") == .unreachable)
+        #expect(book["vc.invalid"] == ["127.0.0.9"])
     }
 
     @Test func `another certificate is refused and the server sees no request byte`() async throws {
@@ -98,7 +128,7 @@ import Transport
         #expect(
             await failure(client(server, .bundle(path: "/nonexistent")), "/ok")
                 == .certificateRefused)
-        let options = HTTPSOptions(addresses: ["127.0.0.1"])
+        let options = HTTPSOptions(addresses: AddressBook(["other.test": ["127.0.0.1"]]))
         let misnamed = client(
             server, .bundle(path: certificate.pem), host: "other.test", options: options)
         #expect(await failure(misnamed, "/ok") == .certificateRefused)

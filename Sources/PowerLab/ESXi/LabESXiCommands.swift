@@ -19,8 +19,24 @@ struct LabESXiCommands: Sendable {
             return arguments == ["-s"]
                 ? Reply(output: options.secureBoot ? "Enabled\n" : "Disabled\n")
                 : Reply(errors: "usage: secureBoot.py [-h] [-s] [-c]\n", status: 2)
+        case "vmware-fdm": return await haAgent(arguments)
         default:
             return Reply(errors: "sh: \(words.first ?? ""): not found\n", status: 127)
+        }
+    }
+
+    /// The service script of HA's agent; its texts are those of ESXi's other scripts.
+    private func haAgent(_ words: [String]) async -> Reply {
+        switch words {
+        case ["status"]:
+            return await backend.runsHAAgent(host)
+                ? Reply(output: "vmware-fdm is running.\n")
+                : Reply(output: "vmware-fdm is not running.\n", status: 3)
+        case ["start"], ["stop"]:
+            await backend.setHAAgent(host, runs: words == ["start"])
+            return Reply()
+        default:
+            return Reply(output: "Usage: vmware-fdm {start|stop|restart|status}\n", status: 1)
         }
     }
 

@@ -15,6 +15,10 @@ public protocol LabHostBackend: Sendable {
     /// `limitSeconds` (0: as long as it takes, but still bounded by the lab). False when it did
     /// not come to it.
     func setMaintenance(_ host: String, on: Bool, limitSeconds: Int) async -> Bool
+    /// Whether HA's agent runs on a host.
+    func runsHAAgent(_ host: String) async -> Bool
+    /// HA's agent is stopped on a host, or started, where HA is configured.
+    func setHAAgent(_ host: String, runs: Bool) async
     /// The volumes a host sees, mounted or not.
     func datastores(on host: String) async -> [LabHostDatastore]
     /// The host looks for storage anew.

@@ -23,6 +23,7 @@ public actor LabHostMemory: LabHostBackend {
         var datastores: [LabHostDatastore]
         var hostdReady = true
         var maintenance = false
+        var runsHAAgent = true
     }
 
     private var hosts: [String: Host] = [:]
@@ -142,6 +143,16 @@ public actor LabHostMemory: LabHostBackend {
         hosts[host]?.maintenance = on
         note(host, on ? "entered maintenance" : "left maintenance")
         return true
+    }
+
+    /// Whether HA's agent runs.
+    public func runsHAAgent(_ host: String) -> Bool { hosts[host]?.runsHAAgent ?? false }
+
+    /// Stops or starts HA's agent.
+    public func setHAAgent(_ host: String, runs: Bool) {
+        guard hosts[host]?.runsHAAgent == !runs else { return }
+        hosts[host]?.runsHAAgent = runs
+        note(host, runs ? "HA agent started" : "HA agent stopped")
     }
 
     /// The volumes.

@@ -22,6 +22,12 @@ struct LabRootfs: Sendable {
     /// Commands that are handed to the lab.
     static let labCommands = [
         "vim-cmd", "esxcli", "poweroff", "reboot", "halt", "lab-backup-saved", "secureBoot.py",
+        "vmware-fdm",
+    ]
+
+    /// Where such a command is, but for those in /bin.
+    private static let placesOfCommands = [
+        "secureBoot.py": "usr/lib/vmware/secureboot/bin", "vmware-fdm": "etc/init.d",
     ]
 
     /// The files under /etc that survive a reboot if auto-backup.sh has saved them.
@@ -53,7 +59,8 @@ struct LabRootfs: Sendable {
         for path in [
             "bin", "sbin", "tmp", "var/log", "var/run/lab", "var/spool/cron/crontabs", "dev",
             "usr/lib/vmware/busybox/bin", "usr/lib/vmware/secureboot/bin", "usr/bin", "usr/sbin",
-            "etc/rc.local.d", "etc/ssh/keys-root", "vmfs/volumes", "bootbank", "scratch",
+            "etc/rc.local.d", "etc/init.d", "etc/ssh/keys-root", "vmfs/volumes", "bootbank",
+            "scratch",
         ] {
             try files.createDirectory(
                 atPath: "\(root)/\(path)", withIntermediateDirectories: true)
@@ -77,7 +84,7 @@ struct LabRootfs: Sendable {
         let files = FileManager.default
         try write(LabRootfsScripts.request, to: "usr/lib/vmware/lab-request", mode: 0o755)
         for command in Self.labCommands {
-            let place = command == "secureBoot.py" ? "usr/lib/vmware/secureboot/bin" : "bin"
+            let place = Self.placesOfCommands[command] ?? "bin"
             try files.createSymbolicLink(
                 atPath: "\(root)/\(place)/\(command)",
                 withDestinationPath: "/usr/lib/vmware/lab-request")

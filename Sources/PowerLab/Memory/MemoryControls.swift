@@ -290,6 +290,23 @@ public struct MemoryHost: HostControl {
         }
     }
 
+    /// Stops HA's agent.
+    public func stopHAAgent() async throws(HostError) {
+        try await ask("stop HA's agent", hostd: false, acting: true) {
+            $0.setHAAgent(place, runs: false)
+        }
+    }
+
+    /// Starts HA's agent.
+    public func startHAAgent() async throws(HostError) {
+        let what = "start HA's agent"
+        let runs = try await ask(what, hostd: false, acting: true) { world in
+            world.setHAAgent(place, runs: true)
+            return world.runsHAAgent(place)
+        }
+        if !runs { throw error(what, .refused, "HA is not configured there") }
+    }
+
     /// Tells it to power itself off.
     public func shutDownHost(reason: String) async throws(HostError) {
         try await ask("shut down the host", hostd: false, acting: true) { $0.shutDownHost(place) }

@@ -76,6 +76,12 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
         world.setMaintenance(HostName(host), on: on)
     }
 
+    package func runsHAAgent(_ host: String) async -> Bool { world.runsHAAgent(HostName(host)) }
+
+    package func setHAAgent(_ host: String, runs: Bool) async {
+        world.setHAAgent(HostName(host), runs: runs)
+    }
+
     package func datastores(on host: String) async -> [LabHostDatastore] {
         [LabHostDatastore(name: "datastore 1", uuid: "5f000000-00000001-0001-000000000001")]
     }

@@ -10,6 +10,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case outputCutAsked, outputOff, outputOn
         /// HA was switched; its agents have followed.
         case haOff, haOn, haAgentsGone, haAgentsBack
+        /// HA's agent was stopped on one host, or started again.
+        case haAgentStopped, haAgentStarted
         /// DRS's level, or DPM, was changed (`detail` says to what).
         case drsChanged, dpmChanged
         /// vCLS was put into retreat mode or back; its guests followed.

@@ -61,6 +61,8 @@ struct LabHost: Sendable {
     /// Guests its boot script could not start.
     var bootFailed: [String] = []
     var inMaintenance = false
+    /// Whether somebody stopped HA's agent since the host booted.
+    var haAgentStopped = false
     /// Grows with each boot, so that what an earlier boot had planned is void.
     var generation = 0
     /// The boot script in memory mode: what is saved survives a boot.
@@ -77,6 +79,7 @@ struct LabHost: Sendable {
         hostdReady = false
         generation += 1
         bootReport = nil
+        haAgentStopped = false
         stoppedCleanly = orderly
     }
 

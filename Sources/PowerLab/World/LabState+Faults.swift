@@ -198,7 +198,7 @@ extension LabState {
 
     /// A guest that stops by itself while HA is on, and HA will not have it.
     mutating func restartByHA(_ guest: GuestPlace) {
-        guard automation.ha, haAgents,
+        guard automation.ha, hosts.all.contains(where: runsHAAgent),
             hits(.guestRestartedByHA, guests[guest].spec.id.rawValue)
         else { return }
         guests[guest].stoppedCleanly = false

@@ -229,7 +229,10 @@ extension LabState {
     mutating func haFollows() {
         guard vcenterState() == .up, haAgents != automation.ha else { return }
         haAgents = automation.ha
-        for host in hosts.all { hostChanged(host) }
+        for host in hosts.all {
+            hosts[host].haAgentStopped = false
+            hostChanged(host)
+        }
         note(haAgents ? .haAgentsBack : .haAgentsGone)
     }
 

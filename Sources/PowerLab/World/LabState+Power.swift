@@ -123,6 +123,18 @@ extension LabState {
         return true
     }
 
+    /// Whether HA's agent runs on a host: then HA restarts guests there.
+    func runsHAAgent(_ host: HostPlace) -> Bool {
+        haAgents && hosts[host].answers && !hosts[host].haAgentStopped
+    }
+
+    /// Stops HA's agent on one host, where it is configured, or starts it again.
+    mutating func setHAAgent(_ host: HostPlace, runs: Bool) {
+        guard haAgents, hosts[host].answers, hosts[host].haAgentStopped == runs else { return }
+        hosts[host].haAgentStopped = !runs
+        note(runs ? .haAgentStarted : .haAgentStopped, hosts[host].spec.name.rawValue)
+    }
+
     /// Tells the host to power itself off.
     mutating func shutDownHost(_ host: HostPlace) {
         guard hosts[host].power == .on else { return }
@@ -201,7 +213,8 @@ extension LabState {
     mutating func haRestarts(_ lost: [GuestPlace]) {
         guard automation.ha, haAgents else { return }
         for guest in lost where guests[guest].power == .off && !guests[guest].stoppedCleanly {
-            guard let target = hosts.all.first(where: { hosts[$0].takesGuests }) else { return }
+            let target = hosts.all.first { hosts[$0].takesGuests && runsHAAgent($0) }
+            guard let target else { return }
             if guests[guest].host != target {
                 move(guest, to: target)
                 note(

@@ -162,6 +162,16 @@ extension LabWorld {
         turn(name) { $0.setMaintenance($1, on: on) } == true
     }
 
+    /// Whether HA's agent runs on the host.
+    public func runsHAAgent(_ name: HostName) -> Bool {
+        turn(name) { $0.runsHAAgent($1) } == true
+    }
+
+    /// Stops HA's agent on the host, or starts it again.
+    public func setHAAgent(_ name: HostName, runs: Bool) {
+        _ = turn(name) { $0.setHAAgent($1, runs: runs) }
+    }
+
     /// Tells the host to power itself off.
     public func shutDownHost(_ name: HostName) { _ = turn(name) { $0.shutDownHost($1) } }
 

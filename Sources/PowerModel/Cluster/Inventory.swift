@@ -215,11 +215,13 @@ public struct HostView: Hashable, Codable, Sendable {
 public struct Inventory: Hashable, Codable, Sendable {
     /// Grows whenever something in it changed; compares only within one connection.
     public var version: UInt64
+    /// Guests that the site file does not name, and that were found.
+    public var found = FoundGuests()
     private var sortedHosts: [HostView]
     private var sortedGuests: [Guest]
 
     private enum CodingKeys: String, CodingKey {
-        case version
+        case version, found
         case sortedHosts = "hosts"
         case sortedGuests = "guests"
     }
@@ -266,6 +268,7 @@ public struct Inventory: Hashable, Codable, Sendable {
             version: try values.decode(UInt64.self, forKey: .version),
             hosts: try values.decode([HostView].self, forKey: .sortedHosts),
             guests: try values.decode([Guest].self, forKey: .sortedGuests))
+        found = try values.decodeIfPresent(FoundGuests.self, forKey: .found) ?? found
     }
 
     /// The guest of this identity.
@@ -410,17 +413,38 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     /// What could not be read and is missing in it, as an operator would say it. Only labels can
     /// be missing: without anything else there is no snapshot.
     public var warnings: [String]
+    /// What addresses the site file's names had: DNS may be one of the guests that go down.
+    public var addresses: [String: [String]]
 
     /// A snapshot.
     public init(
         cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation,
-        hasVSAN: Bool = false, warnings: [String] = []
+        hasVSAN: Bool = false, warnings: [String] = [], addresses: [String: [String]] = [:]
     ) {
+        self.addresses = addresses
         self.cluster = cluster
         self.reference = reference
         self.inventory = inventory
         self.automation = automation
         self.hasVSAN = hasVSAN
         self.warnings = warnings
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case cluster, reference, inventory, automation, hasVSAN, warnings, addresses
+    }
+
+    /// Reads a snapshot; one of an earlier release has no addresses.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            cluster: try values.decode(ClusterName.self, forKey: .cluster),
+            reference: try values.decode(String.self, forKey: .reference),
+            inventory: try values.decode(Inventory.self, forKey: .inventory),
+            automation: try values.decode(Automation.self, forKey: .automation),
+            hasVSAN: try values.decode(Bool.self, forKey: .hasVSAN),
+            warnings: try values.decode([String].self, forKey: .warnings),
+            addresses: try values.decodeIfPresent([String: [String]].self, forKey: .addresses)
+                ?? [:])
     }
 }

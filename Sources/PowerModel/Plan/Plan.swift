@@ -44,6 +44,8 @@ public enum PhaseKind: Sendable {}
 extension Name where Kind == PhaseKind {
     /// HA off, DRS manual, DPM off.
     public static var freeze: Self { .init("freeze") }
+    /// HA's agents stopped on the hosts, where HA could not be switched off.
+    public static var haAgents: Self { .init("ha agents") }
     /// vCLS into retreat mode.
     public static var retreat: Self { .init("retreat") }
     /// Boot scripts installed.
@@ -165,6 +167,8 @@ public enum HookMoment: String, Hashable, Codable, Sendable {
 public indirect enum Action: Hashable, Codable, Sendable {
     /// HA off, DRS manual, DPM off: seen to be so.
     case freeze
+    /// Where freeze did not see HA off: its agents stopped on these hosts, seen not to run.
+    case stopHAAgents([HostName])
     /// vCLS into retreat mode: its guests seen to be gone.
     case retreat
     /// Boot script installed and read back.
@@ -199,13 +203,16 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case startGuest(GuestID, name: String, HostName, StartTerms)
     /// HA as the snapshot has it.
     case thawHA(Bool)
+    /// HA's agent seen to run on a host where vpower stopped it.
+    case startHAAgent(HostName)
     /// Boot script taken out.
     case disarm(HostName)
 
     /// The step's identity.
     public var id: StepID {
         switch self {
-        case .freeze: StepID("freeze")
+        case .freeze: .freeze
+        case .stopHAAgents: .stopHAAgents
         case .retreat: StepID("retreat")
         case .arm(let host, _): StepID("arm/" + host.rawValue)
         case .runHook(_, let tier, let moment, let place):
@@ -224,6 +231,7 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .thawDRS: StepID("thaw-drs")
         case .startGuest(let guest, _, _, _): StepID("start/" + guest.rawValue)
         case .thawHA: StepID("thaw-ha")
+        case .startHAAgent(let host): StepID("start-ha-agent/" + host.rawValue)
         case .disarm(let host): StepID("disarm/" + host.rawValue)
         }
     }
@@ -232,6 +240,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
     public var summary: String {
         switch self {
         case .freeze: "HA off, DRS manual, DPM off"
+        case .stopHAAgents(let hosts):
+            "where HA is not seen off: stop its agents on \(hosts.count.counted("host"))"
         case .retreat: "vCLS into retreat mode"
         case .arm(let host, let orders): "arm \(host) (\(orders.guests.count.counted("guest")))"
         case .runHook(let hook, _, _, _):
@@ -254,6 +264,7 @@ public indirect enum Action: Hashable, Codable, Sendable {
             "DRS back to \(level.rawValue)\(dpm ? ", DPM on" : "")"
         case .startGuest(_, let name, let host, _): "start guest \(name.onOneLine) on \(host)"
         case .thawHA(let on): "HA back \(on ? "on" : "off")"
+        case .startHAAgent(let host): "start HA's agent on \(host)"
         case .disarm(let host): "disarm \(host)"
         }
     }

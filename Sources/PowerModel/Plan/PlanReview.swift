@@ -34,6 +34,7 @@ extension Action {
     fileprivate var reviewed: String {
         switch self {
         case .freeze: "freeze"
+        case .stopHAAgents(let hosts): "stop HA's agents on \(hosts.map(\.rawValue).reviewed)"
         case .retreat: "retreat"
         case .arm(_, let orders): "arm \(orders.reviewed)"
         case .runHook(let hook, _, _, _):
@@ -57,6 +58,7 @@ extension Action {
         case .thawVCLS(let setting): "vcls \(setting.rawValue)"
         case .thawDRS(let level, let dpm): "drs \(level.rawValue) dpm \(dpm)"
         case .thawHA(let on): "ha \(on)"
+        case .startHAAgent: "start"
         case .disarm: "disarm"
         }
     }

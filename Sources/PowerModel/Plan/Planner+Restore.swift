@@ -34,8 +34,10 @@ extension Planner {
             phases.append(phase(.guests(tier.name), needs: [before], starts))
             before = .guests(tier.name)
         }
-        let thawHA = step(.thawHA(goal.automation.ha), limit: site.limits.freeze)
-        phases.append(phase(.haBack, needs: [before], extent.isWhole ? [thawHA] : []))
+        phases.append(
+            phase(
+                .haBack, needs: [before],
+                extent.isWhole ? haSteps(isOn: goal.automation.ha, ledger) : []))
         phases.append(phase(.disarm, needs: [.haBack], disarmSteps(ledger, extent)))
         return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
     }
@@ -146,6 +148,19 @@ extension Planner {
             step(.thawVCLS(automation.vcls), limit: site.limits.vcls),
             step(.thawDRS(automation.drsLevel, dpm: automation.dpm), limit: site.limits.freeze),
         ]
+    }
+
+    /// HA as it was; then its agents on the hosts where vpower stopped them: they run again by
+    /// themselves only where the host was really down.
+    private func haSteps(isOn: Bool, _ ledger: Ledger) -> [Step] {
+        let thaw = step(.thawHA(isOn), limit: site.limits.freeze)
+        let agents = isOn ? ledger.haAgentsStopped.sorted() : []
+        return [thaw]
+            + agents.map { host in
+                var start = step(.startHAAgent(host), limit: site.limits.arm)
+                start.needs = [thaw.id]
+                return start
+            }
     }
 
     private func disarmSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {

@@ -24,6 +24,10 @@ extension Planner {
         if now.automation.vcls.keepsGuests {
             phases.append(phase(.retreat, needs: [], [step(.retreat, limit: site.limits.vcls)]))
         }
+        if now.automation.ha || moment.goal.automation.ha {
+            let stop = step(.stopHAAgents(hosts), limit: site.limits.arm)
+            phases.append(phase(.haAgents, needs: [.freeze], [stop]))
+        }
         phases.append(arm(orders, needs: [.freeze]))
         let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
         phases += tiers
@@ -127,7 +131,7 @@ extension Planner {
         let isLast = zip(hosts, stops).filter { $0.0 == vcsaHost }.map(\.1)
         let others = zip(hosts, stops).filter { $0.0 != vcsaHost }.map(\.1)
         return [
-            phase(.hosts, needs: [.infrastructure, .arm, .retreat], others),
+            phase(.hosts, needs: [.infrastructure, .arm, .retreat, .haAgents], others),
             phase(.vcsaHost, needs: [.hosts], isLast),
         ]
     }

@@ -40,11 +40,11 @@ public struct Roles: Hashable, Sendable {
     ) throws(PlanError) {
         let guests = inventory.guests
         let candidates = guests.indices.filter { guests[$0].nature == .ordinary }
-        if let wanted = site.vcsaGuest {
+        if let wanted = try Roles.vcsa(inventory.found.vcsa, in: site) {
             vcsa = try Roles.find(
                 wanted, key: "vcsa", among: candidates, of: guests, in: site.name)
         }
-        if let controller = site.controllerGuest {
+        if let controller = try Roles.controller(inventory.found.controller, in: site) {
             let guest = try Roles.find(
                 controller, key: "controller", among: candidates, of: guests, in: site.name)
             throw PlanError(
@@ -70,6 +70,39 @@ public struct Roles: Hashable, Sendable {
                     try: "name one of its tiers under defaultTier")
             }
             tiers[index].guests.append(guests[candidate])
+        }
+    }
+
+    /// The vCSA's name or identity: what the site file says, else what was found; nil where vCenter
+    /// runs elsewhere.
+    private static func vcsa(
+        _ found: Finding?, in site: ClusterSite
+    ) throws(PlanError) -> String? {
+        guard site.vcsaGuest == nil, site.findsVCSA else { return site.vcsaGuest }
+        if case .guest(let id) = found { return id.rawValue }
+        var why = "nobody has looked for it"
+        if case .unclear(let reason) = found { why = reason }
+        throw PlanError(
+            "cluster \(site.name): which guest is its vCSA cannot be told: \(why)",
+            try: "set `vcsa` of the cluster to the guest's name or instanceUuid, or "
+                + "`vcsaElsewhere: true` where it is no guest of the cluster")
+    }
+
+    /// The controller's name or identity, where it is one of the guests.
+    private static func controller(
+        _ found: Finding?, in site: ClusterSite
+    ) throws(PlanError) -> String? {
+        if let named = site.controllerGuest { return named }
+        switch found {
+        case _ where site.controllerElsewhere: return nil
+        case nil: return nil
+        case .guest(let id): return id.rawValue
+        case .unclear(let why):
+            throw PlanError(
+                "cluster \(site.name): whether vpower runs in one of its guests cannot be told: "
+                    + why,
+                try: "set `controller` of the cluster to the guest's name or instanceUuid, or "
+                    + "`controllerElsewhere: true` where it is no guest of the cluster")
         }
     }
 

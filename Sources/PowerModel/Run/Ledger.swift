@@ -49,6 +49,24 @@ public struct Ledger: Hashable, Sendable {
         return hosts
     }
 
+    /// Hosts on which vpower stopped HA's agent in this outage, and where it was not seen to run
+    /// since. A boot starts it; but a host that was silent was not always down.
+    public var haAgentsStopped: Set<HostName> {
+        var stopped = Set<HostName>()
+        for run in runs {
+            for step in run.steps {
+                switch step.action {
+                case .stopHAAgents(let hosts):
+                    stopped.formUnion(hosts.filter { run.hasAsked(.stopHAAgent(on: $0)) })
+                case .startHAAgent(let host):
+                    if case .done = run.outcome(of: step.id) { stopped.remove(host) }
+                default: break
+                }
+            }
+        }
+        return stopped
+    }
+
     /// Hosts that were told to stop and seen down in this outage, and not seen back since.
     public var hostsSeenDown: Set<HostName> {
         seenDown { action in
@@ -125,6 +143,17 @@ extension Name where Kind == StepKind {
     var stoppedGuest: GuestID? {
         guard rawValue.hasPrefix(Self.stopPrefix) else { return nil }
         return GuestID(String(rawValue.dropFirst(Self.stopPrefix.count)))
+    }
+
+    /// HA off, DRS manual, DPM off.
+    public static var freeze: StepID { StepID("freeze") }
+
+    /// HA's agents stopped on the hosts.
+    public static var stopHAAgents: StepID { StepID("stop-ha-agents") }
+
+    /// Under this, it is announced for each host that HA's agent is stopped there.
+    public static func stopHAAgent(on host: HostName) -> StepID {
+        StepID("stop-ha-agent/\(host)")
     }
 
     /// Under this, a host's maintenance mode is announced apart from its shutdown: only the
@@ -206,6 +235,17 @@ public struct RunLedger: Hashable, Sendable {
         progress.compactMap { step, progress in
             if case .gaveUp(let why) = progress.outcome { (step, why) } else { nil }
         }.sorted { $0.step < $1.step }
+    }
+
+    /// Whether the automation was seen to be stopped.
+    public var isFrozen: Bool {
+        if case .done = outcome(of: .freeze) { true } else { false }
+    }
+
+    /// Makes a phase one that is not over, nor any of its steps.
+    public mutating func reopen(_ phase: PhaseName) {
+        phasesEnded[phase] = nil
+        for step in plan.phase(phase)?.steps ?? [] { progress[step.id] = nil }
     }
 
     /// How a step ended; nil while it is not over.

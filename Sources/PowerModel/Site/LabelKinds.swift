@@ -44,7 +44,9 @@ extension ClusterSite {
 extension Inventory {
     /// Takes over the labels of all guests that the other inventory knows: in an outage those of
     /// its snapshot hold, so that no guest changes its tier when, say, tags cannot be read now.
+    /// Also who was found there, where that cannot be told now.
     public mutating func takeLabels(of other: Inventory) {
+        found = found.filled(from: other.found)
         let labels = Dictionary(
             other.guests.map { ($0.id, $0.labels) }, uniquingKeysWith: { first, _ in first })
         guests = guests.map { guest in

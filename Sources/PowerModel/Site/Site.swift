@@ -153,11 +153,15 @@ public struct ClusterSite: Hashable, Sendable {
     /// The guest of this cluster that is its vCenter: its name or its instanceUuid. Nil where
     /// vCenter runs elsewhere: in a cluster of `needs`, or outside of the site.
     public var vcsaGuest: String?
+    /// Whether vCSA's guest is to be found by evidence: the site file says nothing of it.
+    public var findsVCSA: Bool
     /// The clusters of the site that hold this one's vCSA, infrastructure or controller: they go
     /// down after it and come up before it.
     public var needs: [ClusterName]
     /// The guest in which vpower runs, if it does: its name or its instanceUuid.
     public var controllerGuest: String?
+    /// Whether the site file says that vpower runs in none of the cluster's guests.
+    public var controllerElsewhere: Bool
     /// Its ESXi hosts.
     public var hosts: [HostSite]
     /// The tiers, in the order in which they go down.
@@ -180,8 +184,9 @@ public struct ClusterSite: Hashable, Sendable {
 
     /// A cluster of these parts.
     public init(
-        name: ClusterName, vcenter: VCenterSite, vcsaGuest: String?, needs: [ClusterName] = [],
-        controllerGuest: String? = nil, hosts: [HostSite], tiers: [TierSite],
+        name: ClusterName, vcenter: VCenterSite, vcsaGuest: String?, findsVCSA: Bool = false,
+        needs: [ClusterName] = [], controllerGuest: String? = nil,
+        controllerElsewhere: Bool = false, hosts: [HostSite], tiers: [TierSite],
         defaultTier: TierName, infrastructure: GuestChoice = [],
         guestRules: [GuestRule] = [], adoptGuests: Bool = false,
         limits: ClusterLimits = ClusterLimits(), maintenanceMode: Bool = false,
@@ -190,8 +195,10 @@ public struct ClusterSite: Hashable, Sendable {
         self.name = name
         self.vcenter = vcenter
         self.vcsaGuest = vcsaGuest
+        self.findsVCSA = findsVCSA
         self.needs = needs
         self.controllerGuest = controllerGuest
+        self.controllerElsewhere = controllerElsewhere
         self.hosts = hosts
         self.tiers = tiers
         self.defaultTier = defaultTier
@@ -351,7 +358,7 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var freeze: Duration = .seconds(120)
     /// Until the vCLS guests are gone, or back.
     public var vcls: Duration = .seconds(300)
-    /// Until a boot script is installed and read back.
+    /// Until a boot script is installed and read back, or HA's agent is seen stopped on a host.
     public var arm: Duration = .seconds(60)
     /// Until vCSA has shut down.
     public var vcsa: Duration = .seconds(600)

@@ -57,7 +57,7 @@ public struct Operation: Sendable {
         let ledger = try await ledger()
         var warnings: [String] = []
         var now: ClusterSnapshot
-        do { now = try await around.cluster.snapshot() } catch {
+        do { now = await around.complete(try await around.cluster.snapshot()) } catch {
             // Whatever is wrong with vCenter, an outage does not wait until it is mended.
             guard let base = ledger.snapshot ?? kept else { throw .cluster(error) }
             warnings.append("\(error); the last known inventory and the hosts are used instead")
@@ -66,6 +66,7 @@ public struct Operation: Sendable {
         warnings += now.warnings
         now = believed(now, ledger)
         if let first = ledger.snapshot { now.inventory.takeLabels(of: first.inventory) }
+        if let kept { now.inventory.found = now.inventory.found.filled(from: kept.inventory.found) }
         let goal = ledger.snapshot ?? now
         if let outage = ledger.outage, ledger.snapshot == nil, !ledger.runs.isEmpty {
             warnings.append(
@@ -99,7 +100,9 @@ public struct Operation: Sendable {
     public func bootOrders() async throws(OperationError) -> [BootOrders] {
         let ledger = try await ledger()
         let now: ClusterSnapshot
-        do { now = try await around.cluster.snapshot() } catch { throw .cluster(error) }
+        do { now = await around.complete(try await around.cluster.snapshot()) } catch {
+            throw .cluster(error)
+        }
         do {
             return try planner.bootOrders(
                 now: now, goal: ledger.snapshot ?? now, run: RunID(makeID()),

@@ -5,6 +5,7 @@ import Synchronization
 final class RunFacts: Sendable {
     private let lost: Mutex<Set<HostName>>
     private let clusterIsGone = Mutex(false)
+    private let frozen: Mutex<Bool>
     private let maintenanceRefused: Mutex<Set<HostName>>
     private let stops = Mutex<[String: LateStop]?>(nil)
 
@@ -25,8 +26,21 @@ final class RunFacts: Sendable {
             }
         }
         self.lost = Mutex(lost)
+        frozen = Mutex(earlier?.isFrozen == true)
         maintenanceRefused = Mutex(refused)
     }
+
+    /// A step of this kind is over.
+    func note(_ outcome: StepOutcome, of action: Action) {
+        switch (action, outcome) {
+        case (.awaitHost(let host, _), .gaveUp): lost.withLock { _ = $0.insert(host) }
+        case (.freeze, .done): frozen.withLock { $0 = true }
+        default: break
+        }
+    }
+
+    /// Whether the automation was seen to be stopped.
+    var isFrozen: Bool { frozen.withLock(\.self) }
 
     /// Hosts that did not come back within their limit: nothing waits for them any more.
     var lostHosts: Set<HostName> { lost.withLock { $0 } }
@@ -53,6 +67,4 @@ final class RunFacts: Sendable {
     func keep(_ lateStops: [String: LateStop]) { stops.withLock { $0 = lateStops } }
 
     func loseCluster() { clusterIsGone.withLock { $0 = true } }
-
-    func lose(_ host: HostName) { lost.withLock { _ = $0.insert(host) } }
 }

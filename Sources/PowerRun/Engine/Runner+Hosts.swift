@@ -4,7 +4,7 @@ import PowerModel
 extension Runner {
     /// Does something on a host until it is as wanted, or the wait is over. The body returns the
     /// outcome, or why it is not so yet.
-    private func untilDone(
+    func untilDone(
         on name: HostName, _ wait: Wait,
         _ body: (any HostControl) async throws(HostError) -> Progress
     ) async -> StepOutcome? {
@@ -35,7 +35,7 @@ extension Runner {
         return wait.gaveUp(problem)
     }
 
-    private enum Progress {
+    enum Progress {
         case over(StepOutcome)
         case notYet(String)
         /// It cannot be so before this moment.

@@ -38,6 +38,9 @@ public final class Runner: Sendable {
         self.run = run
         self.outage = outage
         self.goal = goal
+        var earlier = earlier
+        // What a boot undoes is done again: the hosts may have lost their power since.
+        if earlier?.isFrozen == false { earlier?.reopen(.haAgents) }
         self.earlier = earlier
         self.control = control
         self.now = now
@@ -218,7 +221,7 @@ public final class Runner: Sendable {
     private func carryOut(_ step: Step) async -> StepOutcome? {
         if control.mustStop { return nil }
         guard let outcome = await perform(step), !Task.isCancelled else { return nil }
-        if case .awaitHost(let host, _) = step.action, case .gaveUp = outcome { facts.lose(host) }
+        facts.note(outcome, of: step.action)
         await record(.stepEnded(step.id, outcome))
         return outcome
     }
@@ -228,6 +231,7 @@ public final class Runner: Sendable {
         let wait = Wait(for: step, in: self)
         switch step.action {
         case .freeze: return await freeze(wait)
+        case .stopHAAgents(let hosts): return await stopHAAgents(on: hosts, wait)
         case .retreat: return await retreat(wait)
         case .arm(let host, let orders): return await arm(host, orders, wait)
         case .runHook(let hook, let tier, let moment, _):
@@ -252,6 +256,7 @@ public final class Runner: Sendable {
         case .thawDRS(let level, let dpm):
             return await thaw(AutomationChange(drsLevel: level, dpm: dpm), wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
+        case .startHAAgent(let host): return await startHAAgent(on: host, wait)
         case .disarm(let host): return await disarm(host, wait)
         }
     }

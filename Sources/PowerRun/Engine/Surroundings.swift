@@ -15,6 +15,9 @@ public struct Surroundings: Sendable {
     public var wake: @Sendable (HostName) async -> String?
     /// Whether anybody answers at an endpoint: for the witness.
     public var answers: @Sendable (Endpoint) async -> Bool
+    /// Adds to a snapshot what vCenter's reading does not hold: the addresses that names have, and
+    /// who is who. What it cannot find out is missing; it is bounded, and never fails.
+    public var complete: @Sendable (ClusterSnapshot) async -> ClusterSnapshot
     /// Runs a hook on this machine, for no longer than its limit.
     public var runHook: @Sendable (Hook, HookContext) async -> HookEnd
     /// Where records go.
@@ -32,6 +35,7 @@ public struct Surroundings: Sendable {
         machines: [MachineName: any MachineControl] = [:],
         wake: @escaping @Sendable (HostName) async -> String?,
         answers: @escaping @Sendable (Endpoint) async -> Bool,
+        complete: @escaping @Sendable (ClusterSnapshot) async -> ClusterSnapshot = { $0 },
         runHook: @escaping @Sendable (Hook, HookContext) async -> HookEnd,
         journal: any Journal, announcer: any Announcer, time: any TimeSource,
         pace: EnginePace = EnginePace()
@@ -42,6 +46,7 @@ public struct Surroundings: Sendable {
         self.machines = machines
         self.wake = wake
         self.answers = answers
+        self.complete = complete
         self.runHook = runHook
         self.journal = journal
         self.announcer = announcer

@@ -6,7 +6,8 @@ import Synchronization
 ///
 /// The way that answered last is asked first, so that a port that is shut costs its limit once.
 /// A login that is refused by either is final for both: they log in to the same accounts, and five
-/// refusals lock them. The boot script has SSH only.
+/// refusals lock them. The boot script and HA's agent
+/// have SSH only.
 public final class HostByTwoWays: HostControl {
     private let ssh: any HostControl
     private let soap: any HostWay
@@ -113,6 +114,16 @@ public final class HostByTwoWays: HostControl {
     /// What the boot script of this run says of its work since the host booted.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await askSSH { ssh throws(HostError) in try await ssh.bootReport(of: run) }
+    }
+
+    /// Stops the agent of vSphere HA on the host.
+    public func stopHAAgent() async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.stopHAAgent() }
+    }
+
+    /// Starts the agent of vSphere HA again.
+    public func startHAAgent() async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.startHAAgent() }
     }
 
     // MARK: Asking

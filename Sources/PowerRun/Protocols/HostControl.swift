@@ -43,7 +43,8 @@ public protocol HostWay: Sendable {
     func close() async
 }
 
-/// One ESXi host, without vCenter, as the engine needs it: a way to it, and its boot script.
+/// One ESXi host, without vCenter, as the engine needs it: a way to it, its boot script and HA's agent,
+/// which are reached over SSH alone.
 public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
@@ -53,6 +54,14 @@ public protocol HostControl: HostWay {
 
     /// What the boot script of this run says of its work since the host booted.
     func bootReport(of run: RunID) async throws(HostError) -> BootReport
+
+    /// Stops the agent of vSphere HA on the host, and looks that it does not run; success also when
+    /// there is none. It starts by itself at the host's next boot.
+    func stopHAAgent() async throws(HostError)
+
+    /// Starts the agent of vSphere HA again, and looks that it runs. `refused` where HA is not
+    /// configured on the host.
+    func startHAAgent() async throws(HostError)
 }
 
 /// What went wrong while talking to one host. Every reason is something the engine decides on.

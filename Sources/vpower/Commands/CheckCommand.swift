@@ -72,6 +72,9 @@ struct CheckCommand: AsyncParsableCommand {
         _ cluster: ClusterSite, _ context: SiteContext, _ sheet: inout CheckSheet
     ) async {
         let what = "cluster \(cluster.name)"
+        for name in await context.lookUpNames(of: cluster) {
+            sheet.bad(what, "\(name.onOneLine) does not resolve: put it into DNS or /etc/hosts")
+        }
         do {
             let vcenter = try context.makeCluster(cluster)
             do {
@@ -83,7 +86,8 @@ struct CheckCommand: AsyncParsableCommand {
                 if login.transport != cluster.vcenter.transport {
                     sheet.note(what, "`transport: json` needs vCenter 8.0U1; SOAP is used")
                 }
-                let snapshot = try await vcenter.snapshot()
+                let snapshot = await context.complete(
+                    try await vcenter.snapshot(), of: cluster, through: vcenter)
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
                     what,
@@ -92,6 +96,7 @@ struct CheckCommand: AsyncParsableCommand {
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
+                checkController(snapshot, of: cluster, &sheet)
                 await checkPrivileges(vcenter, snapshot, of: cluster, &sheet)
                 await checkRuntime(snapshot, of: cluster, context, &sheet)
             } catch { sheet.bad(what, "\(error)") }
@@ -126,6 +131,29 @@ struct CheckCommand: AsyncParsableCommand {
         }
         for host in cluster.hosts where snapshot.inventory.host(host.name) == nil {
             sheet.bad(what, "host \(host.name) is not in the cluster")
+        }
+    }
+
+    /// What this machine is taken for, where it is none of the cluster's guests: one that is, is an
+    /// error of its own (`Roles`).
+    private func checkController(
+        _ snapshot: ClusterSnapshot, of cluster: ClusterSite, _ sheet: inout CheckSheet
+    ) {
+        let what = "cluster \(cluster.name)"
+        let machine = ThisMachine.evidence()
+        let word = "set `controller` of the cluster, or `controllerElsewhere: true`"
+        if cluster.controllerGuest != nil || snapshot.inventory.found.controller != nil { return }
+        if cluster.controllerElsewhere {
+            sheet.good(what, "vpower runs in none of its guests, as the site file says")
+        } else if !machine.isVMwareGuest {
+            sheet.good(what, "vpower runs in none of its guests: this machine is no VMware guest")
+        } else if machine.hasIdentity {
+            sheet.bad(
+                what, "vpower runs in a VMware guest, but in none that this cluster shows: \(word)")
+        } else {
+            sheet.bad(
+                what,
+                "vpower runs in a VMware guest and may not read which (root only): \(word)")
         }
     }
 

@@ -52,7 +52,7 @@ struct RenderLocalshCommand: AsyncParsableCommand {
                     summary: "the site file has no host \(host)",
                     tryThis: "--host with one of: \(hosts.joined(separator: ", "))", code: .usage)
             }
-            let around = try context.surroundings(
+            let around = try await context.surroundings(
                 cluster, journal: try await context.state.openToRead(),
                 announcer: Silence())
             guard let control = around.hosts[name] else { return .failed }

@@ -12,7 +12,7 @@ extension ClusterKeeper {
         defer { state.withLock { $0.control = nil } }
         do {
             let lock = try await takeLock()
-            let around = try context.surroundings(
+            let around = try await context.surroundings(
                 cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
             var result: RunResult?
             do {
@@ -84,7 +84,7 @@ extension ClusterKeeper {
     /// on one feed.
     func notOff(on feed: FeedName? = nil) async -> [String] {
         do {
-            let around = try context.surroundings(
+            let around = try await context.surroundings(
                 cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
             let operation = Operation(
                 in: around, machines: context.machines(of: cluster), control: RunControl(),

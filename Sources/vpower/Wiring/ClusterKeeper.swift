@@ -254,7 +254,8 @@ final class ClusterKeeper: Service {
             do {
                 let vcenter = try context.makeCluster(cluster)
                 do {
-                    let snapshot = try await vcenter.snapshot()
+                    let snapshot = await context.complete(
+                        try await vcenter.snapshot(), of: cluster, through: vcenter)
                     kept.withLock { $0 = snapshot }
                 } catch {
                     logger.info("inventory not kept", metadata: ["error": "\(error)"])

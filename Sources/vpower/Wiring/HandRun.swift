@@ -47,7 +47,7 @@ struct HandRun: Sendable {
         let timeline = Timeline(
             time: context.time, cluster: clusters.count > 1 ? cluster.name : nil
         ) { Terminal.error($0) }
-        let around = try context.surroundings(cluster, journal: journal, announcer: timeline)
+        let around = try await context.surroundings(cluster, journal: journal, announcer: timeline)
         let turn = HandTurn(
             context: context, cluster: cluster, timeline: timeline, around: around,
             estimates: await context.estimates(for: cluster, from: journal), controls: controls)

@@ -33,7 +33,7 @@ extension SiteContext {
         on cluster: ClusterSite, among clusters: [ClusterSite] = []
     ) async throws -> PlanReport {
         let journal = try await state.openToRead()
-        let around = try surroundings(cluster, journal: journal, announcer: Silence())
+        let around = try await surroundings(cluster, journal: journal, announcer: Silence())
         let operation = Operation(
             in: around, machines: machines(of: cluster),
             estimates: await estimates(for: cluster, from: journal), control: RunControl(),

@@ -26,6 +26,8 @@ struct SiteContext: Sendable {
     let state: StatePlaces
     let secrets: SecretStore
     let time = SystemTime()
+    /// What the site's names resolve to, as far as this process knows.
+    let addresses = AddressBook()
 
     /// Reads the site file; every mistake in it is reported at once.
     static func load(_ options: SiteOptions) throws -> SiteContext {
@@ -91,7 +93,8 @@ struct SiteContext: Sendable {
     func makeCluster(_ cluster: ClusterSite) throws -> VCenterCluster {
         VCenterCluster(
             cluster: cluster.name, site: cluster.vcenter,
-            password: try secret(cluster.vcenter.password), labels: cluster.labelKinds)
+            password: try secret(cluster.vcenter.password), labels: cluster.labelKinds,
+            addresses: addresses)
     }
 
     func makeHosts(_ cluster: ClusterSite) throws -> [HostAdapters] {
@@ -100,15 +103,18 @@ struct SiteContext: Sendable {
 
     func makeHost(_ host: HostSite) throws -> HostAdapters {
         HostAdapters(
-            ssh: try ESXiHost(site: host, password: try password(of: host.login)),
+            ssh: try ESXiHost(
+                site: host, password: try password(of: host.login), addresses: addresses),
             soap: try host.api.map { api in
-                HostOverSOAP(host.name, site: api, password: try secret(api.password))
+                HostOverSOAP(
+                    host.name, site: api, password: try secret(api.password), addresses: addresses)
             }, preferred: host.control)
     }
 
     func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
         try machines(of: cluster).map { machine in
-            try SSHMachine(site: machine, password: try password(of: machine.login))
+            try SSHMachine(
+                site: machine, password: try password(of: machine.login), addresses: addresses)
         }
     }
 
@@ -126,8 +132,9 @@ struct SiteContext: Sendable {
     /// Everything a run needs, wired to the real site.
     func surroundings(
         _ cluster: ClusterSite, journal: any Journal, announcer: any Announcer
-    ) throws -> Surroundings {
-        try surroundings(
+    ) async throws -> Surroundings {
+        await recallAddresses(of: cluster, from: journal)
+        return try surroundings(
             cluster, through: makeCluster(cluster),
             hosts: makeHosts(cluster).map(\.control), journal: journal, announcer: announcer)
     }
@@ -148,10 +155,12 @@ struct SiteContext: Sendable {
             machines: Dictionary(
                 uniqueKeysWithValues: try makeMachines(cluster).map { ($0.machine, $0) }),
             wake: { host in await Self.wake(host, at: wakeAddresses[host] ?? nil) },
-            answers: { endpoint in
+            answers: { [addresses] endpoint in
                 await Reachability.answers(
-                    host: endpoint.host, port: endpoint.port, within: Self.witnessLimit)
+                    host: endpoint.host, port: endpoint.port, within: Self.witnessLimit,
+                    addresses: addresses)
             },
+            complete: { await complete($0, of: cluster, through: vcenter) },
             runHook: { hook, context in await HookProcess.run(hook, context) },
             journal: journal, announcer: announcer, time: time, pace: pace)
     }

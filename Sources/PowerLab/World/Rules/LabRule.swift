@@ -54,6 +54,10 @@ public struct LabSiteState: Sendable {
     var onByPlace: [Int: Set<String>] = [:]
     var hostsOn: Set<String>
     var haAgents: Bool
+    /// Hosts on which HA's agent was stopped since they booted.
+    var haAgentStopped: Set<String> = []
+    /// Hosts that came up since the run began.
+    var upSinceRunBegan: Set<String> = []
     var vcenterUp = true
     var armed: Set<String> = []
     var inMaintenance: Set<String> = []
@@ -157,6 +161,14 @@ public struct LabSiteState: Sendable {
         inMaintenance.contains(host) && lostSteps.contains(.maintenance(of: HostName(host)))
     }
 
+    /// Whether vpower cannot know that it stopped HA's agent on a host, where it is still stopped.
+    func isLeftWithoutHAAgent(_ host: String) -> Bool {
+        haAgentStopped.contains(host) && lostSteps.contains(.stopHAAgent(on: HostName(host)))
+    }
+
+    /// The hosts on which HA's agent runs.
+    var hostsWithHAAgent: Set<String> { haAgents ? hostsOn.subtracting(haAgentStopped) : [] }
+
     /// Whether this step changed something, and what was before it is known nowhere any more.
     func isLost(_ step: StepID) -> Bool { lostChanges.contains(step) }
 
@@ -208,18 +220,23 @@ public struct LabSiteState: Sendable {
             set(event.object, .on)
             startedSinceDown.insert(event.object)
         case .guestRegistered, .guestMoved: move(event.object, to: event.detail)
-        case .haAgentsGone: haAgents = false
-        case .haAgentsBack: haAgents = true
+        case .haAgentsGone, .haAgentsBack:
+            haAgents = event.kind == .haAgentsBack
+            haAgentStopped = []
+        case .haAgentStopped: haAgentStopped.insert(event.object)
+        case .haAgentStarted: haAgentStopped.remove(event.object)
         case .vcenterDown: vcenterUp = false
         case .vcenterUp: vcenterUp = true
         case .hostOff, .hostLost:
             hostsOn.remove(event.object)
+            haAgentStopped.remove(event.object)
             startingVCSA.remove(event.object)
             startedSinceDown = []
             hasGoneDown = true
         case .hostTold: startingVCSA.remove(event.object)
         case .hostUp:
             hostsOn.insert(event.object)
+            upSinceRunBegan.insert(event.object)
             if armed.contains(event.object) { startingVCSA.insert(event.object) }
         case .armed: armed.insert(event.object)
         case .disarmed: armed.remove(event.object)
@@ -257,6 +274,7 @@ public struct LabSiteState: Sendable {
             goal = goalOnDisk ?? []
         case .outageClosed:
             if !record.isLost { goalOnDisk = nil }
+        case .runStarted: upSinceRunBegan = []
         case .asked(let step, _):
             guard record.isLost else { break }
             lostSteps.insert(step)

@@ -96,6 +96,10 @@ struct EverythingPutBack: LabRule {
                 !isWrong || isExplained,
                 "guest \(guest.name.onOneLine) is \(isOn ? "on" : "off")")
         }
+        let agentless = automation.ha ? site.haAgentStopped.sorted() : []
+        for host in agentless where !isVCSAStuck {
+            check(site.isLeftWithoutHAAgent(host), "HA's agent does not run on \(host)")
+        }
         for host in site.scenario.hosts {
             let isMaintained = site.inMaintenance.contains(host.name.rawValue)
             check(
@@ -115,7 +119,8 @@ struct FalseAlarmsChangeNothing: LabRule {
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard site.hasRecords else { return }
         switch event.kind {
-        case .guestAsked, .hostTold, .haOff, .drsChanged, .vclsRetreat, .armed, .maintenanceOn:
+        case .guestAsked, .hostTold, .haOff, .haAgentStopped, .drsChanged, .vclsRetreat, .armed,
+            .maintenanceOn:
             tally.judge(
                 at: event.atSeconds,
                 site.outageIsOpen ? nil : "\(event.kind.rawValue) without an outage")

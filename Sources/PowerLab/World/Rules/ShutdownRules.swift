@@ -64,7 +64,8 @@ struct HostsAfterTheirGuests: LabRule {
 }
 
 /// DESIGN 5.2: in a cluster plan no guest is shut down, and no host, while HA is on; unless the
-/// freeze's budget is spent and that is recorded.
+/// freeze's budget is spent and that is recorded. Then no host goes while an agent of HA runs that
+/// could have been stopped.
 struct HAOffBeforeGuests: LabRule {
     let name = "2: HA is off before guests go down"
     var tally = LabTally()
@@ -77,9 +78,25 @@ struct HAOffBeforeGuests: LabRule {
             ? "\(event.object) was told to stop"
             : "guest \(site.name(event.object)) was shut down"
         var isExcused = false
-        if case .gaveUp = site.outcomes[StepID("freeze")] { isExcused = true }
+        if case .gaveUp = site.outcomes[.freeze] { isExcused = true }
         tally.judge(
             at: event.atSeconds, site.haAgents && !isExcused ? "\(what) while HA was on" : nil)
+        guard event.kind == .hostTold, isExcused else { return }
+        let running = site.hostsWithHAAgent.filter { !Self.mayRunHAAgent($0, site) }.sorted()
+        tally.judge(
+            at: event.atSeconds,
+            running.isEmpty ? nil : "\(what) while HA's agent ran on \(running)")
+    }
+
+    /// Whether HA's agent of a host could not be stopped, which is on record by name; or came back
+    /// with the host, after the run had seen to it.
+    private static func mayRunHAAgent(_ host: String, _ site: LabSiteState) -> Bool {
+        if site.upSinceRunBegan.contains(host) { return true }
+        guard case .gaveUp(let why) = site.outcomes[.stopHAAgents], why.contains(host) else {
+            return false
+        }
+        let faults: [LabFault] = [.hostRefuses, .hostHangs, .hostKeyWrong, .linkCut, .switchDead]
+        return site.isFaulted(faults, [host, ""])
     }
 }
 
@@ -170,8 +187,10 @@ struct RecordBeforeAct: LabRule {
         case .maintenanceOn: return .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
         case .disarmed: return StepID("disarm/\(object)")
-        case .haOff: return StepID("freeze")
+        case .haOff: return .freeze
         case .haOn: return StepID("thaw-ha")
+        case .haAgentStopped: return .stopHAAgent(on: HostName(object))
+        case .haAgentStarted: return StepID("start-ha-agent/\(object)")
         case .vclsRetreat: return StepID("retreat")
         default: return nil
         }
