@@ -64,6 +64,16 @@ enum APIVersion {
         "6.7.2", "6.7.1", "6.7", "6.5",
     ]
 
+    /// Whether a version is older than another; one that is newer than vpower itself is not.
+    static func isOlder(_ version: String, than other: String) -> Bool {
+        let (left, right) = (numbers(of: version), numbers(of: other))
+        return left.lexicographicallyPrecedes(right)
+    }
+
+    private static func numbers(of version: String) -> [Int] {
+        version.split(separator: ".").map { Int($0) ?? 0 }
+    }
+
     /// The newest version both sides know, from `/sdk/vimServiceVersions.xml`.
     static func choose(_ offered: [UInt8]) throws(CallFailure) -> String {
         let root: Element

@@ -179,6 +179,14 @@ extension CheckerTests.Broken {
             rule: "2: HA is off before guests go down", how: "a plan without freeze",
             down: { $0.phases.removeAll { $0.name == .freeze } }),
         Self(
+            rule: "2: DRS moves nothing while guests go down",
+            how: "it does not look at guests' own levels",
+            wrap: { around, _ in
+                var around = around
+                around.cluster = ClusterWithoutOverrides(inner: around.cluster)
+                return around
+            }),
+        Self(
             rule: "3: down in order", how: "tiers do not wait for one another",
             down: { plan in
                 for index in plan.phases.indices

@@ -36,6 +36,37 @@ struct HostDouble: HostControl {
     func close() async { await inner.close() }
 }
 
+/// A cluster whose reader does not know that guests may have DRS levels of their own.
+struct ClusterWithoutOverrides: ClusterControl {
+    let inner: any ClusterControl
+
+    func snapshot() async throws(ClusterError) -> ClusterSnapshot {
+        var snapshot = try await inner.snapshot()
+        snapshot.automation.drsOverrides = nil
+        return snapshot
+    }
+    func inventory(newerThan version: UInt64?, within limit: Duration)
+        async throws(ClusterError) -> Inventory
+    {
+        try await inner.inventory(newerThan: version, within: limit)
+    }
+    func automation() async throws(ClusterError) -> Automation { try await inner.automation() }
+    func change(_ change: AutomationChange) async throws(ClusterError) {
+        try await inner.change(change)
+    }
+    func retreatVCLS() async throws(ClusterError) { try await inner.retreatVCLS() }
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {
+        try await inner.restoreVCLS(setting, mode: mode)
+    }
+    func shutDown(_ guest: Guest) async throws(ClusterError) { try await inner.shutDown(guest) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) { try await inner.powerOff(guest) }
+    func suspend(_ guest: Guest) async throws(ClusterError) { try await inner.suspend(guest) }
+    func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
+        try await inner.powerOn(guest, on: host)
+    }
+    func close() async { await inner.close() }
+}
+
 /// A journal that says that an announcement is on disk, and writes it only with the next record.
 actor LateJournal: Journal {
     private let inner: any Journal

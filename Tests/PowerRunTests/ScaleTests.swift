@@ -142,7 +142,8 @@ final class FlatSite: ClusterControl {
         throw ClusterError(vcenter: "flat", attempting: "x", reason: .refused, detail: "unused")
     }
     func change(_ change: AutomationChange) async throws(ClusterError) {}
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {}
+    func retreatVCLS() async throws(ClusterError) {}
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {}
     func shutDown(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
     func powerOff(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
     func suspend(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .suspended) }

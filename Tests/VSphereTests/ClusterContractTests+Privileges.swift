@@ -37,7 +37,7 @@ extension ClusterContractTests {
                 } == .notPermitted)
             #expect(
                 await failure { () async throws(ClusterError) in
-                    try await cluster.change(.freeze)
+                    try await cluster.change(.freeze(bench.world.currentAutomation()))
                 } == .notPermitted)
             await server.withhold([])
             #expect(try await cluster.missingPrivileges(on: snapshot, suspends: true) == [])

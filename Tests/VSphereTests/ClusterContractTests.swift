@@ -203,15 +203,19 @@ import VSphere
         try await with(kind) { bench in
             let cluster = bench.cluster
             let first = try await cluster.automation()
-            #expect(first == bench.world.scenario.automation)
+            var configured = bench.world.scenario.automation
+            configured.vclsHealth = .healthy
+            #expect(first == configured)
             try await cluster.change(AutomationChange())
             #expect(try await cluster.automation() == first)
-            let change = AutomationChange(ha: false, drsLevel: .manual, dpm: true)
+            let change = AutomationChange(
+                ha: false, drsLevel: .manual, drsOverrides: false, dpm: true)
             try await cluster.change(change)
             try await cluster.change(change)
             var wanted = first
             wanted.ha = false
             wanted.drsLevel = .manual
+            wanted.drsOverrides = false
             wanted.dpm = true
             #expect(try await cluster.automation() == wanted)
             #expect(bench.world.currentAutomation() == wanted)
@@ -223,10 +227,78 @@ import VSphere
             wanted.drsLevel = .partiallyAutomated
             #expect(try await cluster.automation() == wanted)
             try await cluster.change(
-                AutomationChange(ha: first.ha, drsLevel: first.drsLevel, dpm: first.dpm))
+                AutomationChange(
+                    ha: first.ha, drsLevel: first.drsLevel, drsOverrides: first.drsOverrides,
+                    dpm: first.dpm))
             #expect(try await cluster.automation() == first)
             let back = try await bench.inventory { $0.hosts.allSatisfy(\.haAgentConfigured) }
             #expect(back.hosts.allSatisfy { $0.haAgentConfigured })
+        }
+    }
+
+    /// - Parameters:
+    ///   - setting: what the advanced setting says before.
+    ///   - mode: what the cluster itself says before.
+    ///   - isByMode: whether the cluster itself is told; the memory's vCenter goes by `mode`.
+    @Test(arguments: Kind.allCases, [
+        (setting: VCLSSetting.unset, mode: VCLSMode?.none, isByMode: true),
+        (.unset, .systemManaged, true), (.on, .systemManaged, false), (.on, nil, false),
+    ])
+    func `vCLS goes into retreat in one place and comes back in that`(
+        kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?, isByMode: Bool)
+    ) async throws {
+        try await with(kind) { scenario in
+            scenario.automation.vcls = before.setting
+            scenario.automation.vclsMode = before.mode
+        } _: { bench in
+            let cluster = bench.cluster
+            let isByMode = before.isByMode && (kind == .wire || before.mode != nil)
+            try await cluster.retreatVCLS()
+            let retreated = try await cluster.automation()
+            #expect(!retreated.keepsVCLS)
+            #expect(retreated.vcls == (isByMode ? before.setting : .retreat))
+            #expect(retreated.vclsMode == (isByMode ? .absent : before.mode))
+            try await cluster.restoreVCLS(before.setting, mode: before.mode)
+            let back = try await cluster.automation()
+            // What was never set cannot be unset: it comes back as its default.
+            #expect(back.vcls == (isByMode ? before.setting : .on))
+            #expect(back.vclsMode == (isByMode ? .systemManaged : before.mode))
+        }
+    }
+
+    @Test(arguments: Kind.allCases, [
+        (setting: VCLSSetting.retreat, mode: VCLSMode?.none), (.unset, .absent),
+        (.retreat, .absent),
+    ])
+    func `vCLS is never switched on where it was off`(
+        kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?)
+    ) async throws {
+        try await with(kind) { scenario in
+            scenario.automation.vcls = before.setting
+            scenario.automation.vclsMode = before.mode
+        } _: { bench in
+            let first = bench.world.currentAutomation()
+            try await bench.cluster.retreatVCLS()
+            #expect(bench.world.currentAutomation() == first)
+            try await bench.cluster.restoreVCLS(before.setting, mode: before.mode)
+            #expect(bench.world.currentAutomation() == first)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `vCLS in a host's memory is another kind, which retreat mode may leave`(
+        kind: Kind
+    ) async throws {
+        try await with(kind) { scenario in
+            for index in scenario.guests.indices where scenario.guests[index].nature == .vcls {
+                scenario.guests[index].nature = .embeddedVCLS
+                scenario.guests[index].name = "any name"
+            }
+        } _: { bench in
+            let inventory = try await bench.inventory { _ in true }
+            #expect(inventory.guests.count { $0.nature == .embeddedVCLS } == 2)
+            #expect(inventory.guests.count { $0.nature == .vcls } == 0)
+            #expect(try await bench.cluster.automation().vclsHealth == .healthy)
         }
     }
 
@@ -238,20 +310,21 @@ import VSphere
                 inventory.guests.count { $0.nature == .vcls }
             }
             // Never set, and asked to be on: it is as wanted.
-            try await cluster.setVCLS(.unset)
+            try await cluster.restoreVCLS(.unset, mode: nil)
             #expect(try await cluster.automation().vcls == .unset)
-            try await cluster.setVCLS(.retreat)
-            try await cluster.setVCLS(.retreat)
-            #expect(try await cluster.automation().vcls == .retreat)
+            try await cluster.retreatVCLS()
+            try await cluster.retreatVCLS()
+            #expect(try await !cluster.automation().keepsVCLS)
             let gone = try await bench.inventory { agents($0) == 0 }
             #expect(agents(gone) == 0)
             #expect(gone.guests.count == 12)
-            // A key cannot be deleted: never set comes back as on.
-            try await cluster.setVCLS(.unset)
-            #expect(try await cluster.automation().vcls.keepsGuests)
+            #expect(try await cluster.automation().vclsHealth == .nonhealthy)
+            try await cluster.restoreVCLS(.unset, mode: nil)
+            #expect(try await cluster.automation().keepsVCLS)
             let back = try await bench.inventory { agents($0) == 2 }
             #expect(agents(back) == 2)
             #expect(back.guests.filter { $0.nature == .vcls }.allSatisfy { $0.power == .on })
+            #expect(try await cluster.automation().vclsHealth == .healthy)
         }
     }
 

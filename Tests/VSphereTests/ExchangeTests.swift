@@ -99,8 +99,8 @@ import Testing
         #expect(
             snapshot.automation
                 == Automation(
-                    ha: true, drsEnabled: true, drsLevel: .partiallyAutomated, dpm: true,
-                    vcls: .unset))
+                    ha: true, drsEnabled: true, drsLevel: .partiallyAutomated,
+                    drsOverrides: true, dpm: true, vcls: .unset))
         #expect(
             snapshot.inventory.hosts.map { "\($0.name) \($0.connected) \($0.haAgentConfigured)" }
                 == [
@@ -114,7 +114,7 @@ import Testing
             natures == [
                 "vm-11": .ordinary, "vm-12": .vcls, "vm-13": .agent, "vm-14": .ordinary,
                 "vm-15": .unusable, "vm-17": .ordinary, "vm-18": .ftSecondary, "vm-19": .ordinary,
-                "vm-20": .vcls,
+                "vm-20": .embeddedVCLS,
             ])
         #expect(guests["vm-11"]?.name == "web & <db> 日\ntwo")
         #expect(guests["vm-11"]?.id.rawValue == "502e0000-0000-0000-0000-00000000ab11")
@@ -353,14 +353,15 @@ import Testing
         ])
         _ = try await exchange.cluster.snapshot()
         try await exchange.cluster.change(
-            AutomationChange(ha: false, drsLevel: .manual, dpm: false))
+            AutomationChange(ha: false, drsLevel: .manual, drsOverrides: false, dpm: false))
         try await exchange.cluster.change(AutomationChange(drsLevel: .fullyAutomated))
         try await exchange.cluster.change(AutomationChange())
         let changes = try await exchange.calls().filter { $0.method.hasPrefix("Reconfigure") }
         #expect(
             changes.map(\.arguments) == [
                 "<spec xsi:type=\"ClusterConfigSpecEx\"><dasConfig><enabled>false</enabled>"
-                    + "</dasConfig><drsConfig><defaultVmBehavior>manual</defaultVmBehavior>"
+                    + "</dasConfig><drsConfig><enableVmBehaviorOverrides>false"
+                    + "</enableVmBehaviorOverrides><defaultVmBehavior>manual</defaultVmBehavior>"
                     + "</drsConfig><dpmConfig><enabled>false</enabled></dpmConfig></spec>"
                     + "<modify>true</modify>",
                 "<spec xsi:type=\"ClusterConfigSpecEx\"><drsConfig><defaultVmBehavior>"
@@ -543,14 +544,16 @@ import Testing
         let exchange = try Exchange([
             "QueryOptions.2": Recorded.fault("InvalidName"),
             "QueryOptions.3": option("True", "string"),
-            "QueryOptions.4": option("false", "boolean"),
-            "QueryOptions.5": option("false", "string"),
+            "QueryOptions.4": option("True", "string"),
+            "QueryOptions.5": option("false", "boolean"),
+            "QueryOptions.6": option("false", "boolean"),
+            "QueryOptions.7": option("false", "string"),
         ])
         _ = try await exchange.cluster.snapshot()
-        try await exchange.cluster.setVCLS(.on)
-        try await exchange.cluster.setVCLS(.retreat)
-        try await exchange.cluster.setVCLS(.unset)
-        try await exchange.cluster.setVCLS(.retreat)
+        try await exchange.cluster.restoreVCLS(.on, mode: nil)
+        try await exchange.cluster.retreatVCLS()
+        try await exchange.cluster.restoreVCLS(.unset, mode: nil)
+        try await exchange.cluster.retreatVCLS()
         let changes = try await exchange.calls().filter { $0.method == "UpdateOptions" }
         let key = "<changedValue><key>config.vcls.clusters.domain-c8.enabled</key>"
         #expect(
@@ -558,6 +561,38 @@ import Testing
                 key + "<value xsi:type=\"xsd:string\">false</value></changedValue>",
                 key + "<value xsi:type=\"xsd:boolean\">true</value></changedValue>",
             ])
+    }
+
+    /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know must not be sent to it.
+    @Test(arguments: [("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false)])
+    func `vCLS is told by the cluster's own mode where that version has it, and else by the setting`(
+        version: String, hasMode: Bool
+    ) async throws {
+        func task(_ state: String) -> String {
+            Recorded.page([
+                Recorded.object(
+                    "Task", "task-7",
+                    Recorded.property(
+                        "info", "TaskInfo", "<key>task-7</key><state>\(state)</state>"))
+            ])
+        }
+        let exchange = try Exchange([
+            "versions.1": version == "9.0.0.0"
+                ? Recorded.versions
+                : Recorded.versions.replacing("9.0.0.0", with: version)
+                    .replacing("8.0.3.0", with: "6.7"),
+            "RetrievePropertiesEx.3": task("success"),
+            "ReconfigureComputeResource_Task.1": self.task("ReconfigureComputeResource_Task"),
+        ])
+        _ = try await exchange.cluster.snapshot()
+        try await exchange.cluster.retreatVCLS()
+        let calls = try await exchange.calls()
+        let mode = calls.filter { $0.method.hasPrefix("Reconfigure") }.map(\.arguments)
+        let ofMode =
+            "<spec xsi:type=\"ClusterConfigSpecEx\"><systemVMsConfig><deploymentMode>ABSENT"
+            + "</deploymentMode></systemVMsConfig></spec><modify>true</modify>"
+        #expect(mode == (hasMode ? [ofMode] : []))
+        #expect(calls.filter { $0.method == "UpdateOptions" }.count == (hasMode ? 0 : 1))
     }
 
     // MARK: Sessions

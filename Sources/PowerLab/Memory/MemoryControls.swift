@@ -61,7 +61,7 @@ public struct MemoryCluster: ClusterControl {
         return try await ask("take a snapshot") { world in
             ClusterSnapshot(
                 cluster: name, reference: reference, inventory: world.inventory(),
-                automation: world.automation)
+                automation: world.automationNow())
         }
     }
 
@@ -97,7 +97,7 @@ public struct MemoryCluster: ClusterControl {
 
     /// The automation.
     public func automation() async throws(ClusterError) -> Automation {
-        try await ask("read HA and DRS") { $0.automation }
+        try await ask("read HA and DRS") { $0.automationNow() }
     }
 
     /// Changes the automation.
@@ -111,9 +111,26 @@ public struct MemoryCluster: ClusterControl {
         if !isDone { throw error(what, .refused, "the task failed") }
     }
 
-    /// Changes vCLS.
-    public func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
-        try await ask("change vCLS") { $0.setVCLS(setting) }
+    /// Puts vCLS into retreat mode: as vCenter says it already, or else as it can.
+    public func retreatVCLS() async throws(ClusterError) {
+        try await ask("put vCLS into retreat mode") { world in
+            let isByMode = world.automation.vclsMode != nil && world.automation.vcls == .unset
+            if isByMode { world.setVCLS(mode: .absent) } else { world.setVCLS(.retreat) }
+        }
+    }
+
+    /// Puts vCLS back.
+    public func restoreVCLS(
+        _ setting: VCLSSetting, mode: VCLSMode?
+    ) async throws(ClusterError) {
+        try await ask("put vCLS back") { world in
+            // A key cannot be deleted, and a mode cannot be unset.
+            let isModeWrong = (world.automation.vclsMode == .absent) != (mode == .absent)
+            let isSettingWrong = world.automation.vcls.keepsGuests != setting.keepsGuests
+            world.setVCLS(
+                isSettingWrong ? (setting.keepsGuests ? .on : .retreat) : nil,
+                mode: isModeWrong ? (mode ?? .systemManaged) : nil)
+        }
     }
 
     /// Asks a guest to shut down.

@@ -130,7 +130,21 @@ struct LabInventoryTree: Sendable {
             [
                 "host": .references(snapshot.hosts.map(\.reference)),
                 "resourcePool": .reference(LabInventoryTree.pool),
-                "configurationEx": .object(configuration),
+                "configurationEx": .object(configuration), "summary": .object(clusterSummary),
+            ])
+    }
+
+    private var clusterSummary: VimObject {
+        let effective = snapshot.hosts.count { $0.isConnected && !$0.inMaintenance }
+        return VimObject(
+            "ClusterComputeResourceSummary",
+            [
+                "totalCpu": .int(0), "totalMemory": .long(0),
+                "numHosts": .int(snapshot.hosts.count), "numEffectiveHosts": .int(effective),
+                "effectiveCpu": .int(0), "effectiveMemory": .long(0),
+                "overallStatus": .simple("green", type: "ManagedEntityStatus"),
+                "currentFailoverLevel": .int(1), "numVmotions": .int(0),
+                "vcsHealthStatus": snapshot.automation.vclsHealth.map { .string($0.rawValue) },
             ])
     }
 
@@ -146,7 +160,8 @@ struct LabInventoryTree: Sendable {
         let drs = VimObject(
             "ClusterDrsConfigInfo",
             [
-                "enabled": .bool(automation.drsEnabled), "enableVmBehaviorOverrides": .bool(true),
+                "enabled": .bool(automation.drsEnabled), 
+                "enableVmBehaviorOverrides": .bool(automation.followsDRSOverrides),
                 "defaultVmBehavior": .simple(automation.drsLevel.rawValue, type: "DrsBehavior"),
                 "vmotionRate": .int(3),
             ])
@@ -162,8 +177,29 @@ struct LabInventoryTree: Sendable {
             [
                 "vmSwapPlacement": .string("vmDirectory"), "spbmEnabled": .bool(true),
                 "dasConfig": .object(das), "drsConfig": .object(drs),
-                "dpmConfigInfo": .object(dpm),
+                "dpmConfigInfo": .object(dpm), "drsVmConfig": drsLevelsOfGuests,
+                "systemVMsConfig": automation.vclsMode.map {
+                    .object(
+                        VimObject(
+                            "ClusterSystemVMsConfigInfo",
+                            ["deploymentMode": .string($0.rawValue)]))
+                },
             ])
+    }
+
+    private var drsLevelsOfGuests: VimValue {
+        let configured = snapshot.guests.compactMap { guest in
+            guest.spec.drsLevel.map { level in
+                VimValue.object(
+                    VimObject(
+                        "ClusterDrsVmConfigInfo",
+                        [
+                            "key": .reference(guest.reference), "enabled": .bool(true),
+                            "behavior": .simple(level.rawValue, type: "DrsBehavior"),
+                        ]))
+            }
+        }
+        return .list(configured, of: "ClusterDrsVmConfigInfo")
     }
 
     // MARK: Hosts
@@ -290,6 +326,10 @@ struct LabInventoryTree: Sendable {
             managedBy = ("com.vmware.vim.eam", "cluster-agent")
             extra.append(("HDCS.agent", "true"))
             guestID = "other3xLinux64Guest"
+        case .embeddedVCLS:
+            managedBy = ("VirtualCenter", "vcls-entity")
+            extra += [("HDCS.agent", "true"), ("vCLSCRX.agent", "true")]
+            guestID = "crxSys1Guest"
         case .agent:
             managedBy = ("com.vmware.vim.eam", "agent")
         case .ordinary, .template, .ftSecondary, .unusable:

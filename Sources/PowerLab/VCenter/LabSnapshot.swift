@@ -70,7 +70,7 @@ extension LabState {
                     power: guest.power, toolsRunning: guest.toolsRunning,
                     isStopping: guest.stopping)
             }.sorted { $0.number < $1.number },
-            automation: automation, haAgents: haAgents, vcenter: state, wall: time.wall,
+            automation: automationNow(), haAgents: haAgents, vcenter: state, wall: time.wall,
             places: LabPlaces(scenario.guests.map(\.labels)))
     }
 

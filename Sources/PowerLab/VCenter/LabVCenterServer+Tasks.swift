@@ -160,8 +160,9 @@ extension LabVCenterServer {
             throw .invalidArgument("spec", "A cluster takes a ClusterConfigSpecEx.")
         }
         let served: [String: Set<String>] = [
-            "dasConfig": ["enabled"], "drsConfig": ["enabled", "defaultVmBehavior"],
-            "dpmConfig": ["enabled"],
+            "dasConfig": ["enabled"],
+            "drsConfig": ["enabled", "enableVmBehaviorOverrides", "defaultVmBehavior"],
+            "dpmConfig": ["enabled"], "systemVMsConfig": ["deploymentMode"],
         ]
         for (name, value) in spec.fields {
             guard let fields = served[name], let part = value.object else {
@@ -175,14 +176,21 @@ extension LabVCenterServer {
         let drs = spec["drsConfig"]?.object
         let dpm = spec["dpmConfig"]?.object
         let level = drs?["defaultVmBehavior"]?.text.flatMap(DRSLevel.init(rawValue:))
+        let modeText = spec["systemVMsConfig"]?.object?["deploymentMode"]?.text
+        let mode = modeText.flatMap(VCLSMode.init(rawValue:))
+        if modeText != nil, mode == nil {
+            throw .invalidArgument("spec.systemVMsConfig.deploymentMode", "There is no such mode.")
+        }
         // Without `modify` what is absent goes back to its default: off, and fully automated.
         let change = AutomationChange(
             ha: das?["enabled"]?.flag ?? (modify ? nil : false),
             drsLevel: level ?? (modify ? nil : .fullyAutomated),
+            drsOverrides: drs?["enableVmBehaviorOverrides"]?.flag ?? (modify ? nil : true),
             dpm: dpm?["enabled"]?.flag ?? (modify ? nil : false))
         let drsEnabled = drs?["enabled"]?.flag ?? (modify ? nil : false)
         world.turn { world in
             world.change(change)
+            world.setVCLS(mode: mode)
             if let drsEnabled { world.setDRS(enabled: drsEnabled) }
         }
     }

@@ -217,6 +217,27 @@ extension VimTable {
                 "cryptoConfig ClusterCryptoConfigInfo? 7.0.0.0",
                 "vsanCoreConfig VsanClusterCoreConfig? 9.0.0.0",
             ]),
+        .init(
+            "ClusterDrsVmConfigInfo", base: "DynamicData",
+            ["key &VirtualMachine", "enabled boolean?", "behavior DrsBehavior?"]),
+        .init(
+            "ComputeResourceSummary", base: "DynamicData",
+            [
+                "totalCpu int", "totalMemory long", "numCpuCores short", "numCpuThreads short",
+                "effectiveCpu int", "effectiveMemory long", "numHosts int", "numEffectiveHosts int",
+                "overallStatus ManagedEntityStatus",
+            ]),
+        .init(
+            "ClusterComputeResourceSummary", base: "ComputeResourceSummary",
+            [
+                "currentFailoverLevel int", "admissionControlInfo ClusterDasAdmissionControlInfo?",
+                "numVmotions int", "targetBalance int?", "currentBalance int?",
+                "drsScore int? 7.0.0.0", "numVmsPerDrsScoreBucket int* 7.0.0.0",
+                "usageSummary ClusterUsageSummary?", "currentEVCModeKey string?",
+                "currentEVCGraphicsModeKey string? 7.0.1.0", "dasData ClusterDasData?",
+                "clusterMaintenanceModeStatus string? 7.0.0.2", "vcsHealthStatus string? 7.0.1.1",
+                "vcsSlots ClusterComputeResourceVcsSlots* 7.0.1.1",
+            ]),
         .init("ManagedByInfo", base: "DynamicData", ["extensionKey string", "type string"]),
         .init(
             "ClusterDasFdmHostState", base: "DynamicData",

@@ -119,6 +119,29 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             scenario.automation.vcls = .retreat
             scenario.guests.removeAll { $0.nature == .vcls }
         }
+        drawRelease()
+    }
+
+    /// What newer releases of vCenter have, and what an administrator has made of it.
+    private mutating func drawRelease() {
+        if random.chance(0.5) {
+            scenario.automation.vclsMode = .systemManaged
+            if scenario.automation.vcls == .retreat, random.chance(0.5) {
+                scenario.automation.vcls = .unset
+                scenario.automation.vclsMode = .absent
+            }
+            if random.chance(0.3) {
+                for index in scenario.guests.indices
+                where scenario.guests[index].nature == .vcls {
+                    scenario.guests[index].nature = .embeddedVCLS
+                }
+            }
+        }
+        if random.chance(0.2) { scenario.automation.drsOverrides = false }
+        for index in scenario.guests.indices
+        where scenario.guests[index].nature == .ordinary && random.chance(0.2) {
+            scenario.guests[index].drsLevel = .fullyAutomated
+        }
     }
 
     // MARK: Faults

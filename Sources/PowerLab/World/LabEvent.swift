@@ -10,8 +10,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case outputCutAsked, outputOff, outputOn
         /// HA was switched; its agents have followed.
         case haOff, haOn, haAgentsGone, haAgentsBack
-        /// DRS's level, or DPM, was changed (`detail` says to what).
-        case drsChanged, dpmChanged
+        /// DRS's level, whether guests' own levels count, or DPM was changed (`detail`: to what).
+        case drsChanged, drsOverridesChanged, dpmChanged
         /// vCLS was put into retreat mode or back; its guests followed.
         case vclsRetreat, vclsBack, vclsGuestsGone, vclsGuestsBack
         /// A guest was asked to shut down; it is off (`detail`: clean or forced); its power was

@@ -100,7 +100,7 @@ extension LabState {
     mutating func powerOffGuest(_ guest: GuestPlace) throws(LabRefusal) {
         try mustBeOn(guest)
         guestStops(guest, detail: "forced")
-        if guests[guest].spec.nature == .vcls {
+        if guests[guest].spec.nature.isVCLS {
             schedule(.vclsFollows, in: scenario.pace.vclsFollows)
         }
     }
@@ -210,20 +210,36 @@ extension LabState {
             automation.drsLevel = level
             note(.drsChanged, "", level.rawValue)
         }
+        if let overrides = change.drsOverrides, overrides != automation.drsOverrides {
+            automation.drsOverrides = overrides
+            note(.drsOverridesChanged, "", overrides ? "on" : "off")
+        }
         if let dpm = change.dpm, dpm != automation.dpm {
             automation.dpm = dpm
             note(.dpmChanged, "", dpm ? "on" : "off")
         }
     }
 
-    /// Changes the advanced setting of vCLS.
-    mutating func setVCLS(_ setting: VCLSSetting) {
-        guard setting != automation.vcls else { return }
-        let kept = automation.vcls.keepsGuests
-        automation.vcls = setting
-        guard setting.keepsGuests != kept else { return }
-        note(setting.keepsGuests ? .vclsBack : .vclsRetreat)
+    /// Changes what is said of vCLS in one of the two places, or in both.
+    mutating func setVCLS(_ setting: VCLSSetting? = nil, mode: VCLSMode? = nil) {
+        let kept = automation.keepsVCLS
+        if let setting { automation.vcls = setting }
+        if let mode { automation.vclsMode = mode }
+        let keeps = automation.keepsVCLS
+        guard keeps != kept else { return }
+        note(keeps ? .vclsBack : .vclsRetreat)
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
+    }
+
+    /// The automation, with how vCenter finds the cluster's own services.
+    func automationNow() -> Automation {
+        var now = automation
+        let services = guests.all.filter { guests[$0].spec.nature.isVCLS }
+        let on = services.count { guests[$0].exists && guests[$0].power == .on }
+        now.vclsHealth =
+            on == services.count && automation.keepsVCLS
+            ? .healthy : on > 0 ? .degraded : .nonhealthy
+        return now
     }
 
     mutating func haFollows() {
@@ -235,12 +251,13 @@ extension LabState {
 
     mutating func vclsFollows() {
         guard vcenterState() == .up else { return }
-        let wanted = automation.vcls.keepsGuests
         var changed = false
-        for guest in guests.all where guests[guest].spec.nature == .vcls {
+        for guest in guests.all where guests[guest].spec.nature.isVCLS {
             let isThere = guests[guest].exists && guests[guest].power == .on
             let host = guests[guest].host
             let canRun = hosts[host].power == .on && !hosts[host].inMaintenance
+            // Whether retreat mode ends those in a host's memory is not known: here it does not.
+            let wanted = automation.keepsVCLS || guests[guest].spec.nature == .embeddedVCLS
             if wanted == isThere || (wanted && !canRun) { continue }
             guests[guest].exists = wanted
             guests[guest].power = wanted ? .on : .off
@@ -248,7 +265,12 @@ extension LabState {
         }
         if changed {
             forgetView()
-            note(wanted ? .vclsGuestsBack : .vclsGuestsGone)
+            note(automation.keepsVCLS ? .vclsGuestsBack : .vclsGuestsGone)
         }
     }
+}
+
+extension GuestNature {
+    /// Whether vCenter keeps it for the cluster's own services.
+    var isVCLS: Bool { self == .vcls || self == .embeddedVCLS }
 }

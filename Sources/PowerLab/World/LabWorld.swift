@@ -253,7 +253,7 @@ extension LabWorld {
     public func inventory() -> Inventory { turn { $0.inventory() } }
 
     /// The automation as configured.
-    public func currentAutomation() -> Automation { turn { $0.automation } }
+    public func currentAutomation() -> Automation { turn { $0.automationNow() } }
 }
 
 /// What whoever plays the hosts on the wire must follow.

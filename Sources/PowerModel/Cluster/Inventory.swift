@@ -173,8 +173,11 @@ public enum ToolsState: String, Hashable, Codable, Sendable {
 public enum GuestNature: String, Hashable, Codable, Sendable {
     /// One to shut down and start again.
     case ordinary
-    /// It belongs to a host or the cluster (vCLS): never a target, goes with its host.
+    /// It belongs to the cluster (vCLS): never a target; goes by itself in retreat mode.
     case vcls
+    /// vCLS that a host runs in its own memory (8.0U3 and newer): never a target; the host ends it
+    /// as it enters maintenance mode.
+    case embeddedVCLS
     /// Another solution's agent (NSX, vSAN file service): never a target.
     case agent
     /// A template: has no power.
@@ -318,81 +321,6 @@ extension Guest: InOrder {
 
 extension HostView: InOrder {
     fileprivate var sortKey: HostName { name }
-}
-
-/// What of the cluster acts on guests by itself.
-public struct Automation: Hashable, Codable, Sendable {
-    /// Whether vSphere HA is on.
-    public var ha: Bool
-    /// Whether DRS is on at all. vpower never changes it: off deletes the resource pools.
-    public var drsEnabled: Bool
-    /// How far DRS acts by itself.
-    public var drsLevel: DRSLevel
-    /// Whether DPM is on.
-    public var dpm: Bool
-    /// What the advanced setting says of vCLS.
-    public var vcls: VCLSSetting
-
-    /// A cluster's automation.
-    public init(ha: Bool, drsEnabled: Bool, drsLevel: DRSLevel, dpm: Bool, vcls: VCLSSetting) {
-        self.ha = ha
-        self.drsEnabled = drsEnabled
-        self.drsLevel = drsLevel
-        self.dpm = dpm
-        self.vcls = vcls
-    }
-}
-
-/// How far DRS acts by itself (`ClusterDrsConfigInfo.defaultVmBehavior`).
-public enum DRSLevel: String, Hashable, Codable, Sendable {
-    /// Only recommends.
-    case manual
-    /// Places guests that are started.
-    case partiallyAutomated
-    /// Moves guests.
-    case fullyAutomated
-}
-
-/// The advanced setting `config.vcls.clusters.domain-cN.enabled`.
-public enum VCLSSetting: String, Hashable, Codable, Sendable {
-    /// Never set: the same as on. Restored as on: a key cannot be deleted (facts/vsphere.md 2.5).
-    case unset
-    /// On.
-    case on
-    /// Off: retreat mode.
-    case retreat
-
-    /// Whether the cluster keeps vCLS guests.
-    public var keepsGuests: Bool { self != .retreat }
-}
-
-/// A change of a cluster's automation; nil leaves a setting as it is.
-public struct AutomationChange: Hashable, Codable, Sendable {
-    /// HA on or off.
-    public var ha: Bool?
-    /// The DRS level.
-    public var drsLevel: DRSLevel?
-    /// DPM on or off.
-    public var dpm: Bool?
-
-    /// A change.
-    public init(ha: Bool? = nil, drsLevel: DRSLevel? = nil, dpm: Bool? = nil) {
-        self.ha = ha
-        self.drsLevel = drsLevel
-        self.dpm = dpm
-    }
-
-    /// What stops a cluster's automation: DRS is never disabled, that deletes resource pools.
-    public static let freeze = AutomationChange(ha: false, drsLevel: .manual, dpm: false)
-
-    /// Whether it changes nothing.
-    public var isEmpty: Bool { ha == nil && drsLevel == nil && dpm == nil }
-
-    /// Whether the cluster already is as this change wants it.
-    public func isSatisfied(by now: Automation) -> Bool {
-        (ha ?? now.ha) == now.ha && (drsLevel ?? now.drsLevel) == now.drsLevel
-            && (dpm ?? now.dpm) == now.dpm
-    }
 }
 
 /// A cluster at one moment: what an outage's journal begins with.

@@ -20,8 +20,12 @@ public protocol ClusterControl: Sendable {
     /// agents follow later: look at `HostView.haAgentConfigured`.
     func change(_ change: AutomationChange) async throws(ClusterError)
 
-    /// Puts vCLS into retreat mode or back. The guests follow later: look at the inventory.
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError)
+    /// Puts vCLS into retreat mode. The guests follow later: look at the inventory.
+    func retreatVCLS() async throws(ClusterError)
+
+    /// Puts vCLS back to what it was, in both places that say it. The guests follow later: look at
+    /// the inventory, and at `Automation.vclsHealth`.
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError)
 
     /// Asks a guest's Tools to shut it down. Returns at once; look at the inventory.
     func shutDown(_ guest: Guest) async throws(ClusterError)
