@@ -25,9 +25,15 @@ struct ClusterReading {
     /// What says what the automation is.
     static let automationPaths = [configuration, summary]
 
+    /// What of guests only a snapshot asks for.
+    private static let traitPaths = [
+        extraConfig, "config.keyId", "runtime.cryptoState", "summary.config.tpmPresent",
+        "disabledMethod",
+    ]
+
     /// What a snapshot reads in one go.
     static func snapshotChoices(_ labels: LabelKinds) -> [PropertyChoice] {
-        choices(labels, ofGuests: [extraConfig], ofClusters: automationPaths)
+        choices(labels, ofGuests: traitPaths, ofClusters: automationPaths)
     }
 
     /// What is watched.
@@ -170,8 +176,7 @@ struct ClusterReading {
             let host = vm["runtime.host"]?.reference.flatMap { connected[$0] }
             let id = identities[vm.reference] ?? Self.fallback(vm.reference)
             references.guests[id] = vm.reference
-            guests.append(
-                Guest(
+            var guest = Guest(
                     id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
                     reference: vm.reference.id,
                     vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
@@ -180,7 +185,10 @@ struct ClusterReading {
                     nature: Classification.nature(of: vm, mark: marks[vm.reference]),
                     labels: places.labels(of: vm),
                     memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
-                    hasQuestion: vm["runtime.question"] != nil))
+                    question: vm["runtime.question"].map(GuestTraitReading.question))
+            guest.encryption = GuestTraitReading.encryption(of: vm)
+            guest.disabledMethods = GuestTraitReading.disabledMethods(of: vm)
+            guests.append(guest)
         }
         let inventory = Inventory(version: version, hosts: views, guests: guests)
         return (inventory, references)

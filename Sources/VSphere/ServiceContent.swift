@@ -15,6 +15,8 @@ struct ServiceContent: Hashable, Sendable {
     var setting: Reference
     /// Knows who may do what; nil where it does not say.
     var authorizationManager: Reference?
+    /// Knows the key providers; nil where there is none.
+    var cryptoManager: Reference?
     /// Knows the names of custom attributes; nil where there are none.
     var customFieldsManager: Reference?
 
@@ -38,6 +40,7 @@ struct ServiceContent: Hashable, Sendable {
         sessionManager = try manager("sessionManager")
         setting = try manager("setting")
         authorizationManager = content["authorizationManager"]?.reference
+        cryptoManager = content["cryptoManager"]?.reference
         customFieldsManager = content["customFieldsManager"]?.reference
     }
 }

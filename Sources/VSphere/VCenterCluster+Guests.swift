@@ -18,17 +18,87 @@ extension VCenterCluster {
         }
     }
 
-    /// Cuts a guest's power; returns when vCenter has done it.
-    public func powerOff(_ guest: Guest) async throws(ClusterError) {
+    /// Cuts a guest's power; returns when vCenter has done it. Where the task does not end within
+    /// its limit, the guest's process is ended (`TerminateVM`: in all releases, with the privilege
+    /// that the power-off needs too): one that hangs would keep its host from stopping.
+    @discardableResult
+    public func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
         try await attempt("cut the power of guest \(Self.printable(guest.name))") {
             () async throws(CallFailure) in
             let vm = try await self.watch.reference(of: guest.id)
-            try await self.vim.withSession { session throws(CallFailure) in
+            return try await self.vim.withSession { session throws(CallFailure) in
+                var cut = PowerCut.asked
                 try await self.accepting("poweredOff", of: vm, in: session) {
                     () async throws(CallFailure) in
-                    try await self.vim.runTask(
-                        "PowerOffVM_Task", on: vm, in: session, within: self.limits.powerOff,
-                        limits: self.limits)
+                    cut = try await self.cutPower(of: vm, in: session)
+                }
+                return cut
+            }
+        }
+    }
+
+    private func cutPower(
+        of vm: Reference, in session: Session
+    ) async throws(CallFailure) -> PowerCut {
+        do throws(CallFailure) {
+            try await vim.runTask(
+                "PowerOffVM_Task", on: vm, in: session, within: limits.powerOff, limits: limits)
+            return .asked
+        } catch {
+            guard case .timedOut(let why) = error, !Task.isCancelled else { throw error }
+            try await endProcess(of: vm, after: why, in: session)
+            return .processEnded(why)
+        }
+    }
+
+    private func endProcess(
+        of vm: Reference, after why: String, in session: Session
+    ) async throws(CallFailure) {
+        do throws(CallFailure) {
+            _ = try await vim.call("TerminateVM", on: vm, in: session, within: limits.call)
+            let deadline = ContinuousClock.now + limits.terminate
+            while try await powerState(of: vm, in: session) != "poweredOff" {
+                guard ContinuousClock.now < deadline else {
+                    throw .timedOut("the guest is not off \(limits.terminate.short) after it")
+                }
+                try await vim.sleep(Self.pauseAfterTerminate)
+            }
+        } catch {
+            if case .fault(let fault) = error, fault.existingPowerState == "poweredOff" { return }
+            throw .timedOut("\(why); TerminateVM did not help: \(error.forEngine.detail)")
+        }
+    }
+
+    private static let pauseAfterTerminate: Duration = .milliseconds(250)
+
+    private func powerState(
+        of vm: Reference, in session: Session
+    ) async throws(CallFailure) -> String? {
+        let choice = PropertyChoice(kind: vm.kind, paths: ["runtime.powerState"])
+        let now = try await vim.read([choice], of: [vm], in: session, limits: limits)
+        return now.first?["runtime.powerState"]?.text
+    }
+
+    /// Answers the question that a guest waits with, by the choice's key. Another has answered it
+    /// already, or it asks something else by now: then this question is over.
+    public func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        try await attempt("answer the question of guest \(Self.printable(guest.name))") {
+            () async throws(CallFailure) in
+            let vm = try await self.watch.reference(of: guest.id)
+            try await self.vim.withSession { session throws(CallFailure) in
+                do throws(CallFailure) {
+                    _ = try await self.vim.call(
+                        "AnswerVM", on: vm, in: session, within: self.limits.call
+                    ) {
+                        $0.add("questionId", question.id)
+                        $0.add("answerChoice", choice.key)
+                    }
+                } catch {
+                    guard case .fault(let fault) = error, fault.type == "ConcurrentAccess" else {
+                        throw error
+                    }
                 }
             }
         }
@@ -63,8 +133,12 @@ extension VCenterCluster {
         }
     }
 
-    /// Starts or resumes a guest on a host of its own; returns when vCenter has done it. With a
-    /// host named, the guest starts in manual DRS too (facts/vsphere.md 2.7).
+    /// Starts or resumes a guest on a host of its own; returns when vCenter has done it.
+    ///
+    /// By `PowerOnVM_Task` with the host named, guest by guest, and never by `PowerOnMultiVM_Task`:
+    /// while DRS is manual, which it is until a restore has put it back and for good where it always
+    /// was, that task succeeds and starts nothing; it only recommends (facts/vsphere.md 2.7, 4.0).
+    /// Overriding the level for the task would start guests on hosts that nobody has chosen.
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await attempt("start guest \(Self.printable(guest.name)) on \(host)") {
             () async throws(CallFailure) in
@@ -97,9 +171,7 @@ extension VCenterCluster {
             guard fault.type == "ManagedObjectNotFound",
                 fault.fields?["obj"]?.reference?.kind == "Task"
             else { throw error }
-            let choice = PropertyChoice(kind: vm.kind, paths: ["runtime.powerState"])
-            let now = try await vim.read([choice], of: [vm], in: session, limits: limits)
-            guard now.first?["runtime.powerState"]?.text == state else {
+            guard try await powerState(of: vm, in: session) == state else {
                 throw .timedOut("vCenter has forgotten the task, and the guest is not \(state)")
             }
         }

@@ -15,10 +15,14 @@ extension VCenterCluster {
         try await changeVCLS("put vCLS of cluster \(name) into retreat mode") {
             (now, session) -> VCLSChange? in
             guard now.keepsVCLS else { return nil }
-            let knowsMode = !APIVersion.isOlder(session.wire.version, than: Self.modeSince)
-            return now.vcls == .unset && knowsMode
-                ? VCLSChange(mode: .absent) : VCLSChange(setting: .retreat)
+            return self.isRetreatBySetting(now, in: session)
+                ? VCLSChange(setting: .retreat) : VCLSChange(mode: .absent)
         }
+    }
+
+    /// Whether it is the vCenter's advanced setting that puts such a cluster into retreat mode.
+    func isRetreatBySetting(_ now: Automation, in session: Session) -> Bool {
+        now.vcls != .unset || APIVersion.isOlder(session.wire.version, than: Self.modeSince)
     }
 
     /// Puts vCLS back to what it was in each of the two places, where that says otherwise now.

@@ -1,5 +1,6 @@
 public import PowerModel
 public import PowerRun
+import Synchronization
 public import Transport
 
 /// One cluster through its vCenter: vim25 SOAP over HTTPS, one login, calls side by side.
@@ -15,6 +16,7 @@ public final class VCenterCluster: ClusterControl {
     let vim: VimClient
     private let tagReader: TagReader
     let watch: InventoryWatch
+    private let closed = Atomic(false)
 
     /// A cluster behind this vCenter; connects and logs in with the first call.
     ///
@@ -87,7 +89,8 @@ public final class VCenterCluster: ClusterControl {
         let found = try reading.cluster(name).reference
         var warnings = try reading.gaps(of: found)
         let tags = await readTags(of: try reading.guests(of: found), in: session, &warnings)
-        let (cluster, inventory) = try await watch.adopt(reading, tags: tags)
+        var (cluster, inventory) = try await watch.adopt(reading, tags: tags)
+        await readProviders(of: &inventory, in: session)
         let option = try await vclsOption(of: cluster.reference, in: session)
         return ClusterSnapshot(
             cluster: name, reference: cluster.reference.id, inventory: inventory,
@@ -123,9 +126,15 @@ public final class VCenterCluster: ClusterControl {
 
     // MARK: The end
 
-    /// Ends the watch and logs out. Never fails: what cannot be logged out expires.
+    /// Whether it was closed: then nothing is left to log out of.
+    public var isClosed: Bool { closed.load(ordering: .relaxed) }
+
+    /// Ends the watch and logs out, of what tags are read with too. Never fails: what cannot be
+    /// logged out expires.
     public func close() async {
+        closed.store(true, ordering: .relaxed)
         await watch.stop()
+        await tagReader.logOut()
         await vim.logOut()
     }
 

@@ -4,6 +4,52 @@ import Testing
 extension CommandTests {
     /// What a person does who wants a run to stop.
     struct SignalTests {
+        @Test(arguments: [SIGINT, SIGTERM])
+        func `a command that a signal ends is logged out before`(number: Int32) async throws {
+            try await CommandLab.with { lab in
+                let site = try lab.changedSite("tags.yaml") {
+                    $0.replacing("guests: [app-*]", with: "tags: [a/b]\n        guests: [app-*]")
+                }
+                let check = try Child(
+                    VpowerProgram.path, ["check"],
+                    environment: VpowerProgram.surroundings(
+                        lab.environment.merging(["VPOWER_SITE": site]) { $1 }),
+                    output: "\(lab.directory)/check.out", errors: "\(lab.directory)/check.err")
+                try #require(await lab.untilSessions { $0["vim"] == 1 })
+                // It stays logged in while nothing answers.
+                lab.hang(true)
+                check.signal(number)
+                try await Task.sleep(for: .milliseconds(500))
+                lab.hang(false)
+                let status = try await check.status(within: .seconds(10))
+                try await check.stop()
+                // It ends as the signal would have ended it.
+                #expect(status.map { $0 & 0x7f } == number)
+                #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })
+            }
+        }
+
+        @Test func `the daemon is logged out when it ends`() async throws {
+            try await CommandLab.with { lab in
+                let watch = try Child(
+                    VpowerProgram.path,
+                    [
+                        "watch", "--socket", "\(lab.directory)/n.sock", "--spool",
+                        "\(lab.directory)/spool",
+                    ],
+                    environment: VpowerProgram.surroundings(lab.environment),
+                    output: "\(lab.directory)/watch.out", errors: "\(lab.directory)/watch.err")
+                try #require(await lab.untilSessions { $0["vim"] == 1 })
+                lab.hang(true)
+                watch.signal(SIGTERM)
+                try await Task.sleep(for: .milliseconds(500))
+                lab.hang(false)
+                _ = try await watch.status(within: .seconds(20))
+                try await watch.stop()
+                #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })
+            }
+        }
+
         @Test func `the second signal stops waiting for a step, and resume continues`() async throws
         {
             try await CommandLab.with { lab in
@@ -34,6 +80,8 @@ extension CommandTests {
                 let status = try await run.status(within: .seconds(3))
                 lab.hang(false)
                 try await run.stop()
+                // Told in the last second, heard when the site went on.
+                #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })
                 #expect(status.map(VpowerProgram.exitCode) == 75, "\(told())")
                 #expect(told().contains("not waiting"), "\(told())")
                 #expect(told().contains("run interrupted"), "\(told())")

@@ -59,7 +59,14 @@ struct ClusterWithoutOverrides: ClusterControl {
         try await inner.restoreVCLS(setting, mode: mode)
     }
     func shutDown(_ guest: Guest) async throws(ClusterError) { try await inner.shutDown(guest) }
-    func powerOff(_ guest: Guest) async throws(ClusterError) { try await inner.powerOff(guest) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
+        try await inner.powerOff(guest)
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        try await inner.answer(question, of: guest, with: choice)
+    }
     func suspend(_ guest: Guest) async throws(ClusterError) { try await inner.suspend(guest) }
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)

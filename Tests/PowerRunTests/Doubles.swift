@@ -53,9 +53,14 @@ struct BentCluster: ClusterControl {
         try check(.shutDown(guest.name))
         try await inner.shutDown(guest)
     }
-    func powerOff(_ guest: Guest) async throws(ClusterError) {
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
         try check(.powerOff(guest.name))
-        try await inner.powerOff(guest)
+        return try await inner.powerOff(guest)
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        try await inner.answer(question, of: guest, with: choice)
     }
     func suspend(_ guest: Guest) async throws(ClusterError) {
         try check(.suspend(guest.name))

@@ -145,7 +145,13 @@ final class FlatSite: ClusterControl {
     func retreatVCLS() async throws(ClusterError) {}
     func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {}
     func shutDown(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
-    func powerOff(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
+        change(guest.id, to: .off)
+        return .asked
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {}
     func suspend(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .suspended) }
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         change(guest.id, to: .on)

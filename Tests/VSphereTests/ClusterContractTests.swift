@@ -27,11 +27,12 @@ import VSphere
         /// Another client of the same vCenter.
         func client(
             password: String = Bench.password, sha256: String? = nil, pageObjects: Int = 500,
-            labels: LabelKinds = .all
+            labels: LabelKinds = .all, powerOff: Duration = VCenterLimits.powerOffDefault
         ) throws -> VCenterCluster {
             let address = try #require(address)
             var limits = VCenterLimits()
             limits.pageObjects = pageObjects
+            limits.powerOff = powerOff
             return VCenterCluster(
                 cluster: world.scenario.cluster,
                 site: VCenterSite(
@@ -129,7 +130,7 @@ import VSphere
             #expect(snapshot.reference == bench.world.scenario.clusterReference)
             #expect(snapshot.inventory.hosts == truth.hosts)
             #expect(snapshot.inventory.guests == truth.guests)
-            #expect(snapshot.automation == bench.world.scenario.automation)
+            #expect(snapshot.automation == bench.world.currentAutomation())
             let followed = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
             #expect(followed.hosts == truth.hosts)
             #expect(followed.guests == truth.guests)

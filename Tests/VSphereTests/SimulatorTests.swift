@@ -56,8 +56,8 @@ import VSphere
         #expect(
             snapshot.automation
                 == Automation(
-                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset)
-        )
+                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated,
+                    drsOverrides: true, dpm: false, vcls: .unset))
         await cluster.close()
     }
 

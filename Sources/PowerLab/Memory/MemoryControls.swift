@@ -51,6 +51,10 @@ public struct MemoryCluster: ClusterControl {
             throw error(attempting(), .wrongState, "it is \(power.rawValue)")
         case .toolsUnavailable:
             throw error(attempting(), .toolsUnavailable, "Tools do not answer")
+        case .disabled(let solution):
+            throw error(attempting(), .methodDisabled, "\(solution) has disabled it")
+        case .busy: throw error(attempting(), .busy, "another operation is under way")
+        case .otherQuestion: throw error(attempting(), .wrongState, "it asks something else")
         case .failed(let why): throw error(attempting(), .refused, why)
         }
     }
@@ -141,11 +145,34 @@ public struct MemoryCluster: ClusterControl {
         }
     }
 
-    /// Cuts a guest's power.
-    public func powerOff(_ guest: Guest) async throws(ClusterError) {
+    /// Cuts a guest's power, by ending its process where its power-off hangs.
+    @discardableResult
+    public func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
         try await ask("power off guest \(guest.name.onOneLine)", wanted: .off) {
             (world) throws(LabRefusal) in
             try world.powerOffGuest(try world.existing(guest.id))
+        }
+        let hangs = try await ask("look at guest \(guest.name.onOneLine)") { world in
+            world.guests.place(of: guest.id).map { world.guests[$0].spec.hangsAtPowerOff }
+        }
+        return hangs == true ? .processEnded("its power-off did not end") : .asked
+    }
+
+    /// Answers the question that a guest waits with.
+    public func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        let what = "answer the question of guest \(guest.name.onOneLine)"
+        let refusal = try await ask(what) { world -> LabRefusal? in
+            do throws(LabRefusal) {
+                try world.answer(
+                    try world.existing(guest.id), question: question.id, choice: choice.key)
+                return nil
+            } catch { return error }
+        }
+        // Somebody else has answered it: that is what was wanted.
+        if let refusal, refusal != .otherQuestion {
+            throw error(what, .refused, "\(refusal)")
         }
     }
 
@@ -230,7 +257,7 @@ public struct MemoryHost: HostControl {
         case nil, .wrongState(wanted): return
         case .notFound: throw error(attempting(), .notFound, "it is not registered there")
         case .toolsUnavailable: throw error(attempting(), .toolsUnavailable, "Tools do not answer")
-        case .wrongState, .failed:
+        case .wrongState, .disabled, .busy, .otherQuestion, .failed:
             throw error(attempting(), .refused, refusal.map { "\($0)" } ?? "")
         }
     }

@@ -202,6 +202,25 @@ struct LabInventoryTree: Sendable {
         return .list(configured, of: "ClusterDrsVmConfigInfo")
     }
 
+    /// The key providers of the encrypted guests.
+    var keyProviders: VimValue {
+        let native = Dictionary(
+            snapshot.guests.compactMap { guest in
+                guest.spec.keyProvider.map { ($0, guest.spec.hasNativeKey) }
+            }, uniquingKeysWith: { $0 && $1 })
+        let list = native.sorted { $0.key < $1.key }.map { name, isNative in
+            VimValue.object(
+                VimObject(
+                    "KmipClusterInfo",
+                    [
+                        "clusterId": .object(VimObject("KeyProviderId", ["id": .string(name)])),
+                        "useAsDefault": .bool(false),
+                        "managementType": .string(isNative ? "nativeProvider" : "vCenter"),
+                    ]))
+        }
+        return .list(list, of: "KmipClusterInfo")
+    }
+
     // MARK: Hosts
 
     private func host(_ host: LabSnapshot.Host) -> [String: VimValue] {
@@ -281,7 +300,8 @@ struct LabInventoryTree: Sendable {
                 "powerState": .simple(seen.power.vim, type: "VirtualMachinePowerState"),
                 "toolsInstallerMounted": .bool(false), "numMksConnections": .int(0),
                 "onlineStandby": .bool(false), "consolidationNeeded": .bool(false),
-                "question": guest.spec.hasQuestion ? .object(LabInventoryTree.question) : nil,
+                "question": guest.hasQuestion ? .object(LabInventoryTree.question) : nil,
+                "cryptoState": guest.spec.keyProvider.map { _ in .string("safe") },
             ])
         let summary = VimObject(
             "VirtualMachineConfigSummary",
@@ -291,7 +311,7 @@ struct LabInventoryTree: Sendable {
                 "vmPathName": .string(guest.spec.vmxPath),
                 "memorySizeMB": .int(guest.spec.memoryMiB), "uuid": config["uuid"],
                 "instanceUuid": config["instanceUuid"], "guestId": config["guestId"],
-                "managedBy": config["managedBy"],
+                "managedBy": config["managedBy"], "tpmPresent": .bool(guest.spec.hasTPM),
             ])
         return entity(
             guest.spec.name, parent: snapshot.places.folder(of: guest.spec),
@@ -309,11 +329,17 @@ struct LabInventoryTree: Sendable {
                             "config": .object(summary),
                         ])),
                 "disabledMethod": .list(
-                    (seen.power == .on
-                        ? ["PowerOnVM_Task", "Destroy_Task", "UnregisterVM"]
-                        : ["PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest"])
-                        .map { .string($0) }, of: "string"),
+                    disabledMethods(of: guest, seen).map { .string($0) }, of: "string"),
             ])
+    }
+
+    /// What cannot be called now: for what the guest does, or since a solution has said so.
+    private func disabledMethods(of guest: LabSnapshot.Guest, _ seen: LastSeen) -> [String] {
+        guard seen.power == .on else {
+            return ["PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest"]
+        }
+        let usual = ["PowerOnVM_Task", "Destroy_Task", "UnregisterVM"]
+        return usual + (guest.spec.disabledBy == nil ? [] : ["ShutdownGuest"])
     }
 
     private func configuration(of guest: LabSnapshot.Guest) -> VimObject {
@@ -359,6 +385,13 @@ struct LabInventoryTree: Sendable {
                         VimObject(
                             "ManagedByInfo",
                             ["extensionKey": .string($0.key), "type": .string($0.type)]))
+                },
+                "keyId": spec.keyProvider.map { provider in
+                    let id = VimObject("KeyProviderId", ["id": .string(provider)])
+                    return .object(
+                        VimObject(
+                            "CryptoKeyId",
+                            ["keyId": .string("key-\(guest.number)"), "providerId": .object(id)]))
                 },
             ])
     }

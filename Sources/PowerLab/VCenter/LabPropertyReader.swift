@@ -20,6 +20,7 @@ struct LabPropertyReader: Sendable {
         case VimReference("OptionManager", "VpxSettings"):
             return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
         case LabVCenterServer.authorizationManager: return [:]
+        case LabVCenterServer.cryptoManager: return ["kmipServers": tree.keyProviders]
         case LabPlaces.fieldManager:
             return ["field": tree.snapshot.places.fields]
         case VimReference("ViewManager", "ViewManager"):

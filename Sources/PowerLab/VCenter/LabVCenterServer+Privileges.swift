@@ -2,6 +2,7 @@ import PowerModel
 
 /// What the user may do (facts/vsphere.md 3).
 extension LabVCenterServer {
+    static let cryptoManager = VimReference("CryptoManagerKmip", "CryptoManager")
     static let authorizationManager = VimReference(
         "AuthorizationManager", "AuthorizationManager")
 
@@ -11,6 +12,8 @@ extension LabVCenterServer {
         "UpdateOptions": "Global.Settings",
         "ShutdownGuest": "VirtualMachine.Interact.PowerOff",
         "PowerOffVM_Task": "VirtualMachine.Interact.PowerOff",
+        "TerminateVM": "VirtualMachine.Interact.PowerOff",
+        "AnswerVM": "VirtualMachine.Interact.AnswerQuestion",
         "PowerOnVM_Task": "VirtualMachine.Interact.PowerOn",
         "SuspendVM_Task": "VirtualMachine.Interact.Suspend",
         "EnterMaintenanceMode_Task": "Host.Config.Maintenance",

@@ -186,7 +186,16 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             case .hostStaysOff: add(kind, host(), at: .zero, lasts: healsAt)
             case .datastoreLate:
                 add(kind, host(), at: .zero, lasts: healsAt, amount: some(15))
-            case .guestIgnores, .guestWithoutTools, .guestHasQuestion, .guestRestartedByHA:
+            case .guestHasQuestion:
+                add(kind, guest(), at: .zero, lasts: healsAt)
+                if random.chance(0.5) {
+                    let label = ["I moved it", "i _copied it", "Cancel", "Maybe"]
+                    let answer = QuestionAnswer(
+                        match: "msg.uuid.altered", choose: label[random.below(label.count)])
+                    scenario.answers = [answer]
+                }
+            case .guestBusy: add(kind, guest(), at: outage, lasts: some(20))
+            case .guestIgnores, .guestWithoutTools, .guestDisabled, .guestRestartedByHA:
                 add(kind, guest(), at: .zero, lasts: healsAt)
             case .guestSuspended: add(kind, guest(), at: moment(from: .seconds(1)))
             case .drsMoves: add(kind, guest(), at: Self.mainsFailAt - .seconds(4) + some(10))

@@ -17,6 +17,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         /// A guest was asked to shut down; it is off (`detail`: clean or forced); its power was
         /// lost with its host's; it was started (`detail`: by whom).
         case guestAsked, guestOff, guestLost, guestOn
+        /// A guest's question was answered (`detail`: with what).
+        case guestAnswered
         /// A guest's memory was written to disk; it was registered on another host (`detail`).
         case guestSuspended, guestRegistered
         /// A host was told to shut down; it is off; its power was lost; it runs; hostd answers.

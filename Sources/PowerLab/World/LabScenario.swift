@@ -24,6 +24,8 @@ public struct LabScenario: Sendable {
     public var limits = LabScenario.limits
     /// The guests of the infrastructure tier.
     public var infrastructure: GuestChoice = []
+    /// How questions of guests are answered.
+    public var answers: [QuestionAnswer] = []
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 
@@ -150,6 +152,16 @@ public struct LabGuestSpec: Sendable {
     public var memoryMiB = 4096
     /// Whether it waits for the answer to a question.
     public var hasQuestion = false
+    /// Whether the task that cuts its power never ends: only ending its process helps.
+    public var hangsAtPowerOff = false
+    /// Who has disabled its being shut down, if anybody has.
+    public var disabledBy: String?
+    /// The key provider of its encryption; nil where it is not encrypted.
+    public var keyProvider: String?
+    /// Whether that is vCenter's own, and no KMS.
+    public var hasNativeKey = false
+    /// Whether it has a virtual TPM.
+    public var hasTPM = false
     /// Its own DRS level, where that is not the cluster's.
     public var drsLevel: DRSLevel?
 

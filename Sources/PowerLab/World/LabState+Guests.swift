@@ -9,6 +9,12 @@ public enum LabRefusal: Error, Hashable, Sendable {
     case wrongState(GuestPower)
     /// Tools do not answer.
     case toolsUnavailable
+    /// This solution has disabled it.
+    case disabled(by: String)
+    /// Another operation is under way on it.
+    case busy
+    /// The question is another, or answered.
+    case otherQuestion
     /// Any other reason.
     case failed(String)
 }
@@ -86,14 +92,37 @@ extension LabState {
         guard guests[guest].toolsRunning, !hits(.guestWithoutTools, id) else {
             throw .toolsUnavailable
         }
-        if hits(.guestHasQuestion, id) {
-            throw .failed("it waits for an answer to a question")
-        }
+        if let solution = spec.disabledBy { throw .disabled(by: solution) }
+        if hits(.guestDisabled, id) { throw .disabled(by: "com.example.backup") }
+        if hits(.guestBusy, id) { throw .busy }
+        if asks(guest) { throw .failed("it waits for an answer to a question") }
         note(.guestAsked, id, by)
         if guests[guest].stopping || spec.ignoresShutdown { return }
         if hits(.guestIgnores, id) { return }
         guests[guest].stopping = true
         schedule(.guestStops(guest), in: spec.stopsIn ?? scenario.pace.guestStops)
+    }
+
+    /// Whether a guest waits for an answer, and lets somebody wait for it.
+    mutating func asks(_ guest: GuestPlace) -> Bool {
+        let id = guests[guest].spec.id.rawValue
+        return hits(.guestHasQuestion, id) || hasQuestion(guest)
+    }
+
+    /// Answers the question that a guest waits with; "Cancel" leaves everything as it is.
+    mutating func answer(
+        _ guest: GuestPlace, question: String, choice key: String
+    ) throws(LabRefusal) {
+        let asked = GuestQuestion.lab
+        guard hasQuestion(guest), question == asked.id else { throw .otherQuestion }
+        guard let choice = asked.choices.first(where: { $0.key == key }) else {
+            throw .failed("there is no such choice")
+        }
+        let id = guests[guest].spec.id.rawValue
+        guests[guest].isAnswered = true
+        faults.active[.guestHasQuestion]?[id] = nil
+        guestChanged(guest)
+        note(.guestAnswered, id, choice.label)
     }
 
     /// Cuts a guest's power.
@@ -133,6 +162,8 @@ extension LabState {
     ) throws(LabRefusal) {
         guard guests[guest].exists, guests[guest].host == host else { throw .notFound }
         if guests[guest].power == .on { throw .wrongState(.on) }
+        if hits(.guestBusy, guests[guest].spec.id.rawValue) { throw .busy }
+        if asks(guest) { throw .failed("it waits for an answer to a question") }
         guard hosts[host].hostdAnswers else { throw .failed("the host is not connected") }
         if hosts[host].inMaintenance { throw .failed("the host is in maintenance mode") }
         if isDatastoreLate(host) { throw .failed("its datastore is not accessible") }

@@ -209,6 +209,15 @@ extension LabWorld {
         }
     }
 
+    /// Answers the question that a guest waits with.
+    public func answer(
+        _ id: GuestID, question: String, choice: String
+    ) throws(LabRefusal) {
+        try turn(id) { (state, guest) throws(LabRefusal) in
+            try state.answer(guest, question: question, choice: choice)
+        }
+    }
+
     /// Cuts a guest's power.
     public func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
         try turn(id) { (state, guest) throws(LabRefusal) in try state.powerOffGuest(guest) }

@@ -8,27 +8,34 @@ public struct Guest: Hashable, Codable, Sendable {
     public var power: GuestPower
     /// Whether its Tools can be asked to shut it down.
     public var tools: ToolsState
-    /// Whether it waits for an answer to a question; until then it follows no request.
-    public var hasQuestion: Bool
+    private var waitsWith: Shared<GuestQuestion>?
     private var traits: Shared<GuestTraits>
 
     /// A guest.
     public init(
         id: GuestID, name: String, reference: String?, vmxPath: String, host: HostName?,
         power: GuestPower, tools: ToolsState, nature: GuestNature,
-        labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil, hasQuestion: Bool = false
+        labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil,
+        question: GuestQuestion? = nil
     ) {
         self.id = id
         self.host = host
         self.power = power
         self.tools = tools
-        self.hasQuestion = hasQuestion
+        waitsWith = question.map(Shared.init)
         traits = Shared(
             GuestTraits(
                 name: name, reference: reference, vmxPath: vmxPath, nature: nature,
                 labels: labels, memoryMiB: memoryMiB))
     }
 
+    /// The question that it waits with; until it is answered it follows no request.
+    public var question: GuestQuestion? {
+        get { waitsWith?.value }
+        set { waitsWith = newValue.map(Shared.init) }
+    }
+    /// Whether it waits for an answer to a question.
+    public var hasQuestion: Bool { waitsWith != nil }
     /// Its name. Not unique, not trusted: any text a person could type, line breaks too.
     public var name: String {
         get { traits.value.name }
@@ -59,9 +66,19 @@ public struct Guest: Hashable, Codable, Sendable {
         get { traits.value.memoryMiB }
         set { traits.value.memoryMiB = newValue }
     }
+    /// Its encryption, where a snapshot shows one.
+    public var encryption: GuestEncryption? {
+        get { traits.value.encryption }
+        set { traits.value.encryption = newValue }
+    }
+    /// The methods that would stop it, of those that a snapshot shows to be disabled; nil for none.
+    public var disabledMethods: [String]? {
+        get { traits.value.disabledMethods }
+        set { traits.value.disabledMethods = newValue }
+    }
 
     private enum CodingKeys: String, CodingKey {
-        case id, host, power, tools, hasQuestion
+        case id, host, power, tools, hasQuestion, question
     }
 
     /// Reads a guest.
@@ -71,7 +88,10 @@ public struct Guest: Hashable, Codable, Sendable {
         host = try values.decodeIfPresent(HostName.self, forKey: .host)
         power = try values.decode(GuestPower.self, forKey: .power)
         tools = try values.decode(ToolsState.self, forKey: .tools)
-        hasQuestion = try values.decode(Bool.self, forKey: .hasQuestion)
+        let question = try values.decodeIfPresent(GuestQuestion.self, forKey: .question)
+        // Older records say only whether there is one.
+        let hasOne = try values.decode(Bool.self, forKey: .hasQuestion)
+        waitsWith = (question ?? (hasOne ? .unknown : nil)).map(Shared.init)
         traits = Shared(try GuestTraits(from: decoder))
     }
 
@@ -84,6 +104,7 @@ public struct Guest: Hashable, Codable, Sendable {
         try values.encode(power, forKey: .power)
         try values.encode(tools, forKey: .tools)
         try values.encode(hasQuestion, forKey: .hasQuestion)
+        try values.encodeIfPresent(question, forKey: .question)
     }
 }
 
@@ -95,6 +116,8 @@ private struct GuestTraits: Hashable, Codable, Sendable {
     var nature: GuestNature
     var labels: GuestLabels
     var memoryMiB: Int?
+    var encryption: GuestEncryption?
+    var disabledMethods: [String]?
 }
 
 /// A value that copies share until one of them changes it.

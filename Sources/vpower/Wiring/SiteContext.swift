@@ -89,9 +89,11 @@ struct SiteContext: Sendable {
     }
 
     func makeCluster(_ cluster: ClusterSite) throws -> VCenterCluster {
-        VCenterCluster(
+        let made = VCenterCluster(
             cluster: cluster.name, site: cluster.vcenter,
             password: try secret(cluster.vcenter.password), labels: cluster.labelKinds)
+        OpenSessions.ofThisProcess.add(made)
+        return made
     }
 
     func makeHosts(_ cluster: ClusterSite) throws -> [ESXiHost] {

@@ -177,12 +177,33 @@ struct AgentsLeftAlone: LabRule {
     }
 }
 
+/// A question of a guest is answered only as the site file says.
+struct AnswersOfTheSiteFile: LabRule {
+    let name = "4: questions are answered as the site file says"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.kind == .guestAnswered else { return }
+        let allowed = QuestionAnswer.choice(for: .lab, by: site.scenario.answers)?.label
+        tally.judge(
+            at: event.atSeconds,
+            allowed == event.detail
+                ? nil : "guest \(site.name(event.object)) was answered \(event.detail)")
+    }
+}
+
 /// DESIGN 5.6: every record is on disk before the act it announces.
 struct RecordBeforeAct: LabRule {
     let name = "6: the record is on disk before the act"
     var tally = LabTally()
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        if site.hasRecords, event.kind == .guestAnswered {
+            let steps = ["stop", "start"].map { StepID("\($0)/\(event.object)") }
+            tally.judge(
+                at: event.atSeconds,
+                site.answered.isDisjoint(with: steps) ? "an answer without a record" : nil)
+        }
         guard site.hasRecords, let step = RecordBeforeAct.step(of: event) else { return }
         tally.judge(
             at: event.atSeconds,
