@@ -113,9 +113,9 @@ extension SiteReader {
     }
 
     private func vcenter(_ cluster: SiteMap) -> VCenterSite? {
-        let keys = ["address", "port", "user", "password", "certificate"]
+        let keys = ["address", "port", "user", "password", "certificate", "transport"]
         guard let node = cluster["vcenter"] else {
-            cluster.missing("vcenter", "the keys \(keys.joined(separator: ", "))")
+            cluster.missing("vcenter", "the keys \(keys.dropLast().joined(separator: ", "))")
             return nil
         }
         guard let map = SiteMap(node, "`vcenter`", keys: keys, self) else { return nil }
@@ -124,10 +124,11 @@ extension SiteReader {
         let user = map.required("user", .name("a user, e.g. vpower@vsphere.local"))
         let password = map.required("password", .secret)
         let trust = certificate(map)
+        let transport: VCenterTransport? = map.value("transport", .oneWord)
         guard let address, let user, let password, let trust else { return nil }
         return VCenterSite(
             endpoint: Endpoint(host: address, port: port), user: user, password: password,
-            trust: trust)
+            trust: trust, transport: transport ?? .soap)
     }
 
     private func certificate(_ vcenter: SiteMap) -> CertificateTrust? {

@@ -49,6 +49,9 @@ extension SiteFile {
               # or the certificate's own hash, which `vpower trust` shows:
               certificate:
                 sha256: 4f0c1d2e3b4a59687786958493a2b1c0d0e1f2031425364758697a8b9cadbecf
+              # soap (default), or json: VI JSON, where vCenter is 8.0U1 or newer. Neither
+              # has been run against a real vCenter yet; soap is what vCenters know longest.
+              transport: soap
             vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid
             vcsaElsewhere: false              # default; true, without vcsa: no guest of this cluster
             needs: []                         # clusters of this site that hold this one's vCSA or

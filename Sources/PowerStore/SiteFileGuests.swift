@@ -53,7 +53,7 @@ extension SiteReader {
         let tier = TierSite(
             name: TierName(name ?? ""), choice: choice,
             limit: map.value("limit", .duration()) ?? TierSite.limitDefault,
-            onLimit: map.value("onLimit", .escalation) ?? .powerOff, shed: shed(map),
+            onLimit: map.value("onLimit", .oneWord) ?? .powerOff, shed: shed(map),
             keepOff: map.value("keepOff", .yesOrNo) ?? false,
             startDelay: map.value("startDelay", .duration(atLeast: .zero)) ?? .zero,
             waitForTools: map.value("waitForTools", .yesOrNo) ?? false,
@@ -121,7 +121,7 @@ extension SiteReader {
         let choice = someChoice(map, "match", seen: &matchLines)
         let rule = GuestRule(
             choice: choice ?? [], limit: map.value("limit", .duration()),
-            onLimit: map.value("onLimit", .escalation), keepOff: map.value("keepOff", .yesOrNo),
+            onLimit: map.value("onLimit", .oneWord), keepOff: map.value("keepOff", .yesOrNo),
             startDelay: map.value("startDelay", .duration(atLeast: .zero)),
             waitForTools: map.value("waitForTools", .yesOrNo),
             after: someChoice(map, "after", seen: &afterLines))

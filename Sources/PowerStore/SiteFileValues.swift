@@ -144,16 +144,16 @@ extension SiteValue where T == Bool {
     }
 }
 
-extension SiteValue where T == Escalation {
-    /// What is done with a guest at its limit.
-    static let escalation = SiteValue(
-        expected: Escalation.allCases.map(\.rawValue).joined(separator: " or ")
-    ) { (text) throws(ValueFault) in
-        guard let known = Escalation(rawValue: text) else {
-            let close = suggestion(for: text, among: Escalation.allCases.map(\.rawValue))
-            throw ValueFault("is \(quoted(text))\(close)")
+extension SiteValue where T: CaseIterable & RawRepresentable, T.RawValue == String {
+    /// One of the words of a type.
+    static var oneWord: SiteValue {
+        let words = T.allCases.map(\.rawValue)
+        return SiteValue(expected: words.joined(separator: " or ")) { (text) throws(ValueFault) in
+            guard let known = T(rawValue: text) else {
+                throw ValueFault("is \(quoted(text))\(suggestion(for: text, among: words))")
+            }
+            return known
         }
-        return known
     }
 }
 

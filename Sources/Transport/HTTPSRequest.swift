@@ -117,6 +117,13 @@ public struct HTTPSResponse: Sendable {
     /// The body, complete.
     public var body: [UInt8]
 
+    /// An answer as it came.
+    public init(status: Int, headers: [HTTPSRequest.Header], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
     /// The value of the first header of this name, in any case.
     public func header(_ name: String) -> String? {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value

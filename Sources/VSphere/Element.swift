@@ -52,6 +52,9 @@ struct Reference: Hashable, Comparable, Sendable {
     /// Its identity ("MoId") within the vCenter.
     var id: String
 
+    /// Where every client begins, at vCenter and at a host.
+    static let serviceInstance = Reference(kind: "ServiceInstance", id: "ServiceInstance")
+
     static func < (left: Reference, right: Reference) -> Bool {
         (left.kind, left.id) < (right.kind, right.id)
     }

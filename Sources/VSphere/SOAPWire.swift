@@ -1,7 +1,9 @@
+import PowerModel
 import Transport
 
 /// vim25 as SOAP 1.1: every release, vCenter and host (facts/vsphere.md 2.0.1).
 struct SOAPWire: VimWire {
+    let transport = VCenterTransport.soap
     let version: String
     /// The session's own cookies: a new login never sends an old one (facts/vsphere.md 2.1).
     let cookies: HTTPSCookieJar
@@ -27,8 +29,7 @@ struct SOAPWire: VimWire {
         try request(
             VimCall(
                 method: "RetrieveServiceContent",
-                object: Reference(kind: "ServiceInstance", id: "ServiceInstance"),
-                arguments: VimFields(), operation: "vpower-greet"),
+                object: .serviceInstance, arguments: VimFields(), operation: "vpower-greet"),
             timeout: timeout, stallLimit: nil)
     }
 

@@ -1,3 +1,5 @@
+public import PowerModel
+
 /// What `RetrieveServiceContent` says: who answers, and where its managers are. The identities
 /// are always read, never assumed (facts/vsphere.md 2.2).
 struct ServiceContent: Hashable, Sendable {
@@ -57,6 +59,16 @@ public struct VCenterAbout: Hashable, Sendable {
     public var instanceUUID: String?
 }
 
+/// How a session with a vCenter talks.
+public struct VCenterLogin: Hashable, Sendable {
+    /// Who answers.
+    public var about: VCenterAbout
+    /// The form that is used: SOAP also where JSON was asked for and is not there.
+    public var transport: VCenterTransport
+    /// The vim25 version that both sides know, e.g. `8.0.3.0`.
+    public var apiVersion: String
+}
+
 /// The vim25 version a session speaks, chosen from what the server offers.
 enum APIVersion {
     /// What vpower knows, newest first (facts/vsphere.md 1.2). Newer servers list these among
@@ -75,6 +87,14 @@ enum APIVersion {
 
     private static func numbers(of version: String) -> [Int] {
         version.split(separator: ".").map { Int($0) ?? 0 }
+    }
+
+    /// The first that has VI JSON (facts/vsphere.md 1.1): vCenter 8.0U1.
+    static let firstJSON = "8.0.1.0"
+
+    /// Those of `known` that are not older than this one.
+    static func known(from first: String) -> [String] {
+        known.firstIndex(of: first).map { Array(known[...$0]) } ?? []
     }
 
     /// The newest version both sides know, from `/sdk/vimServiceVersions.xml`.

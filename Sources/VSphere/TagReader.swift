@@ -261,22 +261,9 @@ enum RESTShape: Hashable, Sendable {
 
     private func item(_ kind: String, _ id: String) -> String {
         switch self {
-        case .api: "/api/cis/tagging/\(kind)/\(Self.escaped(id))"
-        case .rest: "/rest/com/vmware/cis/tagging/\(kind)/id:\(Self.escaped(id))"
+        case .api: "/api/cis/tagging/\(kind)/\(URLText.segment(id))"
+        case .rest: "/rest/com/vmware/cis/tagging/\(kind)/id:\(URLText.segment(id))"
         }
-    }
-
-    /// One segment of a path. Identities look like `urn:vmomi:InventoryServiceTag:<uuid>:GLOBAL`.
-    private static func escaped(_ id: String) -> String {
-        id.utf8.map { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
-                UInt8(ascii: ":"):
-                String(UnicodeScalar(byte))
-            default: "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }.joined()
     }
 }
 

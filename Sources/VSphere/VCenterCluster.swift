@@ -42,7 +42,8 @@ public final class VCenterCluster: ClusterControl {
             endpoint: HTTPSEndpoint(host: site.endpoint.host, port: site.endpoint.port),
             trust: trust, options: HTTPSOptions(connectLimit: limits.connect, addresses: addresses))
         vim = VimClient(
-            https: https, user: site.user, password: password.value, limits: limits)
+            https: https, user: site.user, password: password.value, limits: limits,
+            transport: site.transport)
         tagReader = TagReader(
             https: https, user: site.user, password: password.value, limits: limits)
         watch = InventoryWatch(vim: vim, name: cluster, limits: limits, labels: labels)
@@ -60,12 +61,17 @@ public final class VCenterCluster: ClusterControl {
         }
     }
 
-    /// Logs in and does nothing else: for `vpower check`.
+    /// Logs in, if it is not logged in yet, and says how the two talk: for `vpower check`.
     ///
     /// - Throws: `ClusterError`, e.g. `loginRefused`.
-    public func logIn() async throws(ClusterError) {
+    @discardableResult
+    public func logIn() async throws(ClusterError) -> VCenterLogin {
         try await attempt("log in") { () async throws(CallFailure) in
-            try await self.vim.withSession { _ throws(CallFailure) in }
+            try await self.vim.withSession { session throws(CallFailure) in
+                VCenterLogin(
+                    about: session.content.about, transport: session.wire.transport,
+                    apiVersion: session.wire.version)
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-/// A fault, from a SOAP reply or from a task: both carry the same types (facts/vsphere.md 2.13).
+/// A fault, from a SOAP or JSON reply or from a task: all carry the same types (facts/vsphere.md
+/// 2.0, 2.13). The type comes from `xsi:type` or `_typeName`, never from words or a status.
 struct VimFault: Error, Hashable, Sendable {
     /// The concrete type, from `xsi:type`: e.g. `InvalidPowerState`. Empty when there is none.
     var type: String
@@ -14,6 +15,13 @@ struct VimFault: Error, Hashable, Sendable {
         fields = detail
         // The element's name is the *declared* fault and "Fault"; only the type is concrete.
         type = detail?.type ?? Self.declared(detail?.name)
+    }
+
+    /// From the body of a VI JSON reply: the fault itself, its words beside its fields.
+    init(json fault: Element) {
+        message = fault["faultstring"]?.text ?? fault["localizedMessage"]?.text ?? ""
+        fields = fault
+        type = fault.type ?? ""
     }
 
     /// From a `LocalizedMethodFault`: a task's `error`, a missing property's `fault`.

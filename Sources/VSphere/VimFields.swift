@@ -1,3 +1,4 @@
+import PowerModel
 import Transport
 
 /// A value of vim25 in a request, before it is written as XML or as JSON.
@@ -95,6 +96,8 @@ struct VimCall: Sendable {
 
 /// How calls are written and answers are read: one vocabulary, two forms of it.
 protocol VimWire: Sendable {
+    /// Which form it is.
+    var transport: VCenterTransport { get }
     /// The vim25 version that requests and answers follow.
     var version: String { get }
 

@@ -34,7 +34,7 @@ struct LabVCenterRig: Sendable {
 
     /// Runs a test against a vCenter of the standard site, and cleans up.
     static func with(
-        pace: LabPace = quick, pageSize: Int = 5,
+        pace: LabPace = quick, pageSize: Int = 5, release: LabRelease = .v8_0u3,
         prepare: (inout LabScenario) -> Void = { _ in },
         _ body: (LabVCenterRig) async throws -> Void
     ) async throws {
@@ -47,7 +47,7 @@ struct LabVCenterRig: Sendable {
         let world = LabWorld(scenario, time: WallTime())
         let server = LabVCenterServer(
             world: world, user: user, password: password, directory: directory,
-            pageSize: pageSize)
+            pageSize: pageSize, release: release)
         let outcome: Result<Void, any Error>
         do {
             let rig = LabVCenterRig(

@@ -590,7 +590,7 @@ let badSites: [BadSite] = [
         "19:12: `tiers` is empty; expected at least one of tiers, the first to go down first"),
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
-        "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate",
+        "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport",
         #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness"#
     ),
     BadSite(

@@ -72,7 +72,7 @@ extension ClusterContractTests {
         try await with(kind, guest: "db-main") {
             $0.hangsAtPowerOff = true
         } _: { bench, cluster, guest in
-            let impatient = kind == .wire ? try bench.client(powerOff: .seconds(1)) : cluster
+            let impatient = kind != .memory ? try bench.client(powerOff: .seconds(1)) : cluster
             let cut = try await impatient.powerOff(guest)
             guard case .processEnded(let why) = cut else {
                 Issue.record("\(cut)")
@@ -133,12 +133,14 @@ extension ClusterContractTests {
             scenario.guests[1].hasTPM = true
         } _: { bench in
             let guests = try await bench.cluster.snapshot().inventory.guests
+            // What 6.7 does not know of key providers is not guessed.
+            let kinds: [GuestEncryption.Provider] =
+                kind.knowsHealth ? [.external, .native] : [.unknown, .unknown]
             #expect(
-                guests[0].encryption
-                    == GuestEncryption(keyProvider: "kms-1", provider: .external))
+                guests[0].encryption == GuestEncryption(keyProvider: "kms-1", provider: kinds[0]))
             #expect(
                 guests[1].encryption
-                    == GuestEncryption(keyProvider: "own", provider: .native, hasTPM: true))
+                    == GuestEncryption(keyProvider: "own", provider: kinds[1], hasTPM: true))
             #expect(guests.dropFirst(2).allSatisfy { $0.encryption == nil })
         }
     }

@@ -9,9 +9,38 @@ import VSphere
 /// real one against the lab's vCenter over TLS. Both on a real clock, each on a site of its own.
 @Suite(.serialized) struct ClusterContractTests {
     /// Who is under test.
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case memory, wire
-        var testDescription: String { rawValue }
+    enum Kind: Hashable, CaseIterable, CustomTestStringConvertible {
+        case memory
+        case vcenter(LabRelease, VCenterTransport)
+
+        /// The one that tests of one kind use.
+        static let wire = Kind.vcenter(.v8_0u3, .soap)
+
+        static let allCases: [Kind] =
+            [.memory] + LabRelease.allCases.map { .vcenter($0, .soap) }
+            + LabRelease.allCases.filter(\.hasJSON).map { .vcenter($0, .json) }
+
+        var testDescription: String {
+            switch self {
+            case .memory: "memory"
+            case .vcenter(let release, let transport): "\(release.rawValue) \(transport.rawValue)"
+            }
+        }
+
+        private var release: LabRelease {
+            if case .vcenter(let release, _) = self { release } else { .v9_0 }
+        }
+        /// Whether its clusters say themselves whether they have vCLS.
+        var knowsMode: Bool { ![.v6_7, .v7_0u3, .v8_0u1].contains(release) }
+        /// Whether it says how the cluster's own services are.
+        var knowsHealth: Bool { release != .v6_7 }
+        /// Whether vCLS is in the hosts' memory.
+        var hasEmbedded: Bool { self != .memory && release.vcls == .embedded }
+
+        /// How many guests of vCLS its standard site has.
+        var agents: Int {
+            if case .vcenter(let release, _) = self, release.vcls == .none { 0 } else { 2 }
+        }
     }
 
     /// A cluster, and the truth behind it.
@@ -20,6 +49,7 @@ import VSphere
         let cluster: any ClusterControl
         let server: LabVCenterServer?
         let address: LabVCenterAddress?
+        var transport = VCenterTransport.soap
 
         static let user = "vpower@vsphere.local"
         static let password = "pass & <word>\"'"
@@ -38,7 +68,8 @@ import VSphere
                 site: VCenterSite(
                     endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
                     password: .file(path: "/secret"),
-                    trust: .pinned(sha256: sha256 ?? address.certificateSHA256)),
+                    trust: .pinned(sha256: sha256 ?? address.certificateSHA256),
+                    transport: transport),
                 password: Secret(password), labels: labels, limits: limits)
         }
 
@@ -91,8 +122,9 @@ import VSphere
     ) async throws {
         var scenario = LabScenario.standard(pace: Self.pace)
         prepare(&scenario)
+        if case .vcenter(let release, _) = kind { scenario.suit(release) }
         let world = LabWorld(scenario, time: RealTime())
-        if kind == .memory {
+        guard case .vcenter(let release, let transport) = kind else {
             return try await body(
                 Bench(world: world, cluster: MemoryCluster(world), server: nil, address: nil))
         }
@@ -102,15 +134,17 @@ import VSphere
             atPath: directory, withIntermediateDirectories: true)
         let server = LabVCenterServer(
             world: world, user: Bench.user, password: Bench.password, directory: directory,
-            pageSize: pageSize)
+            pageSize: pageSize, release: release)
         let outcome: Result<Void, any Error>
         do {
             let address = try await server.start()
-            let bare = Bench(
-                world: world, cluster: MemoryCluster(world), server: server, address: address)
-            let cluster = try bare.client()
-            try await body(
-                Bench(world: world, cluster: cluster, server: server, address: address))
+            func bench(_ cluster: any ClusterControl) -> Bench {
+                Bench(
+                    world: world, cluster: cluster, server: server, address: address,
+                    transport: transport)
+            }
+            let cluster = try bench(MemoryCluster(world)).client()
+            try await body(bench(cluster))
             await cluster.close()
             outcome = .success(())
         } catch { outcome = .failure(error) }
@@ -130,7 +164,9 @@ import VSphere
             #expect(snapshot.reference == bench.world.scenario.clusterReference)
             #expect(snapshot.inventory.hosts == truth.hosts)
             #expect(snapshot.inventory.guests == truth.guests)
-            #expect(snapshot.automation == bench.world.currentAutomation())
+            var automation = bench.world.currentAutomation()
+            if !kind.knowsHealth { automation.vclsHealth = nil }
+            #expect(snapshot.automation == automation)
             let followed = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
             #expect(followed.hosts == truth.hosts)
             #expect(followed.guests == truth.guests)
@@ -205,7 +241,7 @@ import VSphere
             let cluster = bench.cluster
             let first = try await cluster.automation()
             var configured = bench.world.scenario.automation
-            configured.vclsHealth = .healthy
+            configured.vclsHealth = kind.knowsHealth ? .healthy : nil
             #expect(first == configured)
             try await cluster.change(AutomationChange())
             #expect(try await cluster.automation() == first)
@@ -219,7 +255,9 @@ import VSphere
             wanted.drsOverrides = false
             wanted.dpm = true
             #expect(try await cluster.automation() == wanted)
+            wanted.vclsHealth = .healthy
             #expect(bench.world.currentAutomation() == wanted)
+            wanted.vclsHealth = first.vclsHealth
             let without = try await bench.inventory {
                 $0.hosts.allSatisfy { !$0.haAgentConfigured }
             }
@@ -248,12 +286,15 @@ import VSphere
     func `vCLS goes into retreat in one place and comes back in that`(
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?, isByMode: Bool)
     ) async throws {
+        // An older release has no mode, and is told by the setting.
+        guard kind.knowsMode || before.mode == nil else { return }
+        let before = kind.knowsMode ? before : (before.setting, before.mode, false)
         try await with(kind) { scenario in
             scenario.automation.vcls = before.setting
             scenario.automation.vclsMode = before.mode
         } _: { bench in
             let cluster = bench.cluster
-            let isByMode = before.isByMode && (kind == .wire || before.mode != nil)
+            let isByMode = before.isByMode && (kind != .memory || before.mode != nil)
             try await cluster.retreatVCLS()
             let retreated = try await cluster.automation()
             #expect(!retreated.keepsVCLS)
@@ -274,6 +315,7 @@ import VSphere
     func `vCLS is never switched on where it was off`(
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?)
     ) async throws {
+        guard kind.knowsMode || before.mode == nil else { return }
         try await with(kind) { scenario in
             scenario.automation.vcls = before.setting
             scenario.automation.vclsMode = before.mode
@@ -290,6 +332,7 @@ import VSphere
     func `vCLS in a host's memory is another kind, which retreat mode may leave`(
         kind: Kind
     ) async throws {
+        guard kind.agents > 0 else { return }
         try await with(kind) { scenario in
             for index in scenario.guests.indices where scenario.guests[index].nature == .vcls {
                 scenario.guests[index].nature = .embeddedVCLS
@@ -308,24 +351,30 @@ import VSphere
         try await with(kind) { bench in
             let cluster = bench.cluster
             func agents(_ inventory: Inventory) -> Int {
-                inventory.guests.count { $0.nature == .vcls }
+                inventory.guests.count { $0.nature == .vcls || $0.nature == .embeddedVCLS }
             }
+            // Those in a host's memory may stay.
+            let left = kind.hasEmbedded ? 2 : 0
             // Never set, and asked to be on: it is as wanted.
             try await cluster.restoreVCLS(.unset, mode: nil)
             #expect(try await cluster.automation().vcls == .unset)
             try await cluster.retreatVCLS()
             try await cluster.retreatVCLS()
             #expect(try await !cluster.automation().keepsVCLS)
-            let gone = try await bench.inventory { agents($0) == 0 }
-            #expect(agents(gone) == 0)
-            #expect(gone.guests.count == 12)
-            #expect(try await cluster.automation().vclsHealth == .nonhealthy)
+            let gone = try await bench.inventory { agents($0) == left }
+            #expect(agents(gone) == left)
+            #expect(gone.guests.count == 12 + left)
+            let health: VCLSHealth? = kind.hasEmbedded ? .degraded : .nonhealthy
+            let told = try await cluster.automation().vclsHealth
+            #expect(told == (kind.knowsHealth ? health : nil))
             try await cluster.restoreVCLS(.unset, mode: nil)
             #expect(try await cluster.automation().keepsVCLS)
-            let back = try await bench.inventory { agents($0) == 2 }
-            #expect(agents(back) == 2)
-            #expect(back.guests.filter { $0.nature == .vcls }.allSatisfy { $0.power == .on })
-            #expect(try await cluster.automation().vclsHealth == .healthy)
+            let back = try await bench.inventory { agents($0) == kind.agents }
+            #expect(agents(back) == kind.agents)
+            let all = back.guests.filter { $0.nature != .ordinary }
+            #expect(all.allSatisfy { $0.power == .on })
+            let then = try await cluster.automation().vclsHealth
+            #expect(then == (kind.knowsHealth ? .healthy : nil))
         }
     }
 
@@ -452,7 +501,7 @@ import VSphere
             bench.world.shutDownHost(away)
             let seen = try await bench.inventory { $0.host(away)?.connected == false }
             #expect(seen.host(away)?.connected == false)
-            #expect(here.count == 4)
+            #expect(here.count == (kind.agents == 0 ? 3 : 4))
             #expect(here.allSatisfy { seen.guest($0)?.power == .unknown })
             #expect(seen.guests.filter { $0.host != away }.allSatisfy { $0.power == .on })
             let snapshot = try await bench.cluster.snapshot().inventory

@@ -18,6 +18,7 @@ struct LabInventoryTree: Sendable {
 
     let snapshot: LabSnapshot
     let lastSeen: [GuestID: LastSeen]
+    let release: LabRelease
 
     /// Every entity, parents before children.
     var entities: [VimReference] {
@@ -225,7 +226,8 @@ struct LabInventoryTree: Sendable {
 
     private func host(_ host: LabSnapshot.Host) -> [String: VimValue] {
         let product = about(
-            name: "VMware ESXi", line: "embeddedEsx", api: "HostAgent", operatingSystem: "vmnix-x86"
+            release: release, name: "VMware ESXi", line: "embeddedEsx", api: "HostAgent",
+            operatingSystem: "vmnix-x86"
         )
         let runtime = VimObject(
             "HostRuntimeInfo",
@@ -423,16 +425,18 @@ struct LabInventoryTree: Sendable {
 
 /// What a product says of itself.
 func about(
-    name: String, line: String, api: String, operatingSystem: String, instance: String? = nil
+    release: LabRelease, name: String, line: String, api: String, operatingSystem: String,
+    instance: String? = nil
 ) -> VimObject {
-    VimObject(
+    let (version, build) = release.product
+    return VimObject(
         "AboutInfo",
         [
-            "name": .string(name), "fullName": .string("\(name) 8.0.3 build-24022510 (lab)"),
-            "vendor": .string("VMware, Inc."), "version": .string("8.0.3"),
-            "patchLevel": .string("00000"), "build": .string("24022510"),
+            "name": .string(name), "fullName": .string("\(name) \(version) build-\(build) (lab)"),
+            "vendor": .string("VMware, Inc."), "version": .string(version),
+            "patchLevel": .string("00000"), "build": .string(build),
             "osType": .string(operatingSystem), "productLineId": .string(line),
-            "apiType": .string(api), "apiVersion": .string(VimVersion.newest.text),
+            "apiType": .string(api), "apiVersion": .string(release.newest.text),
             "instanceUuid": instance.map { .string($0) },
         ])
 }

@@ -20,7 +20,7 @@ extension LabVCenterServer {
         let live = key.flatMap { sessions[$0] }
         let reader = reader(snapshot, version: call.version, session: live)
         switch call.method {
-        case "RetrieveServiceContent": return .object(LabVCenterServer.content)
+        case "RetrieveServiceContent": return .object(content)
         case "Login": return try login(call, live, snapshot, &cookie)
         case "Fetch" where live == nil && isOpen(call):
             return try reader.value(at: call.fetched ?? "", of: call.receiver)
@@ -96,8 +96,9 @@ extension LabVCenterServer {
         remember(snapshot)
         return LabPropertyReader(
             table: table, version: version,
-            tree: LabInventoryTree(snapshot: snapshot, lastSeen: lastSeen), session: session,
-            tasks: tasks, options: allOptions(snapshot), content: LabVCenterServer.content)
+            tree: LabInventoryTree(snapshot: snapshot, lastSeen: lastSeen, release: release),
+            session: session,
+            tasks: tasks, options: allOptions(snapshot), content: content)
     }
 
     // MARK: Sessions
@@ -295,22 +296,25 @@ extension LabVCenterServer {
     // MARK: Content
 
     /// `ServiceInstance.content`.
-    static let content = VimObject(
-        "ServiceContent",
-        [
-            "rootFolder": .reference(LabInventoryTree.root),
-            "propertyCollector": .reference(
-                VimReference("PropertyCollector", LabSession.defaultCollector)),
-            "viewManager": .reference(VimReference("ViewManager", "ViewManager")),
-            "about": .object(
-                about(
-                    name: "VMware vCenter Server", line: "vpx", api: "VirtualCenter",
-                    operatingSystem: "linux-x64",
-                    instance: "1ab00000-0000-4000-8000-000000000001")),
-            "setting": .reference(VimReference("OptionManager", "VpxSettings")),
-            "sessionManager": .reference(sessionManager),
-            "authorizationManager": .reference(authorizationManager),
-            "customFieldsManager": .reference(LabPlaces.fieldManager),
-            "cryptoManager": .reference(cryptoManager),
-        ])
+    private var content: VimObject {
+        VimObject(
+            "ServiceContent",
+            [
+                "rootFolder": .reference(LabInventoryTree.root),
+                "propertyCollector": .reference(
+                    VimReference("PropertyCollector", LabSession.defaultCollector)),
+                "viewManager": .reference(VimReference("ViewManager", "ViewManager")),
+                "about": .object(
+                    about(
+                        release: release, name: "VMware vCenter Server", line: "vpx",
+                        api: "VirtualCenter",
+                        operatingSystem: "linux-x64",
+                        instance: "1ab00000-0000-4000-8000-000000000001")),
+                "setting": .reference(VimReference("OptionManager", "VpxSettings")),
+                "sessionManager": .reference(Self.sessionManager),
+                "authorizationManager": .reference(Self.authorizationManager),
+                "customFieldsManager": .reference(LabPlaces.fieldManager),
+                "cryptoManager": .reference(Self.cryptoManager),
+            ])
+    }
 }

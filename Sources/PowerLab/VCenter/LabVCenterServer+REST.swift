@@ -4,12 +4,10 @@ import Hummingbird
 import NIOCore
 import PowerModel
 
-/// The part of vCenter's REST interface that knows tags, in its `/api` shape (facts/vsphere.md 2.0.3,
-/// 2.1). As strict as the SOAP side: what a request may not hold is refused.
+/// The part of vCenter's REST interface that knows tags, in both its shapes (facts/vsphere.md 2.0.3,
+/// 2.1): `/api` with bare values, `/rest` with wrapped ones. As strict as the SOAP side: what a
+/// request may not hold is refused.
 extension LabVCenterServer {
-    private static let tagging = "/api/cis/tagging/"
-    private static let sessionHeader = HTTPField.Name("vmware-api-session-id")
-
     /// A refusal, by the name that `error_type` gives it.
     private struct RESTRefusal: Error {
         let type: String
@@ -22,27 +20,40 @@ extension LabVCenterServer {
             type: "SERVICE_UNAVAILABLE", status: .serviceUnavailable)
     }
 
-    /// Answers a request below `/api`.
+    /// Answers a request below `/api` or `/rest`.
     func answerREST(_ request: Request) async -> Response {
         restCalls += 1
+        let shape = LabRESTShape(request.uri.path)
+        guard shape == .rest ? release.hasREST : release.hasAPI else {
+            return text("", .notFound, "text/plain")
+        }
+        let path = String(request.uri.path.dropFirst(shape.prefix.count))
         do {
-            if request.uri.path == "/api/session", request.method == .post {
-                return json(try restLogin(request), .created)
+            if path == shape.session, request.method == .post {
+                return json(try restLogin(request), shape == .api ? .created : .ok, shape)
             }
             let key = Self.sessionHeader.flatMap { request.headers[$0] } ?? ""
             guard restSessions.contains(key) else { throw RESTRefusal.unauthenticated }
-            if request.uri.path == "/api/session", request.method == .delete {
+            if path == shape.session, request.method == .delete {
                 restSessions.remove(key)
-                return Response(status: .noContent)
+                return Response(status: shape == .api ? .noContent : .ok)
             }
-            guard request.uri.path.hasPrefix(Self.tagging) else { throw RESTRefusal.notFound }
+            guard path.hasPrefix(shape.tagging) else { throw RESTRefusal.notFound }
             guard isTaggingUp else { throw RESTRefusal.unavailable }
-            return json(try await answerTagging(request), .ok)
-        } catch let refusal as RESTRefusal {
-            return json(["error_type": refusal.type, "messages": [String]()], refusal.status)
+            let what = String(path.dropFirst(shape.tagging.count))
+            return json(try await answerTagging(what, request, shape), .ok, shape)
         } catch {
+            let refusal = error as? RESTRefusal ?? .invalidArgument
+            var members: [String: Any] = ["messages": [String]()]
+            if shape == .api { members["error_type"] = refusal.type }
             return json(
-                ["error_type": "INVALID_ARGUMENT", "messages": [String]()], .badRequest)
+                shape == .api
+                    ? members
+                    : [
+                        "type": "com.vmware.vapi.std.errors." + refusal.type.lowercased(),
+                        "value": members,
+                    ],
+                refusal.status, .api)
         }
     }
 
@@ -56,12 +67,13 @@ extension LabVCenterServer {
         return key
     }
 
-    private func answerTagging(_ request: Request) async throws -> Any {
+    private func answerTagging(
+        _ what: String, _ request: Request, _ shape: LabRESTShape
+    ) async throws -> Any {
         let tags = LabTags(world.vcenterSnapshot().guests)
-        let what = request.uri.path.dropFirst(Self.tagging.count)
         if what == "tag-association" {
             guard request.method == .post,
-                request.uri.queryParameters["action"] == "list-attached-tags-on-objects"
+                request.uri.queryParameters[Substring(shape.action)] == "list-attached-tags-on-objects"
             else { throw RESTRefusal.notFound }
             guard request.headers[.contentType] == "application/json" else {
                 throw RESTRefusal.invalidArgument
@@ -71,10 +83,13 @@ extension LabVCenterServer {
         }
         let parts = what.split(separator: "/")
         guard request.method == .get, parts.count == 2,
-            let id = String(parts[1]).removingPercentEncoding,
-            let found = parts[0] == "tag"
-                ? tags.tag(id) : parts[0] == "category" ? tags.category(id) : nil
+            let id = String(parts[1]).removingPercentEncoding, id.hasPrefix(shape.idPrefix)
         else { throw RESTRefusal.notFound }
+        let name = String(id.dropFirst(shape.idPrefix.count))
+        let found =
+            parts[0] == "tag"
+            ? tags.tag(name) : parts[0] == "category" ? tags.category(name) : nil
+        guard let found else { throw RESTRefusal.notFound }
         return found
     }
 
@@ -93,15 +108,31 @@ extension LabVCenterServer {
         }
     }
 
-    private func json(_ value: Any, _ status: HTTPResponse.Status) -> Response {
+    private func json(
+        _ value: Any, _ status: HTTPResponse.Status, _ shape: LabRESTShape
+    ) -> Response {
         do {
             let data = try JSONSerialization.data(
-                withJSONObject: value, options: [.fragmentsAllowed, .sortedKeys])
+                withJSONObject: shape == .api ? value : ["value": value],
+                options: [.fragmentsAllowed, .sortedKeys])
             return text(String(decoding: data, as: UTF8.self), status, "application/json")
         } catch {
             return text("", .internalServerError, "text/plain")
         }
     }
+}
+
+/// How one of the two shapes says the same.
+private enum LabRESTShape {
+    case api, rest
+
+    init(_ path: String) { self = path.hasPrefix("/rest/") ? .rest : .api }
+
+    var prefix: String { self == .api ? "/api/" : "/rest/" }
+    var session: String { self == .api ? "session" : "com/vmware/cis/session" }
+    var tagging: String { self == .api ? "cis/tagging/" : "com/vmware/cis/tagging/" }
+    var action: String { self == .api ? "action" : "~action" }
+    var idPrefix: String { self == .api ? "" : "id:" }
 }
 
 /// Tags and categories, with identities as vCenter makes them.

@@ -27,14 +27,16 @@ public actor LabVCenterServer {
     private let directory: String
     /// The most objects in one answer, whatever a client asks for.
     let pageSize: Int
+    /// Which release of vSphere it is.
+    public let release: LabRelease
     let table = VimTable.vim25
 
-    /// SOAP calls that were answered, refused ones as well.
-    public private(set) var calls = 0
+    /// Calls of vim25 that were answered, as SOAP or JSON, refused ones as well.
+    public internal(set) var calls = 0
     /// Requests to the REST interface, refused ones as well.
     public internal(set) var restCalls = 0
     /// Bytes of requests' bodies.
-    public private(set) var bytesIn = 0
+    public internal(set) var bytesIn = 0
     /// Bytes of answers' bodies.
     public private(set) var bytesOut = 0
 
@@ -62,20 +64,29 @@ public actor LabVCenterServer {
     ///   - password: the user's password.
     ///   - directory: where its certificate goes; it must exist.
     ///   - pageSize: the most objects in one answer (facts/vsphere.md 2.3: 100 was seen).
+    ///   - release: what it speaks, and what it hides.
     public init(
-        world: LabWorld, user: String, password: String, directory: String, pageSize: Int = 100
+        world: LabWorld, user: String, password: String, directory: String, pageSize: Int = 100,
+        release: LabRelease = .v8_0u3
     ) {
         self.world = world
         self.user = user
         self.password = password
         self.directory = directory
         self.pageSize = max(1, pageSize)
+        self.release = release
     }
 
     /// How many logins are live.
     public var sessionCount: Int { sessions.count }
     /// How many logins to the REST interface are live: they are not those of SOAP.
     public var restSessionCount: Int { restSessions.count }
+
+    /// Forgets all logins, as vCenter does with idle ones.
+    public func endSessions() {
+        sessions = [:]
+        restSessions = []
+    }
 
     /// Says whether the tagging service answers.
     public func setTaggingUp(_ isUp: Bool) { isTaggingUp = isUp }
@@ -180,9 +191,11 @@ public actor LabVCenterServer {
         }
         let path = request.uri.path
         if path == "/sdk/vimServiceVersions.xml", request.method == .get {
-            return text(LabVCenterServer.serviceVersions, .ok, "text/xml")
+            return text(serviceVersions, .ok, "text/xml")
         }
-        if path.hasPrefix("/api/") { return await answerREST(request) }
+        if path.hasPrefix(Self.jsonPrefix) { return await answerJSON(request, on: channel) }
+        if path == "/api/vcenter/system" { return await answerHello(request) }
+        if path.hasPrefix("/api/") || path.hasPrefix("/rest/") { return await answerREST(request) }
         guard path == "/sdk" || path == "/sdk/" else { return text("", .notFound, "text/plain") }
         guard request.method == .post else { return text("", .methodNotAllowed, "text/plain") }
         do {
@@ -199,7 +212,7 @@ public actor LabVCenterServer {
     ) async -> Response {
         calls += 1
         bytesIn += body.count
-        var version = VimVersion.newest
+        var version = release.newest
         var cookie: String?
         do {
             version = try requestedVersion(headers)
@@ -222,8 +235,9 @@ public actor LabVCenterServer {
             action = String(action.dropFirst().dropLast())
         }
         guard
-            let version = VimVersion.known.first(where: { "\(VimDecoder.vim)/\($0.text)" == action }
-            )
+            let version = release.versions.first(where: {
+                "\(VimDecoder.vim)/\($0.text)" == action
+            })
         else { throw .invalidRequest("Unsupported version URI \"\(action)\"") }
         return version
     }
@@ -256,14 +270,14 @@ public actor LabVCenterServer {
     }
 
     /// `/sdk/vimServiceVersions.xml`.
-    static let serviceVersions: String = {
-        let prior = VimVersion.known.dropFirst().map { "<version>\($0.text)</version>" }
+    private var serviceVersions: String {
+        let prior = release.versions.dropFirst().map { "<version>\($0.text)</version>" }
         return """
             <?xml version="1.0" encoding="UTF-8"?>
             <namespaces version="1.0">
-            <namespace><name>urn:vim25</name><version>\(VimVersion.newest.text)</version>
+            <namespace><name>urn:vim25</name><version>\(release.newest.text)</version>
             <priorVersions>\(prior.joined())</priorVersions></namespace>
             </namespaces>
             """
-    }()
+    }
 }

@@ -56,15 +56,13 @@ struct VimVersion: Hashable, Comparable, Sendable {
         left.numbers.lexicographicallyPrecedes(right.numbers)
     }
 
-    /// What the lab's vCenter offers, newest first (facts/vsphere.md 1.2).
+    /// Those of the lab's releases, newest first (facts/vsphere.md 1.2).
     static let known: [VimVersion] = [
+        "9.0.0.0",
         "8.0.3.0", "8.0.2.0", "8.0.1.0", "8.0.0.2", "8.0.0.1", "8.0.0.0", "7.0.3.2", "7.0.3.1",
         "7.0.3.0", "7.0.2.1", "7.0.2.0", "7.0.1.1", "7.0.1.0", "7.0.0.2", "7.0.0.0", "6.9.1",
         "6.8.7", "6.7.3", "6.7.2", "6.7.1", "6.7",
     ].map(VimVersion.init)
-
-    /// The newest one.
-    static let newest = VimVersion("8.0.3.0")
 }
 
 /// A data object of vim25: its own fields in the schema's order; its base's come before.
@@ -136,6 +134,9 @@ struct VimTable: Sendable {
     func isManaged(_ type: String, a base: String) -> Bool {
         base == "ManagedObject" || VimTable.walks(type, to: base, managed)
     }
+
+    /// Whether other data objects are derived from it.
+    func isBase(_ type: String) -> Bool { objects.values.contains { $0.base == type } }
 
     private static func walks(
         _ type: String, to base: String, _ types: [String: VimObjectType]

@@ -218,16 +218,28 @@ public struct VCenterSite: Hashable, Sendable {
     public var password: SecretReference
     /// How its certificate is verified.
     public var trust: CertificateTrust
+    /// In which form it is asked.
+    public var transport: VCenterTransport
 
     /// A vCenter.
     public init(
-        endpoint: Endpoint, user: String, password: SecretReference, trust: CertificateTrust
+        endpoint: Endpoint, user: String, password: SecretReference, trust: CertificateTrust,
+        transport: VCenterTransport = .soap
     ) {
         self.endpoint = endpoint
         self.user = user
         self.password = password
         self.trust = trust
+        self.transport = transport
     }
+}
+
+/// In which form vim25 is spoken with a vCenter: the calls and what they do are the same.
+public enum VCenterTransport: String, CaseIterable, Hashable, Sendable {
+    /// XML: every release.
+    case soap
+    /// VI JSON: vCenter 8.0U1 and newer. Where vCenter does not offer it, SOAP is used.
+    case json
 }
 
 /// How a server's certificate is verified. There is no "not at all".

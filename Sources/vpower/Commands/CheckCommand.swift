@@ -80,6 +80,14 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             let vcenter = try context.makeCluster(cluster)
             do {
+                let login = try await vcenter.logIn()
+                sheet.good(
+                    what,
+                    "\(login.about.name), \(login.transport.rawValue.uppercased()) "
+                        + "\(login.apiVersion)")
+                if login.transport != cluster.vcenter.transport {
+                    sheet.note(what, "`transport: json` needs vCenter 8.0U1; SOAP is used")
+                }
                 let snapshot = try await vcenter.snapshot()
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
