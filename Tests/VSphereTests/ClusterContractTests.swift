@@ -288,13 +288,13 @@ import VSphere
     ) async throws {
         // An older release has no mode, and is told by the setting.
         guard kind.knowsMode || before.mode == nil else { return }
-        let before = kind.knowsMode ? before : (before.setting, before.mode, false)
         try await with(kind) { scenario in
             scenario.automation.vcls = before.setting
             scenario.automation.vclsMode = before.mode
         } _: { bench in
             let cluster = bench.cluster
-            let isByMode = before.isByMode && (kind != .memory || before.mode != nil)
+            let isByMode =
+                before.isByMode && kind.knowsMode && (kind != .memory || before.mode != nil)
             try await cluster.retreatVCLS()
             let retreated = try await cluster.automation()
             #expect(!retreated.keepsVCLS)

@@ -1,3 +1,5 @@
+import PowerModel
+
 /// A release of vSphere that the lab can be (facts/vsphere.md 1.1, 1.2, 2.5).
 public enum LabRelease: String, CaseIterable, Hashable, Sendable {
     case v6_7 = "6.7"
