@@ -32,7 +32,7 @@ enum CallFailure: Error, Hashable, Sendable {
         case .fault(let fault):
             (
                 Self.reason(fault.type),
-                fault.description + (Self.advice(fault.type).map { ". \($0)" } ?? "")
+                fault.description.withoutStop + (Self.advice(fault.type).map { ". \($0)" } ?? "")
             )
         case .status(let status): Self.status(status)
         case .unreadable(let what): (.badAnswer, "the answer \(what)")
@@ -126,4 +126,9 @@ enum CallFailure: Error, Hashable, Sendable {
         default: nil
         }
     }
+}
+
+extension String {
+    /// Without the full stop that many of vCenter's own words end with: more comes behind it.
+    fileprivate var withoutStop: String { hasSuffix(".") ? String(dropLast()) : self }
 }

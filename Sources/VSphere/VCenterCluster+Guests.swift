@@ -45,10 +45,44 @@ extension VCenterCluster {
                 "PowerOffVM_Task", on: vm, in: session, within: limits.powerOff, limits: limits)
             return .asked
         } catch {
-            guard case .timedOut(let why) = error, !Task.isCancelled else { throw error }
+            var why = ""
+            switch error {
+            case .timedOut(let limit) where !Task.isCancelled: why = limit
+            case .fault(let fault) where fault.type == "TaskInProgress":
+                guard try await isPowerOff(fault, in: session) else { throw error }
+                if try await isOff(vm, within: limits.powerOff, in: session) { return .asked }
+                why = "an earlier power-off is still under way after \(limits.powerOff.short)"
+            default: throw error
+            }
             try await endProcess(of: vm, after: why, in: session)
             return .processEnded(why)
         }
+    }
+
+    /// Whether what is under way is a power-off: one that an earlier call has left behind.
+    private func isPowerOff(
+        _ fault: VimFault, in session: Session
+    ) async throws(CallFailure) -> Bool {
+        guard let task = fault.fields?["task"]?.reference else { return false }
+        do throws(CallFailure) {
+            let info = try await vim.taskInfo(task, in: session, limits: limits)
+            return info["descriptionId"]?.text == "VirtualMachine.powerOff"
+        } catch {
+            // It is over by now, or another's that may not be seen: the first refusal stands.
+            guard case .fault = error else { throw error }
+            return false
+        }
+    }
+
+    private func isOff(
+        _ vm: Reference, within limit: Duration, in session: Session
+    ) async throws(CallFailure) -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while try await powerState(of: vm, in: session) != "poweredOff" {
+            guard ContinuousClock.now < deadline else { return false }
+            try await vim.sleep(Self.pauseUntilOff)
+        }
+        return true
     }
 
     private func endProcess(
@@ -56,12 +90,8 @@ extension VCenterCluster {
     ) async throws(CallFailure) {
         do throws(CallFailure) {
             _ = try await vim.call("TerminateVM", on: vm, in: session, within: limits.call)
-            let deadline = ContinuousClock.now + limits.terminate
-            while try await powerState(of: vm, in: session) != "poweredOff" {
-                guard ContinuousClock.now < deadline else {
-                    throw .timedOut("the guest is not off \(limits.terminate.short) after it")
-                }
-                try await vim.sleep(Self.pauseAfterTerminate)
+            guard try await isOff(vm, within: limits.terminate, in: session) else {
+                throw .timedOut("the guest is not off \(limits.terminate.short) after it")
             }
         } catch {
             if case .fault(let fault) = error, fault.existingPowerState == "poweredOff" { return }
@@ -69,7 +99,7 @@ extension VCenterCluster {
         }
     }
 
-    private static let pauseAfterTerminate: Duration = .milliseconds(250)
+    private static let pauseUntilOff: Duration = .milliseconds(250)
 
     private func powerState(
         of vm: Reference, in session: Session

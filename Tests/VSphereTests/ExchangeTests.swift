@@ -398,7 +398,7 @@ import Testing
             // The name holds a line break; the message does not.
             #expect(problem?.description.contains("\n") != true)
         }
-        #expect(reasons == [nil, .wrongState, .wrongState, .refused])
+        #expect(reasons == [nil, .wrongState, .busy, .refused])
     }
 
     @Test func `a suspend is over when vCenter is at it, and its refusals are typed`() async throws
