@@ -20,7 +20,8 @@ extension SiteReader {
 
     private static let clusterKeys = [
         "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "hosts", "tiers",
-        "defaultTier", "infrastructure", "guests", "answers", "adoptGuests", "limits", "maintenanceMode",
+        "defaultTier", "infrastructure", "guests", "answers", "adoptGuests", "limits",
+        "maintenanceMode",
         "witness",
     ]
 

@@ -177,15 +177,15 @@ struct ClusterReading {
             let id = identities[vm.reference] ?? Self.fallback(vm.reference)
             references.guests[id] = vm.reference
             var guest = Guest(
-                    id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
-                    reference: vm.reference.id,
-                    vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
-                    power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
-                    tools: Classification.tools(of: vm),
-                    nature: Classification.nature(of: vm, mark: marks[vm.reference]),
-                    labels: places.labels(of: vm),
-                    memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
-                    question: vm["runtime.question"].map(GuestTraitReading.question))
+                id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
+                reference: vm.reference.id,
+                vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
+                power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
+                tools: Classification.tools(of: vm),
+                nature: Classification.nature(of: vm, mark: marks[vm.reference]),
+                labels: places.labels(of: vm),
+                memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
+                question: vm["runtime.question"].map(GuestTraitReading.question))
             guest.encryption = GuestTraitReading.encryption(of: vm)
             guest.disabledMethods = GuestTraitReading.disabledMethods(of: vm)
             guests.append(guest)

@@ -28,7 +28,8 @@ enum GuestTraitReading {
     /// The methods that stop a guest and that are disabled on one that is on, with its Tools: then
     /// a solution has disabled them. Of one that is off they are disabled since it is off.
     static func disabledMethods(of vm: ObjectProperties) -> [String]? {
-        guard vm["runtime.powerState"]?.text == "poweredOn", Classification.tools(of: vm) == .running,
+        guard vm["runtime.powerState"]?.text == "poweredOn",
+            Classification.tools(of: vm) == .running,
             let disabled = vm["disabledMethod"]?.all("string").map(\.text)
         else { return nil }
         let found = ["ShutdownGuest", "PowerOffVM_Task"].filter(disabled.contains)

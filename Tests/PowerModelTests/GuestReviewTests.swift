@@ -39,7 +39,8 @@ struct GuestReviewTests {
         #expect(review.notes.count == (role != .other && provider == .unknown ? 1 : 0))
         let told = (review.problems + review.notes).joined()
         if !told.isEmpty {
-            #expect(told.contains("core1 has a virtual TPM, with a key of the key provider kms\\u{a}1"))
+            #expect(
+                told.contains("core1 has a virtual TPM, with a key of the key provider kms\\u{a}1"))
         }
     }
 

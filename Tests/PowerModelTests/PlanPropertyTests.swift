@@ -269,7 +269,9 @@ struct PlanPropertyTests {
             let actions = plan.steps.map(\.action)
             let automation = fixture.snapshot.automation
             #expect(actions.contains(.thawVCLS(automation.vcls, mode: automation.vclsMode)))
-            #expect(actions.contains(.thawDRS(
+            #expect(
+                actions.contains(
+                    .thawDRS(
                         automation.drsLevel, overrides: automation.drsOverrides,
                         dpm: automation.dpm)))
             #expect(actions.contains(.thawHA(automation.ha)))

@@ -113,7 +113,8 @@ struct QuestionTests {
         #expect(outcome == .done(.asked))
     }
 
-    @Test func `a start that is refused for want of room is tried until its limit, not so many times`()
+    @Test
+    func `a start that is refused for want of room is tried until its limit, not so many times`()
         throws
     {
         var bench = bench { $0.isOn = false }

@@ -98,7 +98,8 @@ import Testing
     }
 
     @Test func `answers to guests' questions are a list, and by default there are none`() throws {
-        #expect(try cluster("vcsa: vcenter", "vcsa: vcenter\n    maintenanceMode: true").answers == [])
+        #expect(
+            try cluster("vcsa: vcenter", "vcsa: vcenter\n    maintenanceMode: true").answers == [])
         let text = """
             vcsa: vcenter
                 answers:

@@ -279,10 +279,12 @@ import VSphere
     ///   - setting: what the advanced setting says before.
     ///   - mode: what the cluster itself says before.
     ///   - isByMode: whether the cluster itself is told; the memory's vCenter goes by `mode`.
-    @Test(arguments: Kind.allCases, [
-        (setting: VCLSSetting.unset, mode: VCLSMode?.none, isByMode: true),
-        (.unset, .systemManaged, true), (.on, .systemManaged, false), (.on, nil, false),
-    ])
+    @Test(
+        arguments: Kind.allCases,
+        [
+            (setting: VCLSSetting.unset, mode: VCLSMode?.none, isByMode: true),
+            (.unset, .systemManaged, true), (.on, .systemManaged, false), (.on, nil, false),
+        ])
     func `vCLS goes into retreat in one place and comes back in that`(
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?, isByMode: Bool)
     ) async throws {
@@ -308,10 +310,12 @@ import VSphere
         }
     }
 
-    @Test(arguments: Kind.allCases, [
-        (setting: VCLSSetting.retreat, mode: VCLSMode?.none), (.unset, .absent),
-        (.retreat, .absent),
-    ])
+    @Test(
+        arguments: Kind.allCases,
+        [
+            (setting: VCLSSetting.retreat, mode: VCLSMode?.none), (.unset, .absent),
+            (.retreat, .absent),
+        ])
     func `vCLS is never switched on where it was off`(
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?)
     ) async throws {

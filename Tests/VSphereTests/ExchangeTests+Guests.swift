@@ -77,7 +77,8 @@ extension ExchangeTests {
             property: Recorded.property("config.template", "xsd:boolean", "true")),
         NatureRow(testDescription: "an FT primary", nature: .ordinary, property: role(1)),
         NatureRow(testDescription: "an FT secondary", nature: .ftSecondary, property: role(2)),
-        NatureRow(testDescription: "a second FT secondary", nature: .ftSecondary, property: role(3)),
+        NatureRow(
+            testDescription: "a second FT secondary", nature: .ftSecondary, property: role(3)),
         NatureRow(testDescription: "orphaned", nature: .unusable, connection: "orphaned"),
         NatureRow(
             testDescription: "inaccessible", nature: .unusable, connection: "inaccessible",

@@ -512,7 +512,8 @@ import Testing
             .notPermitted, "P.Off"),
         ShutdownAnswer(
             "a solution has disabled the method",
-            Recorded.fault("MethodDisabled", "<source>com.example.backup</source>"), .methodDisabled,
+            Recorded.fault("MethodDisabled", "<source>com.example.backup</source>"),
+            .methodDisabled,
             "MethodDisabled", "com.example.backup"),
         ShutdownAnswer(
             "a fault that nobody knows", Recorded.fault("SomethingNew", words: "new words"),
@@ -565,9 +566,11 @@ import Testing
 
     /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know must not be sent to it.
     @Test(arguments: [("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false)])
-    func `vCLS is told by the cluster's own mode where that version has it, and else by the setting`(
-        version: String, hasMode: Bool
-    ) async throws {
+    func
+        `vCLS is told by the cluster's own mode where that version has it, and else by the setting`(
+            version: String, hasMode: Bool
+        ) async throws
+    {
         func task(_ state: String) -> String {
             Recorded.page([
                 Recorded.object(

@@ -161,7 +161,7 @@ struct LabInventoryTree: Sendable {
         let drs = VimObject(
             "ClusterDrsConfigInfo",
             [
-                "enabled": .bool(automation.drsEnabled), 
+                "enabled": .bool(automation.drsEnabled),
                 "enableVmBehaviorOverrides": .bool(automation.followsDRSOverrides),
                 "defaultVmBehavior": .simple(automation.drsLevel.rawValue, type: "DrsBehavior"),
                 "vmotionRate": .int(3),

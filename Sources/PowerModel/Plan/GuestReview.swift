@@ -52,7 +52,8 @@ public struct GuestReview: Hashable, Sendable {
                         ? "vpower cannot stop it" : "it goes as its tier's onLimit says, at once"))
         }
         if guest.encryption?.isLocked == true {
-            problems.append("\(name) is encrypted, and its host lacks its key: it cannot be started")
+            problems.append(
+                "\(name) is encrypted, and its host lacks its key: it cannot be started")
         }
     }
 
