@@ -15,7 +15,7 @@ enum GuestTraitReading {
     }
 
     /// That a VM is encrypted: by its key, its virtual TPM, which is never without, or since its
-    /// host lacks the key (facts/vsphere.md 4.4). Which kind of provider has the key is asked apart.
+    /// host lacks the key (facts/vsphere.md 4.4). What kind of provider has it is asked apart.
     static func encryption(of vm: ObjectProperties) -> GuestEncryption? {
         let key = vm["config.keyId"]
         let hasTPM = vm["summary.config.tpmPresent"]?.bool ?? false

@@ -565,7 +565,9 @@ import Testing
     }
 
     /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know must not be sent to it.
-    @Test(arguments: [("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false)])
+    @Test(arguments: [
+        ("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false),
+    ])
     func
         `vCLS is told by the cluster's own mode where that version has it, and else by the setting`(
             version: String, hasMode: Bool

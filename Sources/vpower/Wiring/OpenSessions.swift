@@ -46,7 +46,8 @@ final class OpenSessions: Sendable {
     static let hurriedLimit: Duration = .seconds(1)
 }
 
-/// Ends a command that only reads at SIGTERM or SIGINT, as the signal would, but logged out.
+/// Ends a command that only reads at SIGTERM or SIGINT, logged out, with the exit code that a shell
+/// gives to a program which a signal has ended.
 final class LogoutAtSignal {
     private var sources: [any DispatchSourceSignal] = []
 
@@ -59,7 +60,8 @@ final class LogoutAtSignal {
                 signal(number, SIG_DFL)
                 Task {
                     await OpenSessions.ofThisProcess.logOut()
-                    raise(number)
+                    // Not raised again: Swift's threads block some of them.
+                    exit(128 + number)
                 }
             }
             source.resume()
