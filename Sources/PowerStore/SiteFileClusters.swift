@@ -20,7 +20,8 @@ extension SiteReader {
 
     private static let clusterKeys = [
         "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "controllerElsewhere",
-        "hosts", "tiers", "defaultTier", "infrastructure", "guests", "adoptGuests", "limits",
+        "hosts", "tiers", "defaultTier", "infrastructure", "guests", "answers", "adoptGuests",
+        "limits",
         "maintenanceMode",
         "witness",
     ]
@@ -40,6 +41,7 @@ extension SiteReader {
         let hosts = map.requiredList("hosts", of: "ESXi hosts")?
             .compactMap { host($0, lines: &hostLines) }
         let guests = guests(map)
+        let answers = answers(map)
         let adopts = map.value("adoptGuests", .yesOrNo) ?? false
         let limits = limits(map)
         let maintenanceMode = map.value("maintenanceMode", .yesOrNo) ?? false
@@ -53,8 +55,8 @@ extension SiteReader {
             findsVCSA: vcsa.isToBeFound, needs: needed.map { ClusterName($0.needed) },
             controllerGuest: controller.guest, controllerElsewhere: controller.isElsewhere,
             hosts: hosts, tiers: tiers, defaultTier: defaultTier,
-            infrastructure: guests.infrastructure, guestRules: guests.rules, adoptGuests: adopts,
-            limits: limits, maintenanceMode: maintenanceMode, witness: witness)
+            infrastructure: guests.infrastructure, guestRules: guests.rules, answers: answers,
+            adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode, witness: witness)
     }
 
     /// The guest that is vCSA; to be found where the cluster says nothing of it.
@@ -163,6 +165,20 @@ extension SiteReader {
             return nil
         }
         return bundle.map { .bundle(path: $0) } ?? sha256.map { .pinned(sha256: $0) }
+    }
+
+    /// How questions of guests are answered.
+    private func answers(_ cluster: SiteMap) -> [QuestionAnswer] {
+        (cluster.list("answers", of: "answers to guests' questions") ?? []).compactMap { item in
+            guard let map = SiteMap(item, "the answer", keys: ["match", "choose"], self) else {
+                return nil
+            }
+            let match = map.required(
+                "match", .name("a message's name, or a part of the question's words"))
+            let choose = map.required("choose", .name("the choice, by its label"))
+            guard let match, let choose else { return nil }
+            return QuestionAnswer(match: match, choose: choose)
+        }
     }
 
     private func limits(_ cluster: SiteMap) -> ClusterLimits {

@@ -142,6 +142,13 @@ extension SiteFile {
               - match: {tags: [Role/batch]}
                 onLimit: suspend
 
+            # How to answer the questions that guests wait with, e.g. whether one was moved or copied:
+            # those that fit none of these are a person's to answer. The first that fits decides.
+            answers: []                       # default
+            # answers:
+            #   - match: msg.uuid.altered     # a message's name, or a part of the question's words
+            #     choose: I _moved it         # the choice, by its label
+
             # Whether vCSA and infrastructure guests of a host that does not come back may be
             # registered and started on another one, once that host is proven off.
             adoptGuests: false                # default

@@ -29,7 +29,11 @@ enum CallFailure: Error, Hashable, Sendable {
     var forEngine: (reason: ClusterError.Reason, detail: String) {
         switch self {
         case .transport(let error): Self.transport(error)
-        case .fault(let fault): (Self.reason(fault.type), fault.description)
+        case .fault(let fault):
+            (
+                Self.reason(fault.type),
+                fault.description.withoutStop + (Self.advice(fault.type).map { ". \($0)" } ?? "")
+            )
         case .status(let status): Self.status(status)
         case .unreadable(let what): (.badAnswer, "the answer \(what)")
         case .timedOut(let what): (.timedOut, what)
@@ -76,11 +80,55 @@ enum CallFailure: Error, Hashable, Sendable {
             .notPermitted
         case "ManagedObjectNotFound", "NotFound": .notFound
         case "ToolsUnavailable": .toolsUnavailable
-        case "InvalidPowerState", "InvalidState", "TaskInProgress", "InvalidHostState",
+        case "MethodDisabled": .methodDisabled
+        case "TaskInProgress": .busy
+        case _ where noRoom.contains(type): .noRoom
+        case "InvalidPowerState", "InvalidState", "InvalidHostState",
             "InvalidHostConnectionState", "ConcurrentAccess":
             .wrongState
         case "Timedout": .timedOut
         default: .refused
         }
     }
+
+    /// That a guest cannot be started where and as things are: `InsufficientResourcesFault` and what
+    /// is derived from it, and rules of DRS and HA (facts/vsphere.md 2.4, 2.7, 4.4).
+    private static let noRoom: Set = [
+        "InsufficientResourcesFault", "InsufficientFailoverResourcesFault",
+        "InsufficientCpuResourcesFault", "InsufficientMemoryResourcesFault",
+        "InsufficientHostCapacityFault", "InsufficientHostCpuCapacityFault",
+        "InsufficientHostMemoryCapacityFault", "InsufficientPerCpuCapacity",
+        "InsufficientStandbyResource", "InsufficientStandbyCpuResource",
+        "InsufficientStandbyMemoryResource", "InsufficientStorageSpace",
+        "InsufficientNetworkCapacity", "InsufficientNetworkResourcePoolCapacity",
+        "InsufficientVFlashResourcesFault", "InsufficientGraphicsResourcesFault",
+        "InsufficientAgentVmsDeployed", "RuleViolation", "DisallowedOperationOnFailoverHost",
+    ]
+
+    /// What to do about a refusal, where vCenter's own words do not tell.
+    private static func advice(_ type: String) -> String? {
+        switch type {
+        case "MethodDisabled":
+            "A solution has disabled this on the guest: end its work there, or look at its settings"
+        case "TaskInProgress":
+            "Another operation is under way on the guest, its vApp's for one: it is tried again"
+        case "RuleViolation":
+            "A rule of DRS keeps the guest from that host: start it by hand where the rule allows "
+                + "it, or wait until more hosts are back"
+        case "InsufficientFailoverResourcesFault":
+            "HA keeps room for a failover: start the guest while HA is off, or when more hosts are "
+                + "back"
+        case "DisallowedOperationOnFailoverHost":
+            "HA keeps that host free for a failover: start the guest on another one"
+        case "NotEnoughLicenses": "Licenses are missing: look at the vCenter's licensing"
+        case _ where noRoom.contains(type):
+            "There is not enough room for the guest: it is tried again while more hosts come back"
+        default: nil
+        }
+    }
+}
+
+extension String {
+    /// Without the full stop that many of vCenter's own words end with: more comes behind it.
+    fileprivate var withoutStop: String { hasSuffix(".") ? String(dropLast()) : self }
 }

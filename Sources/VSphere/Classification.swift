@@ -2,10 +2,19 @@ import PowerModel
 
 /// What kind of guest a VM is (facts/vsphere.md 2.5 "Recognising vCLS VMs", 2.12, 4.4).
 enum Classification {
-    /// The nature of a VM. `extraConfigMark` is whether its extraConfig calls it a vCLS agent,
-    /// nil when that could not be read.
-    static func nature(of vm: ObjectProperties, extraConfigMark: Bool?) -> GuestNature {
-        if isVCLS(vm, extraConfigMark: extraConfigMark) { return .vcls }
+    /// What a VM's extraConfig says of vCLS.
+    enum Mark: Hashable, Sendable {
+        /// Nothing: it is another kind of VM.
+        case unmarked
+        /// It is a vCLS agent.
+        case vcls
+        /// It is one that a host runs in its own memory.
+        case embedded
+    }
+
+    /// The nature of a VM. `mark` is what its extraConfig says, nil when that could not be read.
+    static func nature(of vm: ObjectProperties, mark: Mark?) -> GuestNature {
+        if let vcls = vclsNature(of: vm, mark: mark) { return vcls }
         switch vm["runtime.connectionState"]?.text {
         case "orphaned", "inaccessible", "invalid": return .unusable
         default: break
@@ -29,19 +38,19 @@ enum Classification {
         vm["config.ftInfo"]?["role"].flatMap { Int($0.text) }.map { $0 >= 2 } ?? false
     }
 
-    private static func isVCLS(_ vm: ObjectProperties, extraConfigMark: Bool?) -> Bool {
-        if extraConfigMark == true { return true }
-        switch (
-            vm["config.managedBy"]?["extensionKey"]?.text, vm["config.managedBy"]?["type"]?.text
-        ) {
-        case ("com.vmware.vim.eam", "cluster-agent"), ("VirtualCenter", "vcls-entity"):
-            return true
-        default: break
-        }
-        if vm["config.guestId"]?.text == "crxSys1Guest" { return true }
+    /// Which kind of vCLS guest it is, if it is one. The agent's own marks come first, then who
+    /// manages it: ESX Agent Manager has other agents too, so the type must be vCLS's.
+    private static func vclsNature(of vm: ObjectProperties, mark: Mark?) -> GuestNature? {
+        let manager = vm["config.managedBy"]
+        let managed = [manager?["extensionKey"]?.text, manager?["type"]?.text]
+        let isEmbedded =
+            mark == .embedded || managed == ["VirtualCenter", "vcls-entity"]
+            || vm["config.guestId"]?.text == "crxSys1Guest"
+        if isEmbedded { return .embeddedVCLS }
+        if mark == .vcls || managed == ["com.vmware.vim.eam", "cluster-agent"] { return .vcls }
         // A name decides only where nothing else could be read: a person can type such a name.
-        return extraConfigMark == nil && vm["config.managedBy"] == nil
-            && hasVCLSName(vm["name"]?.text ?? "")
+        let isNamed = mark == nil && manager == nil && hasVCLSName(vm["name"]?.text ?? "")
+        return isNamed ? .vcls : nil
     }
 
     /// `vCLS (n)` and `vCLS-<uuid>`.
@@ -49,12 +58,13 @@ enum Classification {
         name.hasPrefix("vCLS (") || name.hasPrefix("vCLS-")
     }
 
-    /// Whether an extraConfig (`ArrayOfOptionValue`) calls its VM a vCLS agent.
-    static func isMarked(_ extraConfig: Element) -> Bool {
-        extraConfig.all("OptionValue").contains { option in
-            ["HDCS.agent", "vCLSCRX.agent"].contains(option["key"]?.text ?? "")
-                && option["value"]?.text.lowercased() == "true"
-        }
+    /// What an extraConfig (`ArrayOfOptionValue`) says of vCLS.
+    static func mark(in extraConfig: Element) -> Mark {
+        let marks = extraConfig.all("OptionValue").filter {
+            $0["value"]?.text.lowercased() == "true"
+        }.map { $0["key"]?.text }
+        if marks.contains("vCLSCRX.agent") { return .embedded }
+        return marks.contains("HDCS.agent") ? .vcls : .unmarked
     }
 
     /// The state of a VM's Tools.

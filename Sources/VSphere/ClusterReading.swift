@@ -18,10 +18,22 @@ struct ClusterReading {
     static let extraConfig = "config.extraConfig"
     /// HA, DRS and DPM.
     static let configuration = "configurationEx"
+    /// In it, how vCenter finds the cluster's own services. Read whole: its type is declared as
+    /// that of any compute resource, which does not have them. Never watched: it changes all the
+    /// time.
+    static let summary = "summary"
+    /// What says what the automation is.
+    static let automationPaths = [configuration, summary]
+
+    /// What of guests only a snapshot asks for.
+    private static let traitPaths = [
+        extraConfig, "config.keyId", "runtime.cryptoState", "summary.config.tpmPresent",
+        "disabledMethod",
+    ]
 
     /// What a snapshot reads in one go.
     static func snapshotChoices(_ labels: LabelKinds) -> [PropertyChoice] {
-        choices(labels, ofGuests: [extraConfig], ofClusters: [configuration])
+        choices(labels, ofGuests: traitPaths, ofClusters: automationPaths)
     }
 
     /// What is watched.
@@ -137,7 +149,7 @@ struct ClusterReading {
     ///   - marks: what extraConfig said of guests.
     ///   - tags: what is known of guests' tags.
     func inventory(
-        of cluster: Reference, version: UInt64, marks: [Reference: Bool],
+        of cluster: Reference, version: UInt64, marks: [Reference: Classification.Mark],
         tags: [Reference: [String]]
     ) throws(CallFailure) -> (inventory: Inventory, references: KnownReferences) {
         var references = KnownReferences()
@@ -164,17 +176,19 @@ struct ClusterReading {
             let host = vm["runtime.host"]?.reference.flatMap { connected[$0] }
             let id = identities[vm.reference] ?? Self.fallback(vm.reference)
             references.guests[id] = vm.reference
-            guests.append(
-                Guest(
-                    id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
-                    reference: vm.reference.id,
-                    vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
-                    power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
-                    tools: Classification.tools(of: vm),
-                    nature: Classification.nature(of: vm, extraConfigMark: marks[vm.reference]),
-                    labels: places.labels(of: vm),
-                    memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
-                    hasQuestion: vm["runtime.question"] != nil))
+            var guest = Guest(
+                id: id, name: Self.unescaped(vm["name"]?.text ?? ""),
+                reference: vm.reference.id,
+                vmxPath: vm["summary.config.vmPathName"]?.text ?? "", host: host?.name,
+                power: Classification.power(of: vm, hostConnected: host?.connected ?? false),
+                tools: Classification.tools(of: vm),
+                nature: Classification.nature(of: vm, mark: marks[vm.reference]),
+                labels: places.labels(of: vm),
+                memoryMiB: vm["summary.config.memorySizeMB"].flatMap { Int($0.text) },
+                question: vm["runtime.question"].map(GuestTraitReading.question))
+            guest.encryption = GuestTraitReading.encryption(of: vm)
+            guest.disabledMethods = GuestTraitReading.disabledMethods(of: vm)
+            guests.append(guest)
         }
         let inventory = Inventory(version: version, hosts: views, guests: guests)
         return (inventory, references)
@@ -226,12 +240,19 @@ struct ClusterReading {
         guard let level = behavior.map(DRSLevel.init(rawValue:)) ?? (drs ? nil : .manual) else {
             throw .unreadable("has the DRS level \(behavior ?? "nil"), which vpower does not know")
         }
-        let absent = configuration.at("systemVMsConfig", "deploymentMode")?.text == "ABSENT"
+        let mode = configuration.at("systemVMsConfig", "deploymentMode")?.text
+        if let mode, VCLSMode(rawValue: mode) == nil {
+            throw .unreadable("has the vCLS mode \(mode), which vpower does not know")
+        }
+        let health = cluster[summary]?["vcsHealthStatus"]?.text
         return Automation(
             ha: ha, drsEnabled: drs, drsLevel: level,
+            // Optional too; what is not said is so by default.
+            drsOverrides: configuration.at("drsConfig", "enableVmBehaviorOverrides")?.bool ?? true,
             // Optional: a cluster on which DPM was never touched does not have it.
             dpm: configuration.at("dpmConfigInfo", "enabled")?.bool ?? false,
-            vcls: absent ? .retreat : vclsOption)
+            vcls: vclsOption, vclsMode: mode.flatMap(VCLSMode.init(rawValue:)),
+            vclsHealth: health.flatMap(VCLSHealth.init(rawValue:)))
     }
 }
 

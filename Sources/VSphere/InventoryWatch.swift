@@ -36,7 +36,7 @@ actor InventoryWatch {
     private var references = KnownReferences()
     private var cluster: Reference?
     /// What extraConfig said of guests, and which were asked.
-    private var marks: [Reference: Bool] = [:]
+    private var marks: [Reference: Classification.Mark] = [:]
     private var asked: Set<Reference> = []
     /// The guests' tags as the last snapshot read them: a collector does not tell of them.
     private var tags: [Reference: [String]] = [:]
@@ -358,7 +358,7 @@ actor InventoryWatch {
         asked.insert(vm.reference)
         // Where it may not be read, the name is asked in its place.
         guard vm.unreadable[ClusterReading.extraConfig] == nil else { return }
-        marks[vm.reference] = vm[ClusterReading.extraConfig].map(Classification.isMarked) ?? false
+        marks[vm.reference] = vm[ClusterReading.extraConfig].map(Classification.mark) ?? .unmarked
     }
 
     /// Asks for the extraConfig of guests that were never asked, without those that are broken.

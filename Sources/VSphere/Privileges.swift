@@ -4,7 +4,8 @@ public import PowerRun
 /// What vpower's user must be allowed at a vCenter (facts/vsphere.md 3). System.Read comes with
 /// every role; a shutdown of hosts goes through the hosts themselves.
 public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
-    /// vCLS is put into retreat mode by an advanced setting of the vCenter: at its root.
+    /// vCLS is put into retreat mode by an advanced setting of the vCenter, where the cluster's own
+    /// mode does not do it: at its root.
     case settings = "Global.Settings"
     /// HA, DRS and DPM are changed: on the cluster.
     case editCluster = "Host.Inventory.EditCluster"
@@ -14,6 +15,8 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
     case powerOn = "VirtualMachine.Interact.PowerOn"
     /// Guests are suspended where a tier's policy says so: on each guest.
     case suspend = "VirtualMachine.Interact.Suspend"
+    /// Guests' questions are answered where the site file says how: on each guest.
+    case answerQuestion = "VirtualMachine.Interact.AnswerQuestion"
 
     /// What cannot be done without it, in an operator's words.
     public var purpose: String {
@@ -23,6 +26,7 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
         case .powerOff: "shut guests down and cut their power"
         case .powerOn: "start guests"
         case .suspend: "suspend guests"
+        case .answerQuestion: "answer questions of guests"
         }
     }
 }
@@ -42,9 +46,10 @@ extension VCenterCluster {
     /// - Parameters:
     ///   - snapshot: the cluster, as this vCenter has just shown it.
     ///   - suspends: whether guests may be suspended.
+    ///   - answers: whether questions of guests may be answered.
     /// - Throws: `ClusterError`; also where vCenter's answer leaves something open.
     public func missingPrivileges(
-        on snapshot: ClusterSnapshot, suspends: Bool
+        on snapshot: ClusterSnapshot, suspends: Bool, answers: Bool = false
     ) async throws(ClusterError) -> [MissingPrivilege] {
         try await attempt("read the privileges of vpower's user") { () async throws(CallFailure) in
             let cluster = Reference(kind: "ClusterComputeResource", id: snapshot.reference)
@@ -57,18 +62,21 @@ extension VCenterCluster {
             }
             return try await self.vim.withSession { session throws(CallFailure) in
                 let root = session.content.rootFolder
+                let isBySetting = self.isRetreatBySetting(snapshot.automation, in: session)
                 let questions: [PrivilegeQuestion<VCenterPrivilege>] = [
                     PrivilegeQuestion(
-                        privileges: [.settings], of: [.init(reference: root, name: "the vCenter")]),
+                        privileges: isBySetting ? [.settings] : [],
+                        of: [.init(reference: root, name: "the vCenter")]),
                     PrivilegeQuestion(
                         privileges: [.editCluster],
                         of: [.init(reference: cluster, name: snapshot.cluster.rawValue)]),
                     PrivilegeQuestion(
-                        privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : []),
+                        privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : [])
+                            + (answers ? [.answerQuestion] : []),
                         of: guests),
                 ]
                 var missing: [MissingPrivilege] = []
-                for question in questions {
+                for question in questions where !question.privileges.isEmpty {
                     missing += try await self.vim.missing(
                         of: question, in: session, limits: self.limits
                     ).map { MissingPrivilege(privilege: $0.privilege, objects: $0.objects) }

@@ -17,6 +17,8 @@ struct ServiceContent: Hashable, Sendable {
     var setting: Reference
     /// Knows who may do what; nil where it does not say.
     var authorizationManager: Reference?
+    /// Knows the key providers; nil where there is none.
+    var cryptoManager: Reference?
     /// Knows the names of custom attributes; nil where there are none.
     var customFieldsManager: Reference?
 
@@ -40,6 +42,7 @@ struct ServiceContent: Hashable, Sendable {
         sessionManager = try manager("sessionManager")
         setting = try manager("setting")
         authorizationManager = content["authorizationManager"]?.reference
+        cryptoManager = content["cryptoManager"]?.reference
         customFieldsManager = content["customFieldsManager"]?.reference
     }
 }
@@ -75,6 +78,16 @@ enum APIVersion {
         "7.0.3.0", "7.0.2.1", "7.0.2.0", "7.0.1.1", "7.0.1.0", "7.0.0.2", "7.0.0.0", "6.7.3",
         "6.7.2", "6.7.1", "6.7", "6.5",
     ]
+
+    /// Whether a version is older than another; one that is newer than vpower itself is not.
+    static func isOlder(_ version: String, than other: String) -> Bool {
+        let (left, right) = (numbers(of: version), numbers(of: other))
+        return left.lexicographicallyPrecedes(right)
+    }
+
+    private static func numbers(of version: String) -> [Int] {
+        version.split(separator: ".").map { Int($0) ?? 0 }
+    }
 
     /// The first that has VI JSON (facts/vsphere.md 1.1): vCenter 8.0U1.
     static let firstJSON = "8.0.1.0"

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Synchronization
 import Transport
 
 /// Reads the tags of guests. vim25 has none of them: they are in vCenter's REST interface, which
@@ -8,6 +9,19 @@ struct TagReader: Sendable {
     let user: String
     let password: String
     let limits: VCenterLimits
+    private let open = OpenRESTSessions()
+
+    init(https: HTTPSClient, user: String, password: String, limits: VCenterLimits) {
+        self.https = https
+        self.user = user
+        self.password = password
+        self.limits = limits
+    }
+
+    /// Logs out of whatever a reading that is under way has logged in to: it is called off.
+    func logOut() async {
+        for session in open.all { await logOut(session) }
+    }
 
     /// Objects in one request.
     private static let batch = 500
@@ -25,6 +39,7 @@ struct TagReader: Sendable {
         let deadline = ContinuousClock.now + limits.tags
         let shape = RESTShape(apiVersion: apiVersion)
         let session = try await logIn(shape, deadline)
+        open.add(session)
         let result: Result<[Reference: [String]], CallFailure>
         do throws(CallFailure) {
             result = .success(try await tags(of: vms, session, deadline))
@@ -122,6 +137,7 @@ struct TagReader: Sendable {
     }
 
     private func logOut(_ session: RESTSession) async {
+        guard open.remove(session) else { return }
         do throws(CallFailure) {
             _ = try await send(
                 HTTPSRequest(
@@ -284,4 +300,24 @@ struct RESTCategory: Decodable, Sendable { var name: String }
 private struct RESTError: Decodable {
     var errorType: String?
     var type: String?
+}
+
+/// The REST sessions that are open: a process that ends logs out of them.
+private final class OpenRESTSessions: Sendable {
+    private let sessions = Mutex<[RESTSession]>([])
+
+    var all: [RESTSession] { sessions.withLock { $0 } }
+
+    func add(_ session: RESTSession) { sessions.withLock { $0.append(session) } }
+
+    /// Whether it was open: somebody else logs out of it otherwise.
+    func remove(_ session: RESTSession) -> Bool {
+        sessions.withLock { sessions in
+            guard let place = sessions.firstIndex(where: { $0.id == session.id }) else {
+                return false
+            }
+            sessions.remove(at: place)
+            return true
+        }
+    }
 }

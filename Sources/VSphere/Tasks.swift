@@ -64,11 +64,11 @@ extension VimClient {
         return info
     }
 
-    private func sleep(_ pause: Duration) async throws(CallFailure) {
+    func sleep(_ pause: Duration) async throws(CallFailure) {
         do {
             try await Task.sleep(for: pause)
         } catch {
-            throw .timedOut("cancelled while waiting for a task")
+            throw .timedOut("cancelled while waiting for vCenter")
         }
     }
 }

@@ -6,8 +6,11 @@ public struct VCenterLimits: Hashable, Sendable {
     public static let readDefault: Duration = .seconds(60)
     /// vCenter asks SSO, which may ask a directory that has just gone down.
     public static let loginDefault: Duration = .seconds(60)
-    /// Cutting power takes a host a second; one that hangs is given up.
-    public static let powerOffDefault: Duration = .seconds(60)
+    /// Cutting power takes a host a second; where it hangs the guest's process is ended, within the
+    /// time that the engine waits for it all (`EnginePace.forcedOff`).
+    public static let powerOffDefault: Duration = .seconds(20)
+    /// A process that was ended is gone in a second or two.
+    public static let terminateDefault: Duration = .seconds(10)
     /// Placement, swap files and a busy datastore after a cold start.
     public static let powerOnDefault: Duration = .seconds(120)
     /// vCenter accepts a cluster's change at once; the agents follow later.
@@ -28,6 +31,8 @@ public struct VCenterLimits: Hashable, Sendable {
     public var login = VCenterLimits.loginDefault
     /// Until a guest's power is cut.
     public var powerOff = VCenterLimits.powerOffDefault
+    /// Until a guest whose process was ended is seen off.
+    public var terminate = VCenterLimits.terminateDefault
     /// Until a guest is on.
     public var powerOn = VCenterLimits.powerOnDefault
     /// Until a change of HA, DRS or DPM is accepted.

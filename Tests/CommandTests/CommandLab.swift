@@ -102,6 +102,22 @@ final class CommandLab: Sendable {
     /// What is on now.
     func state() async throws -> State { try decoded(await say("state")) }
 
+    /// The live logins at vCenter, by interface.
+    func sessions() async throws -> [String: Int] { try decoded(await say("sessions")) }
+
+    /// Waits until the logins are so; looks again at once, since some last no second.
+    func untilSessions(
+        _ limit: Duration = .seconds(30), _ isSo: ([String: Int]) -> Bool
+    ) async throws -> Bool {
+        let clock = ContinuousClock()
+        let deadline = clock.now + limit
+        while try await !isSo(sessions()) {
+            guard clock.now < deadline else { return false }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return true
+    }
+
     /// What of the site was touched since it began, by kind.
     func touched() async throws -> [LabEvent.Kind] { try await log().map(\.kind) }
 

@@ -74,7 +74,7 @@ extension CommandTests {
             async throws
         {
             let powerOff = "VirtualMachine.Interact.PowerOff"
-            #expect(try await lab.say("withhold \(powerOff) Global.Settings") == "ok")
+            #expect(try await lab.say("withhold \(powerOff) Host.Inventory.EditCluster") == "ok")
             let check = try await lab.vpower("check")
             #expect(try await lab.say("withhold") == "ok")
             #expect(check.code == 1, "\(check.all)")
@@ -83,7 +83,7 @@ extension CommandTests {
             #expect(bad.count == 2, "\(check.all)")
             let text = check.lines.joined(separator: " ").split(separator: " ")
                 .joined(separator: " ")
-            #expect(text.contains("put vCLS into retreat mode and back: Global.Settings"))
+            #expect(text.contains("change HA, DRS and DPM: Host.Inventory.EditCluster"))
             #expect(text.contains("\(powerOff) is missing on"), "\(check.all)")
             #expect(text.contains("and 7 more"), "\(check.all)")
             #expect(text.contains("`vpower init --role` prints"), "\(check.all)")

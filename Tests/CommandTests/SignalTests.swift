@@ -4,6 +4,47 @@ import Testing
 extension CommandTests {
     /// What a person does who wants a run to stop.
     struct SignalTests {
+        @Test(arguments: [SIGINT, SIGTERM])
+        func `a command that a signal ends is logged out before`(number: Int32) async throws {
+            try await CommandLab.with { lab in
+                let check = try Child(
+                    VpowerProgram.path, ["check"],
+                    environment: VpowerProgram.surroundings(lab.environment),
+                    output: "\(lab.directory)/check.out", errors: "\(lab.directory)/check.err")
+                try #require(await lab.untilSessions { $0["vim"] == 1 })
+                // It stays logged in while nothing answers.
+                lab.hang(true)
+                check.signal(number)
+                try await Task.sleep(for: .milliseconds(500))
+                lab.hang(false)
+                let status = try await check.status(within: .seconds(10))
+                try await check.stop()
+                #expect(status.map(VpowerProgram.exitCode) == 128 + number)
+                #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })
+            }
+        }
+
+        @Test func `the daemon is logged out when it ends`() async throws {
+            try await CommandLab.with { lab in
+                let watch = try Child(
+                    VpowerProgram.path,
+                    [
+                        "watch", "--socket", "\(lab.directory)/n.sock", "--spool",
+                        "\(lab.directory)/spool",
+                    ],
+                    environment: VpowerProgram.surroundings(lab.environment),
+                    output: "\(lab.directory)/watch.out", errors: "\(lab.directory)/watch.err")
+                try #require(await lab.untilSessions { $0["vim"] == 1 })
+                lab.hang(true)
+                watch.signal(SIGTERM)
+                try await Task.sleep(for: .milliseconds(500))
+                lab.hang(false)
+                _ = try await watch.status(within: .seconds(20))
+                try await watch.stop()
+                #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })
+            }
+        }
+
         @Test func `the second signal stops waiting for a step, and resume continues`() async throws
         {
             try await CommandLab.with { lab in

@@ -18,6 +18,7 @@ struct CheckerTests {
         /// Whether the outage is closed also when some steps gave up.
         var closes = true
         var afterwards: @Sendable (MemorySite) async throws -> Void = { _ in }
+        var prepare: @Sendable (inout LabScenario) -> Void = { _ in }
 
         var testDescription: String { "\(rule) <- \(how)" }
     }
@@ -66,7 +67,9 @@ struct CheckerTests {
     }
 
     private func outage(_ broken: Broken) throws -> LabChecker {
-        let site = MemorySite()
+        var scenario = LabScenario.standard()
+        broken.prepare(&scenario)
+        let site = MemorySite(scenario)
         let checker = try SerialExecutor.simulate(time: site.time, limit: MemorySite.limit) {
             () async -> Result<LabChecker, any Error> in
             do { return .success(try await Self.live(site, broken)) } catch {
@@ -121,7 +124,7 @@ extension CheckerTests.Broken {
     /// HA cannot be switched off for as long as it is tried.
     private static func failingToFreeze(_ around: Surroundings) -> Surroundings {
         var around = around
-        around.cluster = FrozenOut(inner: around.cluster)
+        around.cluster = ClusterDouble(inner: around.cluster, refusesHAOff: true)
         return around
     }
 
@@ -225,6 +228,14 @@ extension CheckerTests.Broken {
             },
             wrap: { around, _ in failingToFreeze(around) }),
         Self(
+            rule: "2: DRS moves nothing while guests go down",
+            how: "it does not look at guests' own levels",
+            wrap: { around, _ in
+                var around = around
+                around.cluster = ClusterDouble(inner: around.cluster, hidesOverrides: true)
+                return around
+            }),
+        Self(
             rule: "3: down in order", how: "tiers do not wait for one another",
             down: { plan in
                 for index in plan.phases.indices
@@ -256,6 +267,21 @@ extension CheckerTests.Broken {
                 let step = Step(.stopGuest(id, name: "vCLS", .powerOff), limit: .seconds(8))
                 plan.phases[2].steps.append(step)
             }),
+        Self(
+            rule: "4: questions are answered as the site file says",
+            how: "it answers what nobody has told it to",
+            wrap: { around, site in
+                doubled(around) { double in
+                    double.listed = { guests in
+                        let asking = site.world.inventory().guests.first(where: \.hasQuestion)
+                        if let asking {
+                            // Refused, it would be as if nobody had tried: the case fails.
+                            try? site.world.answer(asking.id, question: "7", choice: "2")
+                        }
+                        return guests
+                    }
+                }
+            }, prepare: { scenario in scenario.guests[8].hasQuestion = true }),
         Self(
             rule: "5: everything is put back", how: "it does not thaw DRS",
             up: { plan in

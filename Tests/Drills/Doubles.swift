@@ -43,11 +43,19 @@ struct HostDouble: HostControl {
     func close() async { await inner.close() }
 }
 
-/// A cluster that does what the real one does, but does not let HA be switched off.
-struct FrozenOut: ClusterControl {
+/// A cluster that does what the real one does, but for what a test makes it do.
+struct ClusterDouble: ClusterControl {
     let inner: any ClusterControl
+    /// Its reader does not know that guests may have DRS levels of their own.
+    var hidesOverrides = false
+    /// It does not let HA be switched off.
+    var refusesHAOff = false
 
-    func snapshot() async throws(ClusterError) -> ClusterSnapshot { try await inner.snapshot() }
+    func snapshot() async throws(ClusterError) -> ClusterSnapshot {
+        var snapshot = try await inner.snapshot()
+        if hidesOverrides { snapshot.automation.drsOverrides = nil }
+        return snapshot
+    }
     func inventory(newerThan version: UInt64?, within limit: Duration)
         async throws(ClusterError) -> Inventory
     {
@@ -55,17 +63,25 @@ struct FrozenOut: ClusterControl {
     }
     func automation() async throws(ClusterError) -> Automation { try await inner.automation() }
     func change(_ change: AutomationChange) async throws(ClusterError) {
-        if change.ha == false {
+        if refusesHAOff, change.ha == false {
             throw ClusterError(
                 vcenter: "lab", attempting: "switch HA off", reason: .refused, detail: "no")
         }
         try await inner.change(change)
     }
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
-        try await inner.setVCLS(setting)
+    func retreatVCLS() async throws(ClusterError) { try await inner.retreatVCLS() }
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {
+        try await inner.restoreVCLS(setting, mode: mode)
     }
     func shutDown(_ guest: Guest) async throws(ClusterError) { try await inner.shutDown(guest) }
-    func powerOff(_ guest: Guest) async throws(ClusterError) { try await inner.powerOff(guest) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
+        try await inner.powerOff(guest)
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        try await inner.answer(question, of: guest, with: choice)
+    }
     func suspend(_ guest: Guest) async throws(ClusterError) { try await inner.suspend(guest) }
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)

@@ -64,8 +64,8 @@ struct LabVCenterClientTests {
             let isVCLS = guest.nature == .vcls
             #expect(
                 row["config.managedBy"]
-                    == (isVCLS ? .text("VirtualCenter vcls-entity") : nil))
-            #expect((row["config.guestId"] == .text("crxSys1Guest")) == isVCLS)
+                    == (isVCLS ? .text("com.vmware.vim.eam cluster-agent") : nil))
+            #expect((row["config.guestId"] == .text("other3xLinux64Guest")) == isVCLS)
             #expect(
                 row["guest.toolsRunningStatus"]
                     == .text(guest.hasTools ? "guestToolsRunning" : "guestToolsNotRunning"))

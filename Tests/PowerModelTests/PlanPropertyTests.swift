@@ -38,6 +38,7 @@ private struct Drawn {
         (0..<draw(0...25)).map { number in
             let natures: [GuestNature] = [
                 .ordinary, .ordinary, .ordinary, .vcls, .agent, .template, .ftSecondary, .unusable,
+                .embeddedVCLS,
             ]
             return Fixture.guest(
                 "\(pick(["app-", "mid-", "db-", "dns", "other"]))\(number)",
@@ -267,8 +268,12 @@ struct PlanPropertyTests {
             #expect(plan.guests == Set(back.map(\.id)))
             let actions = plan.steps.map(\.action)
             let automation = fixture.snapshot.automation
-            #expect(actions.contains(.thawVCLS(automation.vcls)))
-            #expect(actions.contains(.thawDRS(automation.drsLevel, dpm: automation.dpm)))
+            #expect(actions.contains(.thawVCLS(automation.vcls, mode: automation.vclsMode)))
+            #expect(
+                actions.contains(
+                    .thawDRS(
+                        automation.drsLevel, overrides: automation.drsOverrides,
+                        dpm: automation.dpm)))
             #expect(actions.contains(.thawHA(automation.ha)))
             for host in fixture.site.hosts.map(\.name) {
                 // Out of maintenance mode where vpower put it there.

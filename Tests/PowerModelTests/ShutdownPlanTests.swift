@@ -50,7 +50,7 @@ struct RolesTests {
         #expect(error?.tryThis.contains("instanceUuid") == true)
     }
 
-    @Test(arguments: [GuestNature.vcls, .agent, .template, .ftSecondary, .unusable])
+    @Test(arguments: [GuestNature.vcls, .embeddedVCLS, .agent, .template, .ftSecondary, .unusable])
     func `a vCSA that is missing or no ordinary guest is refused by name`(nature: GuestNature) {
         var fixture = Fixture(guests: [Fixture.guest("vc\n2", nature: nature)])
         fixture.site.vcsaGuest = "vc\n2"
@@ -123,7 +123,7 @@ struct ShutdownPlanTests {
         #expect(try turned.shutdown() == plan)
     }
 
-    @Test(arguments: [GuestNature.vcls, .agent, .template, .ftSecondary, .unusable])
+    @Test(arguments: [GuestNature.vcls, .embeddedVCLS, .agent, .template, .ftSecondary, .unusable])
     func `what is no ordinary guest is never a target`(nature: GuestNature) throws {
         for name in ["app-x", "dns-x", "other"] {
             let fixture = Fixture(guests: [Fixture.guest(name, nature: nature)])

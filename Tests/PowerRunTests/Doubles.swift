@@ -6,6 +6,10 @@ import Synchronization
 /// The simulated vCenter with something bent: what it shows, or what it refuses.
 struct BentCluster: ClusterControl {
     let inner: MemoryCluster
+    /// What it says of the automation.
+    var says: @Sendable (Automation) -> Automation = { $0 }
+    /// Told of each change.
+    var changes: @Sendable (AutomationChange) -> Void = { _ in }
     var shows: @Sendable (Inventory) -> Inventory = { $0 }
     /// Why it refuses what is asked; nil where it does it.
     var refuses: @Sendable (Call) -> ClusterError.Reason? = { _ in nil }
@@ -33,21 +37,30 @@ struct BentCluster: ClusterControl {
         try check(.inventory)
         return shows(try await inner.inventory(newerThan: version, within: limit))
     }
-    func automation() async throws(ClusterError) -> Automation { try await inner.automation() }
+    func automation() async throws(ClusterError) -> Automation {
+        says(try await inner.automation())
+    }
     func change(_ change: AutomationChange) async throws(ClusterError) {
         try check(.change)
+        changes(change)
         try await inner.change(change)
     }
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
-        try await inner.setVCLS(setting)
+    func retreatVCLS() async throws(ClusterError) { try await inner.retreatVCLS() }
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {
+        try await inner.restoreVCLS(setting, mode: mode)
     }
     func shutDown(_ guest: Guest) async throws(ClusterError) {
         try check(.shutDown(guest.name))
         try await inner.shutDown(guest)
     }
-    func powerOff(_ guest: Guest) async throws(ClusterError) {
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
         try check(.powerOff(guest.name))
-        try await inner.powerOff(guest)
+        return try await inner.powerOff(guest)
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        try await inner.answer(question, of: guest, with: choice)
     }
     func suspend(_ guest: Guest) async throws(ClusterError) {
         try check(.suspend(guest.name))

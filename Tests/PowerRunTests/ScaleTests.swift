@@ -142,9 +142,16 @@ final class FlatSite: ClusterControl {
         throw ClusterError(vcenter: "flat", attempting: "x", reason: .refused, detail: "unused")
     }
     func change(_ change: AutomationChange) async throws(ClusterError) {}
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {}
+    func retreatVCLS() async throws(ClusterError) {}
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {}
     func shutDown(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
-    func powerOff(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
+        change(guest.id, to: .off)
+        return .asked
+    }
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {}
     func suspend(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .suspended) }
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         change(guest.id, to: .on)

@@ -286,3 +286,27 @@ import Testing
         }
     }
 }
+
+/// Records of an older vpower, as it wrote them.
+struct OlderRecordTests {
+    private func read<Value: Decodable>(_ json: String) throws -> Value {
+        try JSONDecoder().decode(Value.self, from: Data(json.utf8))
+    }
+
+    @Test func `an automation without what came later is read, and nobody looked at that`() throws {
+        let automation: Automation = try read(
+            #"{"ha":true,"drsEnabled":true,"drsLevel":"manual","dpm":false,"vcls":"on"}"#)
+        #expect(
+            automation
+                == Automation(
+                    ha: true, drsEnabled: true, drsLevel: .manual, dpm: false, vcls: .on))
+        #expect(AutomationChange.freeze(automation).drsOverrides == nil)
+    }
+
+    @Test func `steps that put DRS and vCLS back are read`() throws {
+        let drs: Action = try read(#"{"thawDRS":{"_0":"fullyAutomated","dpm":true}}"#)
+        #expect(drs == .thawDRS(.fullyAutomated, overrides: nil, dpm: true))
+        let vcls: Action = try read(#"{"thawVCLS":{"_0":"unset"}}"#)
+        #expect(vcls == .thawVCLS(.unset, mode: nil))
+    }
+}

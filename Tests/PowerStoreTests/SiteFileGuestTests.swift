@@ -102,6 +102,30 @@ import Testing
         #expect(try cluster("vcsa: vcenter", "vcsa: vcenter\n    adoptGuests: true").adoptGuests)
     }
 
+    @Test func `answers to guests' questions are a list, and by default there are none`() throws {
+        #expect(
+            try cluster("vcsa: vcenter", "vcsa: vcenter\n    maintenanceMode: true").answers == [])
+        let text = """
+            vcsa: vcenter
+                answers:
+                  - match: msg.uuid.altered
+                    choose: I _copied it
+                  - {match: "disk space", choose: "1"}
+            """
+        #expect(
+            try cluster("vcsa: vcenter", text).answers == [
+                QuestionAnswer(match: "msg.uuid.altered", choose: "I _copied it"),
+                QuestionAnswer(match: "disk space", choose: "1"),
+            ])
+    }
+
+    @Test(arguments: ["- {match: a}", "- {choose: a}", "- a", "- {match: \"\", choose: a}"])
+    func `an answer without a question or a choice is refused`(item: String) throws {
+        #expect(throws: (any Error).self) {
+            try cluster("vcsa: vcenter", "vcsa: vcenter\n    answers:\n      \(item)")
+        }
+    }
+
     @Test func `a feed has the charge at which a restore begins`() throws {
         let feed = try site("ups: ups1", "ups: ups1\n    trigger: {restoreAt: 35%}").feeds.first
         #expect(feed?.trigger == TriggerPolicy(restoreAtPercent: 35))

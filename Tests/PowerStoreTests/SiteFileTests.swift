@@ -642,7 +642,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, proxy",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, adoptGuests, limits, maintenanceMode, witness"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

@@ -154,8 +154,8 @@ func plan() -> Plan {
         .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
         .startGuestOnHost(guest, name: "a", host, StartTerms(mayStopFor: .seconds(600))),
         .awaitVCenter,
-        .thawVCLS(.retreat),
-        .thawDRS(.partiallyAutomated, dpm: true),
+        .thawVCLS(.retreat, mode: .absent),
+        .thawDRS(.partiallyAutomated, overrides: true, dpm: true),
         .startGuest(guest, name: "a", host, StartTerms()),
         .thawHA(true), .disarm(host),
     ]

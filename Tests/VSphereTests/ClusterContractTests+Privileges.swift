@@ -10,7 +10,10 @@ extension ClusterContractTests {
     @Test func `what the user may not do is named with its objects, and found before an outage`()
         async throws
     {
-        try await with(.wire) { bench in
+        try await with(.wire) { scenario in
+            // The key is there: then it is by that setting that vCLS is put into retreat mode.
+            scenario.automation.vcls = .on
+        } _: { bench in
             let server = try #require(bench.server)
             let cluster = try bench.client()
             let snapshot = try await cluster.snapshot()
@@ -37,10 +40,25 @@ extension ClusterContractTests {
                 } == .notPermitted)
             #expect(
                 await failure { () async throws(ClusterError) in
-                    try await cluster.change(.freeze)
+                    try await cluster.change(.freeze(bench.world.currentAutomation()))
                 } == .notPermitted)
             await server.withhold([])
             #expect(try await cluster.missingPrivileges(on: snapshot, suspends: true) == [])
+            await cluster.close()
+        }
+    }
+
+    @Test func `what is not needed is not asked for`() async throws {
+        try await with(.wire) { bench in
+            let server = try #require(bench.server)
+            let cluster = try bench.client()
+            let snapshot = try await cluster.snapshot()
+            await server.withhold(["Global.Settings", "VirtualMachine.Interact.AnswerQuestion"])
+            // The cluster's own mode takes no more than the privilege for HA and DRS.
+            #expect(try await cluster.missingPrivileges(on: snapshot, suspends: true) == [])
+            let missing = try await cluster.missingPrivileges(
+                on: snapshot, suspends: false, answers: true)
+            #expect(missing.map(\.privilege) == [.answerQuestion])
             await cluster.close()
         }
     }

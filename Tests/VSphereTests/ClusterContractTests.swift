@@ -27,6 +27,16 @@ import VSphere
             }
         }
 
+        private var release: LabRelease {
+            if case .vcenter(let release, _) = self { release } else { .v90 }
+        }
+        /// Whether its clusters say themselves whether they have vCLS.
+        var knowsMode: Bool { ![.v67, .v70u3, .v80u1].contains(release) }
+        /// Whether it says how the cluster's own services are.
+        var knowsHealth: Bool { release != .v67 }
+        /// Whether vCLS is in the hosts' memory.
+        var hasEmbedded: Bool { self != .memory && release.vcls == .embedded }
+
         /// How many guests of vCLS its standard site has.
         var agents: Int {
             if case .vcenter(let release, _) = self, release.vcls == .none { 0 } else { 2 }
@@ -47,11 +57,12 @@ import VSphere
         /// Another client of the same vCenter.
         func client(
             password: String = Bench.password, sha256: String? = nil, pageObjects: Int = 500,
-            labels: LabelKinds = .all
+            labels: LabelKinds = .all, powerOff: Duration = VCenterLimits.powerOffDefault
         ) throws -> VCenterCluster {
             let address = try #require(address)
             var limits = VCenterLimits()
             limits.pageObjects = pageObjects
+            limits.powerOff = powerOff
             return VCenterCluster(
                 cluster: world.scenario.cluster,
                 site: VCenterSite(
@@ -111,7 +122,7 @@ import VSphere
     ) async throws {
         var scenario = LabScenario.standard(pace: Self.pace)
         prepare(&scenario)
-        if kind.agents == 0 { scenario.guests.removeAll { $0.nature == .vcls } }
+        if case .vcenter(let release, _) = kind { scenario.suit(release) }
         let world = LabWorld(scenario, time: RealTime())
         guard case .vcenter(let release, let transport) = kind else {
             return try await body(
@@ -153,7 +164,9 @@ import VSphere
             #expect(snapshot.reference == bench.world.scenario.clusterReference)
             #expect(snapshot.inventory.hosts == truth.hosts)
             #expect(snapshot.inventory.guests == truth.guests)
-            #expect(snapshot.automation == bench.world.scenario.automation)
+            var automation = bench.world.currentAutomation()
+            if !kind.knowsHealth { automation.vclsHealth = nil }
+            #expect(snapshot.automation == automation)
             let followed = try await bench.cluster.inventory(newerThan: nil, within: .seconds(5))
             #expect(followed.hosts == truth.hosts)
             #expect(followed.guests == truth.guests)
@@ -227,18 +240,24 @@ import VSphere
         try await with(kind) { bench in
             let cluster = bench.cluster
             let first = try await cluster.automation()
-            #expect(first == bench.world.scenario.automation)
+            var configured = bench.world.scenario.automation
+            configured.vclsHealth = kind.knowsHealth ? .healthy : nil
+            #expect(first == configured)
             try await cluster.change(AutomationChange())
             #expect(try await cluster.automation() == first)
-            let change = AutomationChange(ha: false, drsLevel: .manual, dpm: true)
+            let change = AutomationChange(
+                ha: false, drsLevel: .manual, drsOverrides: false, dpm: true)
             try await cluster.change(change)
             try await cluster.change(change)
             var wanted = first
             wanted.ha = false
             wanted.drsLevel = .manual
+            wanted.drsOverrides = false
             wanted.dpm = true
             #expect(try await cluster.automation() == wanted)
+            wanted.vclsHealth = .healthy
             #expect(bench.world.currentAutomation() == wanted)
+            wanted.vclsHealth = first.vclsHealth
             let without = try await bench.inventory {
                 $0.hosts.allSatisfy { !$0.haAgentConfigured }
             }
@@ -247,10 +266,87 @@ import VSphere
             wanted.drsLevel = .partiallyAutomated
             #expect(try await cluster.automation() == wanted)
             try await cluster.change(
-                AutomationChange(ha: first.ha, drsLevel: first.drsLevel, dpm: first.dpm))
+                AutomationChange(
+                    ha: first.ha, drsLevel: first.drsLevel, drsOverrides: first.drsOverrides,
+                    dpm: first.dpm))
             #expect(try await cluster.automation() == first)
             let back = try await bench.inventory { $0.hosts.allSatisfy(\.haAgentConfigured) }
             #expect(back.hosts.allSatisfy { $0.haAgentConfigured })
+        }
+    }
+
+    /// - Parameters:
+    ///   - setting: what the advanced setting says before.
+    ///   - mode: what the cluster itself says before.
+    ///   - isByMode: whether the cluster itself is told; the memory's vCenter goes by `mode`.
+    @Test(
+        arguments: Kind.allCases,
+        [
+            (setting: VCLSSetting.unset, mode: VCLSMode?.none, isByMode: true),
+            (.unset, .systemManaged, true), (.on, .systemManaged, false), (.on, nil, false),
+        ])
+    func `vCLS goes into retreat in one place and comes back in that`(
+        kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?, isByMode: Bool)
+    ) async throws {
+        // An older release has no mode, and is told by the setting.
+        guard kind.knowsMode || before.mode == nil else { return }
+        try await with(kind) { scenario in
+            scenario.automation.vcls = before.setting
+            scenario.automation.vclsMode = before.mode
+        } _: { bench in
+            let cluster = bench.cluster
+            let isByMode =
+                before.isByMode && kind.knowsMode && (kind != .memory || before.mode != nil)
+            try await cluster.retreatVCLS()
+            let retreated = try await cluster.automation()
+            #expect(!retreated.keepsVCLS)
+            #expect(retreated.vcls == (isByMode ? before.setting : .retreat))
+            #expect(retreated.vclsMode == (isByMode ? .absent : before.mode))
+            try await cluster.restoreVCLS(before.setting, mode: before.mode)
+            let back = try await cluster.automation()
+            // What was never set cannot be unset: it comes back as its default.
+            #expect(back.vcls == (isByMode ? before.setting : .on))
+            #expect(back.vclsMode == (isByMode ? .systemManaged : before.mode))
+        }
+    }
+
+    @Test(
+        arguments: Kind.allCases,
+        [
+            (setting: VCLSSetting.retreat, mode: VCLSMode?.none), (.unset, .absent),
+            (.retreat, .absent),
+        ])
+    func `vCLS is never switched on where it was off`(
+        kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?)
+    ) async throws {
+        guard kind.knowsMode || before.mode == nil else { return }
+        try await with(kind) { scenario in
+            scenario.automation.vcls = before.setting
+            scenario.automation.vclsMode = before.mode
+        } _: { bench in
+            let first = bench.world.currentAutomation()
+            try await bench.cluster.retreatVCLS()
+            #expect(bench.world.currentAutomation() == first)
+            try await bench.cluster.restoreVCLS(before.setting, mode: before.mode)
+            #expect(bench.world.currentAutomation() == first)
+        }
+    }
+
+    @Test(arguments: Kind.allCases)
+    func `vCLS in a host's memory is another kind, which retreat mode may leave`(
+        kind: Kind
+    ) async throws {
+        guard kind.agents > 0 else { return }
+        try await with(kind) { scenario in
+            for index in scenario.guests.indices where scenario.guests[index].nature == .vcls {
+                scenario.guests[index].nature = .embeddedVCLS
+                scenario.guests[index].name = "any name"
+            }
+        } _: { bench in
+            let inventory = try await bench.inventory { _ in true }
+            #expect(inventory.guests.count { $0.nature == .embeddedVCLS } == 2)
+            #expect(inventory.guests.count { $0.nature == .vcls } == 0)
+            #expect(try await bench.cluster.automation().vclsHealth == .healthy)
         }
     }
 
@@ -259,23 +355,30 @@ import VSphere
         try await with(kind) { bench in
             let cluster = bench.cluster
             func agents(_ inventory: Inventory) -> Int {
-                inventory.guests.count { $0.nature == .vcls }
+                inventory.guests.count { $0.nature == .vcls || $0.nature == .embeddedVCLS }
             }
+            // Those in a host's memory may stay.
+            let left = kind.hasEmbedded ? 2 : 0
             // Never set, and asked to be on: it is as wanted.
-            try await cluster.setVCLS(.unset)
+            try await cluster.restoreVCLS(.unset, mode: nil)
             #expect(try await cluster.automation().vcls == .unset)
-            try await cluster.setVCLS(.retreat)
-            try await cluster.setVCLS(.retreat)
-            #expect(try await cluster.automation().vcls == .retreat)
-            let gone = try await bench.inventory { agents($0) == 0 }
-            #expect(agents(gone) == 0)
-            #expect(gone.guests.count == 12)
-            // A key cannot be deleted: never set comes back as on.
-            try await cluster.setVCLS(.unset)
-            #expect(try await cluster.automation().vcls.keepsGuests)
+            try await cluster.retreatVCLS()
+            try await cluster.retreatVCLS()
+            #expect(try await !cluster.automation().keepsVCLS)
+            let gone = try await bench.inventory { agents($0) == left }
+            #expect(agents(gone) == left)
+            #expect(gone.guests.count == 12 + left)
+            let health: VCLSHealth? = kind.hasEmbedded ? .degraded : .nonhealthy
+            let told = try await cluster.automation().vclsHealth
+            #expect(told == (kind.knowsHealth ? health : nil))
+            try await cluster.restoreVCLS(.unset, mode: nil)
+            #expect(try await cluster.automation().keepsVCLS)
             let back = try await bench.inventory { agents($0) == kind.agents }
             #expect(agents(back) == kind.agents)
-            #expect(back.guests.filter { $0.nature == .vcls }.allSatisfy { $0.power == .on })
+            let all = back.guests.filter { $0.nature != .ordinary }
+            #expect(all.allSatisfy { $0.power == .on })
+            let then = try await cluster.automation().vclsHealth
+            #expect(then == (kind.knowsHealth ? .healthy : nil))
         }
     }
 

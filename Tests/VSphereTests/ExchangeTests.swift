@@ -9,7 +9,7 @@ import Testing
 /// A server of ours plays recorded replies over TLS and writes down what it was asked.
 @Suite(.serialized) struct ExchangeTests {
     /// A cluster in front of a server that plays these replies, by file name without `.xml`.
-    private struct Exchange {
+    struct Exchange {
         let certificate: Certificate
         let scratch: Scratch
         let server: LocalServer
@@ -141,8 +141,8 @@ import Testing
         #expect(
             snapshot.automation
                 == Automation(
-                    ha: true, drsEnabled: true, drsLevel: .partiallyAutomated, dpm: true,
-                    vcls: .unset))
+                    ha: true, drsEnabled: true, drsLevel: .partiallyAutomated,
+                    drsOverrides: true, dpm: true, vcls: .unset))
         #expect(
             snapshot.inventory.hosts.map { "\($0.name) \($0.connected) \($0.haAgentConfigured)" }
                 == [
@@ -156,7 +156,7 @@ import Testing
             natures == [
                 "vm-11": .ordinary, "vm-12": .vcls, "vm-13": .agent, "vm-14": .ordinary,
                 "vm-15": .unusable, "vm-17": .ordinary, "vm-18": .ftSecondary, "vm-19": .ordinary,
-                "vm-20": .vcls,
+                "vm-20": .embeddedVCLS,
             ])
         #expect(guests["vm-11"]?.name == "web & <db> 日\ntwo")
         #expect(guests["vm-11"]?.id.rawValue == "502e0000-0000-0000-0000-00000000ab11")
@@ -395,14 +395,15 @@ import Testing
         ])
         _ = try await exchange.cluster.snapshot()
         try await exchange.cluster.change(
-            AutomationChange(ha: false, drsLevel: .manual, dpm: false))
+            AutomationChange(ha: false, drsLevel: .manual, drsOverrides: false, dpm: false))
         try await exchange.cluster.change(AutomationChange(drsLevel: .fullyAutomated))
         try await exchange.cluster.change(AutomationChange())
         let changes = try await exchange.calls().filter { $0.method.hasPrefix("Reconfigure") }
         #expect(
             changes.map(\.arguments) == [
                 "<spec xsi:type=\"ClusterConfigSpecEx\"><dasConfig><enabled>false</enabled>"
-                    + "</dasConfig><drsConfig><defaultVmBehavior>manual</defaultVmBehavior>"
+                    + "</dasConfig><drsConfig><enableVmBehaviorOverrides>false"
+                    + "</enableVmBehaviorOverrides><defaultVmBehavior>manual</defaultVmBehavior>"
                     + "</drsConfig><dpmConfig><enabled>false</enabled></dpmConfig></spec>"
                     + "<modify>true</modify>",
                 "<spec xsi:type=\"ClusterConfigSpecEx\"><drsConfig><defaultVmBehavior>"
@@ -439,7 +440,7 @@ import Testing
             // The name holds a line break; the message does not.
             #expect(problem?.description.contains("\n") != true)
         }
-        #expect(reasons == [nil, .wrongState, .wrongState, .refused])
+        #expect(reasons == [nil, .wrongState, .busy, .refused])
     }
 
     @Test func `a suspend is over when vCenter is at it, and its refusals are typed`() async throws
@@ -469,7 +470,7 @@ import Testing
         for _ in 0..<4 {
             reasons.append(await error { try await exchange.cluster.suspend(guest) }?.reason)
         }
-        #expect(reasons == [nil, .wrongState, nil, .wrongState])
+        #expect(reasons == [nil, .wrongState, nil, .busy])
     }
 
     @Test func `a task that vCenter has forgotten is judged by the guest's state`() async throws {
@@ -525,7 +526,7 @@ import Testing
             "NotSupported"),
         ShutdownAnswer(
             "another operation is under way",
-            Recorded.fault("TaskInProgress", "<task type=\"Task\">task-7</task>"), .wrongState,
+            Recorded.fault("TaskInProgress", "<task type=\"Task\">task-7</task>"), .busy,
             "TaskInProgress"),
         ShutdownAnswer(
             "HA's master does not manage it",
@@ -553,7 +554,8 @@ import Testing
             .notPermitted, "P.Off"),
         ShutdownAnswer(
             "a solution has disabled the method",
-            Recorded.fault("MethodDisabled", "<source>com.example.backup</source>"), .refused,
+            Recorded.fault("MethodDisabled", "<source>com.example.backup</source>"),
+            .methodDisabled,
             "MethodDisabled", "com.example.backup"),
         ShutdownAnswer(
             "a fault that nobody knows", Recorded.fault("SomethingNew", words: "new words"),
@@ -585,14 +587,16 @@ import Testing
         let exchange = try Exchange([
             "QueryOptions.2": Recorded.fault("InvalidName"),
             "QueryOptions.3": option("True", "string"),
-            "QueryOptions.4": option("false", "boolean"),
-            "QueryOptions.5": option("false", "string"),
+            "QueryOptions.4": option("True", "string"),
+            "QueryOptions.5": option("false", "boolean"),
+            "QueryOptions.6": option("false", "boolean"),
+            "QueryOptions.7": option("false", "string"),
         ])
         _ = try await exchange.cluster.snapshot()
-        try await exchange.cluster.setVCLS(.on)
-        try await exchange.cluster.setVCLS(.retreat)
-        try await exchange.cluster.setVCLS(.unset)
-        try await exchange.cluster.setVCLS(.retreat)
+        try await exchange.cluster.restoreVCLS(.on, mode: nil)
+        try await exchange.cluster.retreatVCLS()
+        try await exchange.cluster.restoreVCLS(.unset, mode: nil)
+        try await exchange.cluster.retreatVCLS()
         let changes = try await exchange.calls().filter { $0.method == "UpdateOptions" }
         let key = "<changedValue><key>config.vcls.clusters.domain-c8.enabled</key>"
         #expect(
@@ -600,6 +604,72 @@ import Testing
                 key + "<value xsi:type=\"xsd:string\">false</value></changedValue>",
                 key + "<value xsi:type=\"xsd:boolean\">true</value></changedValue>",
             ])
+    }
+
+    /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know must not be sent to it.
+    @Test(arguments: [
+        ("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false),
+    ])
+    func
+        `vCLS is told by the cluster's own mode where that version has it, and else by the setting`(
+            version: String, hasMode: Bool
+        ) async throws
+    {
+        func task(_ state: String) -> String {
+            Recorded.page([
+                Recorded.object(
+                    "Task", "task-7",
+                    Recorded.property(
+                        "info", "TaskInfo", "<key>task-7</key><state>\(state)</state>"))
+            ])
+        }
+        let exchange = try Exchange([
+            "versions.1": version == "9.0.0.0"
+                ? Recorded.versions
+                : Recorded.versions.replacing("9.0.0.0", with: version)
+                    .replacing("8.0.3.0", with: "6.7"),
+            "RetrievePropertiesEx.2": Recorded.snapshot,
+            "RetrievePropertiesEx.3": task("success"),
+            "ReconfigureComputeResource_Task.1": self.task("ReconfigureComputeResource_Task"),
+        ])
+        _ = try await exchange.cluster.snapshot()
+        try await exchange.cluster.retreatVCLS()
+        let calls = try await exchange.calls()
+        let mode = calls.filter { $0.method.hasPrefix("Reconfigure") }.map(\.arguments)
+        let ofMode =
+            "<spec xsi:type=\"ClusterConfigSpecEx\"><systemVMsConfig><deploymentMode>ABSENT"
+            + "</deploymentMode></systemVMsConfig></spec><modify>true</modify>"
+        #expect(mode == (hasMode ? [ofMode] : []))
+        #expect(calls.filter { $0.method == "UpdateOptions" }.count == (hasMode ? 0 : 1))
+    }
+
+    /// Why a guest may not be started where and when it is asked for (facts/vsphere.md 2.4, 2.7,
+    /// 4.4): each has its reason, and says what to do next.
+    @Test(arguments: [
+        ("RuleViolation", ClusterError.Reason.noRoom, "rule of DRS"),
+        ("InsufficientFailoverResourcesFault", .noRoom, "while HA is off"),
+        ("InsufficientMemoryResourcesFault", .noRoom, "more hosts come back"),
+        ("DisallowedOperationOnFailoverHost", .noRoom, "another one"),
+        ("NotEnoughLicenses", .refused, "licensing"), ("InvalidState", .wrongState, "InvalidState"),
+        ("FileLocked", .refused, "FileLocked"), ("TaskInProgress", .busy, "tried again"),
+        ("MethodDisabled", .methodDisabled, "A solution"),
+    ])
+    func `a start that is refused says why and what to do`(
+        type: String, reason: ClusterError.Reason, words: String
+    ) async throws {
+        let failed = info(
+            "error",
+            "<error><fault xsi:type=\"\(type)\"/><localizedMessage>no</localizedMessage></error>")
+        let exchange = try Exchange([
+            "PowerOnVM_Task.1": task("PowerOnVM_Task"), "RetrievePropertiesEx.2": failed,
+        ])
+        let snapshot = try await exchange.cluster.snapshot()
+        let guest = try #require(snapshot.inventory.guests.first { $0.reference == "vm-11" })
+        let problem = await error {
+            try await exchange.cluster.powerOn(guest, on: HostName("esx1.example.org"))
+        }
+        #expect(problem?.reason == reason)
+        #expect(problem?.detail.contains(words) == true, "\(String(describing: problem))")
     }
 
     // MARK: Sessions

@@ -56,8 +56,8 @@ import VSphere
         #expect(
             snapshot.automation
                 == Automation(
-                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset)
-        )
+                    ha: true, drsEnabled: true, drsLevel: .fullyAutomated,
+                    drsOverrides: true, dpm: false, vcls: .unset))
         await cluster.close()
     }
 
@@ -138,11 +138,11 @@ import VSphere
         let certificate = try Certificate()
         let server = try LocalServer.vcsim(certificate)
         let cluster = cluster(server, certificate)
-        try await cluster.setVCLS(.on)
+        try await cluster.restoreVCLS(.on, mode: nil)
         #expect(try await cluster.automation().vcls == .unset)
-        try await cluster.setVCLS(.retreat)
+        try await cluster.retreatVCLS()
         #expect(try await cluster.automation().vcls == .retreat)
-        try await cluster.setVCLS(.unset)
+        try await cluster.restoreVCLS(.unset, mode: nil)
         #expect(try await cluster.automation().vcls == .on)
         // The simulator accepts the task and applies nothing (facts/vsphere.md section 5).
         try await cluster.change(AutomationChange(ha: false, drsLevel: .manual, dpm: false))

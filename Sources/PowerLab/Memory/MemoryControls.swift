@@ -51,6 +51,10 @@ public struct MemoryCluster: ClusterControl {
             throw error(attempting(), .wrongState, "it is \(power.rawValue)")
         case .toolsUnavailable:
             throw error(attempting(), .toolsUnavailable, "Tools do not answer")
+        case .disabled(let solution):
+            throw error(attempting(), .methodDisabled, "\(solution) has disabled it")
+        case .busy: throw error(attempting(), .busy, "another operation is under way")
+        case .otherQuestion: throw error(attempting(), .wrongState, "it asks something else")
         case .failed(let why): throw error(attempting(), .refused, why)
         }
     }
@@ -61,7 +65,7 @@ public struct MemoryCluster: ClusterControl {
         return try await ask("take a snapshot") { world in
             ClusterSnapshot(
                 cluster: name, reference: reference, inventory: world.inventory(),
-                automation: world.automation)
+                automation: world.automationNow())
         }
     }
 
@@ -97,7 +101,7 @@ public struct MemoryCluster: ClusterControl {
 
     /// The automation.
     public func automation() async throws(ClusterError) -> Automation {
-        try await ask("read HA and DRS") { $0.automation }
+        try await ask("read HA and DRS") { $0.automationNow() }
     }
 
     /// Changes the automation.
@@ -111,9 +115,26 @@ public struct MemoryCluster: ClusterControl {
         if !isDone { throw error(what, .refused, "the task failed") }
     }
 
-    /// Changes vCLS.
-    public func setVCLS(_ setting: VCLSSetting) async throws(ClusterError) {
-        try await ask("change vCLS") { $0.setVCLS(setting) }
+    /// Puts vCLS into retreat mode: as vCenter says it already, or else as it can.
+    public func retreatVCLS() async throws(ClusterError) {
+        try await ask("put vCLS into retreat mode") { world in
+            let isByMode = world.automation.vclsMode != nil && world.automation.vcls == .unset
+            if isByMode { world.setVCLS(mode: .absent) } else { world.setVCLS(.retreat) }
+        }
+    }
+
+    /// Puts vCLS back.
+    public func restoreVCLS(
+        _ setting: VCLSSetting, mode: VCLSMode?
+    ) async throws(ClusterError) {
+        try await ask("put vCLS back") { world in
+            // A key cannot be deleted, and a mode cannot be unset.
+            let isModeWrong = (world.automation.vclsMode == .absent) != (mode == .absent)
+            let isSettingWrong = world.automation.vcls.keepsGuests != setting.keepsGuests
+            world.setVCLS(
+                isSettingWrong ? (setting.keepsGuests ? .on : .retreat) : nil,
+                mode: isModeWrong ? (mode ?? .systemManaged) : nil)
+        }
     }
 
     /// Asks a guest to shut down.
@@ -124,11 +145,34 @@ public struct MemoryCluster: ClusterControl {
         }
     }
 
-    /// Cuts a guest's power.
-    public func powerOff(_ guest: Guest) async throws(ClusterError) {
+    /// Cuts a guest's power, by ending its process where its power-off hangs.
+    @discardableResult
+    public func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {
         try await ask("power off guest \(guest.name.onOneLine)", wanted: .off) {
             (world) throws(LabRefusal) in
             try world.powerOffGuest(try world.existing(guest.id))
+        }
+        let hangs = try await ask("look at guest \(guest.name.onOneLine)") { world in
+            world.guests.place(of: guest.id).map { world.guests[$0].spec.hangsAtPowerOff }
+        }
+        return hangs == true ? .processEnded("its power-off did not end") : .asked
+    }
+
+    /// Answers the question that a guest waits with.
+    public func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError) {
+        let what = "answer the question of guest \(guest.name.onOneLine)"
+        let refusal = try await ask(what) { world -> LabRefusal? in
+            do throws(LabRefusal) {
+                try world.answer(
+                    try world.existing(guest.id), question: question.id, choice: choice.key)
+                return nil
+            } catch { return error }
+        }
+        // Somebody else has answered it: that is what was wanted.
+        if let refusal, refusal != .otherQuestion {
+            throw error(what, .refused, "\(refusal)")
         }
     }
 
@@ -213,7 +257,7 @@ public struct MemoryHost: HostControl {
         case nil, .wrongState(wanted): return
         case .notFound: throw error(attempting(), .notFound, "it is not registered there")
         case .toolsUnavailable: throw error(attempting(), .toolsUnavailable, "Tools do not answer")
-        case .wrongState, .failed:
+        case .wrongState, .disabled, .busy, .otherQuestion, .failed:
             throw error(attempting(), .refused, refusal.map { "\($0)" } ?? "")
         }
     }

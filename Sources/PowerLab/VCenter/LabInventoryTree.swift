@@ -131,7 +131,21 @@ struct LabInventoryTree: LabTree {
             [
                 "host": .references(snapshot.hosts.map(\.reference)),
                 "resourcePool": .reference(LabInventoryTree.pool),
-                "configurationEx": .object(configuration),
+                "configurationEx": .object(configuration), "summary": .object(clusterSummary),
+            ])
+    }
+
+    private var clusterSummary: VimObject {
+        let effective = snapshot.hosts.count { $0.isConnected && !$0.inMaintenance }
+        return VimObject(
+            "ClusterComputeResourceSummary",
+            [
+                "totalCpu": .int(0), "totalMemory": .long(0),
+                "numHosts": .int(snapshot.hosts.count), "numEffectiveHosts": .int(effective),
+                "effectiveCpu": .int(0), "effectiveMemory": .long(0),
+                "overallStatus": .simple("green", type: "ManagedEntityStatus"),
+                "currentFailoverLevel": .int(1), "numVmotions": .int(0),
+                "vcsHealthStatus": snapshot.automation.vclsHealth.map { .string($0.rawValue) },
             ])
     }
 
@@ -147,7 +161,8 @@ struct LabInventoryTree: LabTree {
         let drs = VimObject(
             "ClusterDrsConfigInfo",
             [
-                "enabled": .bool(automation.drsEnabled), "enableVmBehaviorOverrides": .bool(true),
+                "enabled": .bool(automation.drsEnabled),
+                "enableVmBehaviorOverrides": .bool(automation.followsDRSOverrides),
                 "defaultVmBehavior": .simple(automation.drsLevel.rawValue, type: "DrsBehavior"),
                 "vmotionRate": .int(3),
             ])
@@ -163,8 +178,48 @@ struct LabInventoryTree: LabTree {
             [
                 "vmSwapPlacement": .string("vmDirectory"), "spbmEnabled": .bool(true),
                 "dasConfig": .object(das), "drsConfig": .object(drs),
-                "dpmConfigInfo": .object(dpm),
+                "dpmConfigInfo": .object(dpm), "drsVmConfig": drsLevelsOfGuests,
+                "systemVMsConfig": automation.vclsMode.map {
+                    .object(
+                        VimObject(
+                            "ClusterSystemVMsConfigInfo",
+                            ["deploymentMode": .string($0.rawValue)]))
+                },
             ])
+    }
+
+    private var drsLevelsOfGuests: VimValue {
+        let configured = snapshot.guests.compactMap { guest in
+            guest.spec.drsLevel.map { level in
+                VimValue.object(
+                    VimObject(
+                        "ClusterDrsVmConfigInfo",
+                        [
+                            "key": .reference(guest.reference), "enabled": .bool(true),
+                            "behavior": .simple(level.rawValue, type: "DrsBehavior"),
+                        ]))
+            }
+        }
+        return .list(configured, of: "ClusterDrsVmConfigInfo")
+    }
+
+    /// The key providers of the encrypted guests.
+    var keyProviders: VimValue {
+        let native = Dictionary(
+            snapshot.guests.compactMap { guest in
+                guest.spec.keyProvider.map { ($0, guest.spec.hasNativeKey) }
+            }, uniquingKeysWith: { $0 && $1 })
+        let list = native.sorted { $0.key < $1.key }.map { name, isNative in
+            VimValue.object(
+                VimObject(
+                    "KmipClusterInfo",
+                    [
+                        "clusterId": .object(VimObject("KeyProviderId", ["id": .string(name)])),
+                        "useAsDefault": .bool(false),
+                        "managementType": .string(isNative ? "nativeProvider" : "vCenter"),
+                    ]))
+        }
+        return .list(list, of: "KmipClusterInfo")
     }
 
     // MARK: Hosts
@@ -247,7 +302,8 @@ struct LabInventoryTree: LabTree {
                 "powerState": .simple(seen.power.vim, type: "VirtualMachinePowerState"),
                 "toolsInstallerMounted": .bool(false), "numMksConnections": .int(0),
                 "onlineStandby": .bool(false), "consolidationNeeded": .bool(false),
-                "question": guest.spec.hasQuestion ? .object(LabInventoryTree.question) : nil,
+                "question": guest.hasQuestion ? .object(LabInventoryTree.question) : nil,
+                "cryptoState": guest.spec.keyProvider.map { _ in .string("safe") },
             ])
         let summary = VimObject(
             "VirtualMachineConfigSummary",
@@ -257,7 +313,7 @@ struct LabInventoryTree: LabTree {
                 "vmPathName": .string(guest.spec.vmxPath),
                 "memorySizeMB": .int(guest.spec.memoryMiB), "uuid": config["uuid"],
                 "instanceUuid": config["instanceUuid"], "guestId": config["guestId"],
-                "managedBy": config["managedBy"],
+                "managedBy": config["managedBy"], "tpmPresent": .bool(guest.spec.hasTPM),
             ])
         return entity(
             guest.spec.name, parent: snapshot.places.folder(of: guest.spec),
@@ -275,11 +331,17 @@ struct LabInventoryTree: LabTree {
                             "config": .object(summary),
                         ])),
                 "disabledMethod": .list(
-                    (seen.power == .on
-                        ? ["PowerOnVM_Task", "Destroy_Task", "UnregisterVM"]
-                        : ["PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest"])
-                        .map { .string($0) }, of: "string"),
+                    disabledMethods(of: guest, seen).map { .string($0) }, of: "string"),
             ])
+    }
+
+    /// What cannot be called now: for what the guest does, or since a solution has said so.
+    private func disabledMethods(of guest: LabSnapshot.Guest, _ seen: LastSeen) -> [String] {
+        guard seen.power == .on else {
+            return ["PowerOffVM_Task", "SuspendVM_Task", "ResetVM_Task", "ShutdownGuest"]
+        }
+        let usual = ["PowerOnVM_Task", "Destroy_Task", "UnregisterVM"]
+        return usual + (guest.spec.disabledBy == nil ? [] : ["ShutdownGuest"])
     }
 
     private func configuration(of guest: LabSnapshot.Guest) -> VimObject {
@@ -288,14 +350,14 @@ struct LabInventoryTree: LabTree {
         var extra: [(key: String, value: String)] = [("nvram", "guest\(guest.number).nvram")]
         var guestID = "ubuntu64Guest"
         switch spec.nature {
-        case .vcls where release.vcls == .embedded:
-            managedBy = ("VirtualCenter", "vcls-entity")
-            extra += [("HDCS.agent", "true"), ("vCLSCRX.agent", "true")]
-            guestID = "crxSys1Guest"
         case .vcls:
             managedBy = ("com.vmware.vim.eam", "cluster-agent")
             extra.append(("HDCS.agent", "true"))
             guestID = "other3xLinux64Guest"
+        case .embeddedVCLS:
+            managedBy = ("VirtualCenter", "vcls-entity")
+            extra += [("HDCS.agent", "true"), ("vCLSCRX.agent", "true")]
+            guestID = "crxSys1Guest"
         case .agent:
             managedBy = ("com.vmware.vim.eam", "agent")
         case .ordinary, .template, .ftSecondary, .unusable:
@@ -325,6 +387,13 @@ struct LabInventoryTree: LabTree {
                         VimObject(
                             "ManagedByInfo",
                             ["extensionKey": .string($0.key), "type": .string($0.type)]))
+                },
+                "keyId": spec.keyProvider.map { provider in
+                    let id = VimObject("KeyProviderId", ["id": .string(provider)])
+                    return .object(
+                        VimObject(
+                            "CryptoKeyId",
+                            ["keyId": .string("key-\(guest.number)"), "providerId": .object(id)]))
                 },
             ])
     }

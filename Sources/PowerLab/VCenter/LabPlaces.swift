@@ -118,30 +118,31 @@ private let firstKey = 101
 extension LabInventoryTree {
     /// The question that guests with one ask (facts/esxi.md 1.4), as vim25 has it.
     static let question: VimObject = {
-        let choices = ["Cancel", "I _moved it", "I _copied it"]
+        let question = GuestQuestion.lab
+        let choices = question.choices.map { choice in
+            VimValue.object(
+                VimObject(
+                    "ElementDescription",
+                    [
+                        "label": .string(choice.label), "summary": .string(choice.label),
+                        "key": .string(choice.key),
+                    ]))
+        }
+        let messages = question.messages.map {
+            VimValue.object(VimObject("VirtualMachineMessage", ["id": .string($0)]))
+        }
         return VimObject(
             "VirtualMachineQuestionInfo",
             [
-                "id": .string("7"),
-                "text": .string(
-                    "msg.uuid.altered:This virtual machine may have been moved or copied."),
+                "id": .string(question.id), "text": .string(question.text),
                 "choice": .object(
                     VimObject(
                         "ChoiceOption",
                         [
-                            "choiceInfo": .list(
-                                choices.enumerated().map { index, label in
-                                    .object(
-                                        VimObject(
-                                            "ElementDescription",
-                                            [
-                                                "label": .string(label),
-                                                "summary": .string(label),
-                                                "key": .string(String(index)),
-                                            ]))
-                                }, of: "ElementDescription"),
+                            "choiceInfo": .list(choices, of: "ElementDescription"),
                             "defaultIndex": .int(2),
                         ])),
+                "message": .list(messages, of: "VirtualMachineMessage"),
             ])
     }()
 }

@@ -52,6 +52,8 @@ struct LabPropertyReader: Sendable {
         case "setting":
             return ["setting": .list(options.map { optionValue($0) }, of: "OptionValue")]
         case "authorizationManager": return [:]
+        case "cryptoManager":
+            return (tree as? LabInventoryTree).map { ["kmipServers": $0.keyProviders] }
         case "customFieldsManager": return ["field": tree.snapshot.places.fields]
         case "viewManager":
             let views = session?.views.keys.sorted() ?? []

@@ -1,3 +1,5 @@
+import PowerModel
+
 /// A release of vSphere that the lab can be (facts/vsphere.md 1.1, 1.2, 2.5).
 public enum LabRelease: String, CaseIterable, Hashable, Sendable {
     case v67 = "6.7"
@@ -63,6 +65,20 @@ public enum LabRelease: String, CaseIterable, Hashable, Sendable {
         case .v67: .none
         case .v70u3, .v80u1, .v80u2: .external
         case .v80u3, .v90: .embedded
+        }
+    }
+}
+
+extension LabScenario {
+    /// Makes the cluster's own agents what this release deploys where all hosts have it too.
+    public mutating func suit(_ release: LabRelease) {
+        switch release.vcls {
+        case .none: guests.removeAll { $0.nature.isVCLS }
+        case .external: break
+        case .embedded:
+            for index in guests.indices where guests[index].nature == .vcls {
+                guests[index].nature = .embeddedVCLS
+            }
         }
     }
 }

@@ -67,6 +67,7 @@ struct LabTask: Sendable {
     enum Work: Sendable {
         case powerOff(GuestID)
         case powerOn(GuestID, HostName?)
+        case powerOnMany(LabPowerOnMany)
         case suspend(GuestID)
         case reconfigure(VimObject, modify: Bool)
         case enterMaintenance(HostName, limit: Duration?)
@@ -79,6 +80,7 @@ struct LabTask: Sendable {
             switch self {
             case .powerOff: "VirtualMachine.powerOff"
             case .powerOn: "VirtualMachine.powerOn"
+            case .powerOnMany: "Datacenter.powerOnVm"
             case .suspend: "VirtualMachine.suspend"
             case .reconfigure: "ComputeResource.reconfigureEx"
             case .enterMaintenance: "HostSystem.enterMaintenanceMode"
@@ -102,6 +104,8 @@ struct LabTask: Sendable {
     let userName: String
     let queued: Timestamp
     var completed: Timestamp?
+    /// What it gives back.
+    var result: VimValue?
     var state: State = .running
 
     var reference: VimReference { VimReference("Task", id) }
@@ -129,7 +133,7 @@ struct LabTask: Sendable {
                     "descriptionId": .string(work.descriptionID), "entity": .reference(entity),
                     "entityName": .string(entityName),
                     "state": .simple(name, type: "TaskInfoState"), "cancelled": .bool(false),
-                    "cancelable": .bool(true), "error": fault,
+                    "cancelable": .bool(true), "error": fault, "result": result,
                     "progress": isRunning ? .int(10) : nil,
                     "reason": .object(
                         VimObject("TaskReasonUser", ["userName": .string(userName)])),

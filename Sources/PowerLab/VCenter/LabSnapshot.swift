@@ -17,6 +17,7 @@ struct LabSnapshot: Sendable {
         let power: GuestPower
         let toolsRunning: Bool
         let isStopping: Bool
+        let hasQuestion: Bool
         var reference: VimReference { VimReference("VirtualMachine", spec.reference) }
     }
 
@@ -68,9 +69,9 @@ extension LabState {
                     spec: guest.spec, number: order[guest.spec.id] ?? 0,
                     host: hosts[guest.host].spec.name,
                     power: guest.power, toolsRunning: guest.toolsRunning,
-                    isStopping: guest.stopping)
+                    isStopping: guest.stopping, hasQuestion: hasQuestion(place))
             }.sorted { $0.number < $1.number },
-            automation: automation, haAgents: haAgents, vcenter: state, wall: time.wall,
+            automation: automationNow(), haAgents: haAgents, vcenter: state, wall: time.wall,
             places: LabPlaces(scenario.guests.map(\.labels)))
     }
 

@@ -82,8 +82,8 @@ extension LabVCenterServer {
         case "UpdateOptions":
             try await updateOptions(call, reader)
             return nil
-        case "ShutdownGuest":
-            try await shutDownGuest(call, reader)
+        case "ShutdownGuest", "TerminateVM", "AnswerVM":
+            try actOnGuest(call, reader)
             return nil
         default: return try startTask(call, key, reader)
         }
@@ -190,20 +190,29 @@ extension LabVCenterServer {
 
     // MARK: Guests
 
-    private func shutDownGuest(
-        _ call: VimCall, _ reader: LabPropertyReader
-    ) async throws(VimFault) {
-        let guest = try self.guest(call.receiver, reader.tree.snapshot)
-        if let running = tasks.values.first(where: {
-            $0.isRunning && $0.entity == call.receiver
-        }) {
+    /// What is done to a guest at once, without a task.
+    private func actOnGuest(_ call: VimCall, _ reader: LabPropertyReader) throws(VimFault) {
+        let id = try self.guest(call.receiver, reader.tree.snapshot).spec.id
+        if call.method == "ShutdownGuest", let running = task(of: call.receiver) {
             throw LabVCenterServer.inProgress(running)
         }
-        do {
-            try world.shutDownGuest(guest.spec.id, by: "vCenter")
+        do throws(LabRefusal) {
+            switch call.method {
+            case "ShutdownGuest": try world.shutDownGuest(id, by: "vCenter")
+            case "TerminateVM": try world.powerOffGuest(id)
+            default:
+                try world.answer(
+                    id, question: call["questionId"]?.text ?? "",
+                    choice: call["answerChoice"]?.text ?? "")
+            }
         } catch {
             throw LabVCenterServer.fault(error, call.receiver, wanted: .off)
         }
+    }
+
+    /// The task that is under way on an object.
+    func task(of object: VimReference) -> LabTask? {
+        tasks.values.first { $0.isRunning && $0.entity == object }
     }
 
     /// A guest that can be acted upon: no template, and on a host that answers.
@@ -252,6 +261,16 @@ extension LabVCenterServer {
                 "ToolsUnavailable",
                 "Cannot complete operation because VMware Tools is not running in this "
                     + "virtual machine.")
+        case .disabled(let solution):
+            VimFault(
+                "MethodDisabled", "The method is disabled by '\(solution)'.",
+                ["source": .string(solution)])
+        case .busy:
+            VimFault(
+                "TaskInProgress", "Another task is already in progress.",
+                ["task": .reference(VimReference("Task", "task-of-its-vapp"))])
+        case .otherQuestion:
+            VimFault("ConcurrentAccess", "The question was answered, or is another.")
         case .failed(let why): VimFault("InvalidState", why)
         }
     }
@@ -277,6 +296,7 @@ extension LabVCenterServer {
                 "sessionManager": .reference(Self.sessionManager),
                 "authorizationManager": .reference(Self.authorizationManager),
                 "customFieldsManager": .reference(LabPlaces.fieldManager),
+                "cryptoManager": .reference(Self.cryptoManager),
             ])
     }
 }

@@ -15,9 +15,7 @@ extension LabVCenterServer {
             return nil
         }
         let snapshot = reader.tree.snapshot
-        if let running = tasks.values.first(where: {
-            $0.isRunning && $0.entity == call.receiver
-        }), call.receiver.type == "VirtualMachine" {
+        if call.receiver.type == "VirtualMachine", let running = task(of: call.receiver) {
             throw LabVCenterServer.inProgress(running)
         }
         let task = LabTask(
@@ -48,6 +46,7 @@ extension LabVCenterServer {
         switch call.method {
         case "PowerOffVM_Task": return .powerOff(try guest())
         case "SuspendVM_Task": return .suspend(try guest())
+        case "PowerOnMultiVM_Task": return .powerOnMany(try powerOnMany(call, snapshot))
         case "PowerOnVM_Task":
             guard let wanted = call["host"]?.reference else { return .powerOn(try guest(), nil) }
             return .powerOn(try guest(), try host(wanted))
@@ -88,20 +87,28 @@ extension LabVCenterServer {
     private func run(_ task: LabTask) async {
         guard tasks[task.id]?.isRunning == true else { return }
         var state = LabTask.State.success
-        do { try await perform(task) } catch { state = .error(error) }
+        var result: VimValue?
+        do { result = try await perform(task) } catch { state = .error(error) }
         let snapshot = world.vcenterSnapshot()
         taskRuns[task.id] = nil
         guard tasks[task.id]?.isRunning == true else { return }
         tasks[task.id]?.state = state
+        tasks[task.id]?.result = result
         tasks[task.id]?.completed = snapshot.wall
         revision += 1
     }
 
-    private func perform(_ task: LabTask) async throws(VimFault) {
+    /// Does a task's work; gives back its result, where it has one.
+    private func perform(_ task: LabTask) async throws(VimFault) -> VimValue? {
         let snapshot = world.vcenterSnapshot()
         switch task.work {
+        case .powerOnMany(let many):
+            return try await powerOn(many, snapshot)
         case .powerOff(let id):
-            _ = try guest(task.entity, snapshot)
+            if try guest(task.entity, snapshot).spec.hangsAtPowerOff {
+                await untilOff(task)
+                return nil
+            }
             do { try world.powerOffGuest(id) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .off)
             }
@@ -113,6 +120,7 @@ extension LabVCenterServer {
         case .powerOn(let id, let host):
             let guest = try guest(task.entity, snapshot)
             try LabVCenterServer.reach(host ?? guest.host, snapshot)
+            await untilAnswered(task)
             do { try world.powerOnByVCenter(id, on: host) } catch {
                 throw LabVCenterServer.fault(error, task.entity, wanted: .on)
             }
@@ -149,6 +157,26 @@ extension LabVCenterServer {
             }
             throw VimFault("FileLocked", why, ["file": .string(path)])
         }
+        return nil
+    }
+
+    /// While a guest waits for an answer, the task that starts it does not go on.
+    private func untilAnswered(_ task: LabTask) async {
+        await wait(task) { $0.guest(task.entity)?.hasQuestion != true }
+    }
+
+    /// A guest whose power-off hangs: the task ends when somebody else has ended the guest.
+    private func untilOff(_ task: LabTask) async {
+        await wait(task) { $0.guest(task.entity)?.power != .on }
+    }
+
+    private func wait(_ task: LabTask, until holds: (LabSnapshot) -> Bool) async {
+        while true {
+            let now = world.vcenterSnapshot()
+            let isWanted = tasks[task.id]?.isRunning == true && !Task.isCancelled
+            if holds(now) || !isWanted { return }
+            _ = await world.change(after: now.version, within: LabVCenterServer.lookEvery)
+        }
     }
 
     // MARK: Hosts
@@ -183,8 +211,9 @@ extension LabVCenterServer {
             throw .invalidArgument("spec", "A cluster takes a ClusterConfigSpecEx.")
         }
         let served: [String: Set<String>] = [
-            "dasConfig": ["enabled"], "drsConfig": ["enabled", "defaultVmBehavior"],
-            "dpmConfig": ["enabled"],
+            "dasConfig": ["enabled"],
+            "drsConfig": ["enabled", "enableVmBehaviorOverrides", "defaultVmBehavior"],
+            "dpmConfig": ["enabled"], "systemVMsConfig": ["deploymentMode"],
         ]
         for (name, value) in spec.fields {
             guard let fields = served[name], let part = value.object else {
@@ -198,14 +227,21 @@ extension LabVCenterServer {
         let drs = spec["drsConfig"]?.object
         let dpm = spec["dpmConfig"]?.object
         let level = drs?["defaultVmBehavior"]?.text.flatMap(DRSLevel.init(rawValue:))
+        let modeText = spec["systemVMsConfig"]?.object?["deploymentMode"]?.text
+        let mode = modeText.flatMap(VCLSMode.init(rawValue:))
+        if modeText != nil, mode == nil {
+            throw .invalidArgument("spec.systemVMsConfig.deploymentMode", "There is no such mode.")
+        }
         // Without `modify` what is absent goes back to its default: off, and fully automated.
         let change = AutomationChange(
             ha: das?["enabled"]?.flag ?? (modify ? nil : false),
             drsLevel: level ?? (modify ? nil : .fullyAutomated),
+            drsOverrides: drs?["enableVmBehaviorOverrides"]?.flag ?? (modify ? nil : true),
             dpm: dpm?["enabled"]?.flag ?? (modify ? nil : false))
         let drsEnabled = drs?["enabled"]?.flag ?? (modify ? nil : false)
         world.turn { world in
             world.change(change)
+            world.setVCLS(mode: mode)
             if let drsEnabled { world.setDRS(enabled: drsEnabled) }
         }
     }

@@ -113,6 +113,8 @@ extension LabVimServer {
             "UpdateOptions": "Global.Settings",
             "ShutdownGuest": "VirtualMachine.Interact.PowerOff",
             "PowerOffVM_Task": "VirtualMachine.Interact.PowerOff",
+            "TerminateVM": "VirtualMachine.Interact.PowerOff",
+            "AnswerVM": "VirtualMachine.Interact.AnswerQuestion",
             "PowerOnVM_Task": "VirtualMachine.Interact.PowerOn",
             "SuspendVM_Task": "VirtualMachine.Interact.Suspend",
             "EnterMaintenanceMode_Task": "Host.Config.Maintenance",

@@ -217,6 +217,27 @@ extension VimTable {
                 "cryptoConfig ClusterCryptoConfigInfo? 7.0.0.0",
                 "vsanCoreConfig VsanClusterCoreConfig? 9.0.0.0",
             ]),
+        .init(
+            "ClusterDrsVmConfigInfo", base: "DynamicData",
+            ["key &VirtualMachine", "enabled boolean?", "behavior DrsBehavior?"]),
+        .init(
+            "ComputeResourceSummary", base: "DynamicData",
+            [
+                "totalCpu int", "totalMemory long", "numCpuCores short", "numCpuThreads short",
+                "effectiveCpu int", "effectiveMemory long", "numHosts int", "numEffectiveHosts int",
+                "overallStatus ManagedEntityStatus",
+            ]),
+        .init(
+            "ClusterComputeResourceSummary", base: "ComputeResourceSummary",
+            [
+                "currentFailoverLevel int", "admissionControlInfo ClusterDasAdmissionControlInfo?",
+                "numVmotions int", "targetBalance int?", "currentBalance int?",
+                "drsScore int? 7.0.0.0", "numVmsPerDrsScoreBucket int* 7.0.0.0",
+                "usageSummary ClusterUsageSummary?", "currentEVCModeKey string?",
+                "currentEVCGraphicsModeKey string? 7.0.1.0", "dasData ClusterDasData?",
+                "clusterMaintenanceModeStatus string? 7.0.0.2", "vcsHealthStatus string? 7.0.1.1",
+                "vcsSlots ClusterComputeResourceVcsSlots* 7.0.1.1",
+            ]),
         .init("ManagedByInfo", base: "DynamicData", ["extensionKey string", "type string"]),
         .init(
             "ClusterDasFdmHostState", base: "DynamicData",
@@ -307,6 +328,42 @@ extension VimTable {
         .init(
             "VirtualMachineQuestionInfo", base: "DynamicData",
             ["id string", "text string", "choice ChoiceOption", "message VirtualMachineMessage*"]),
+        .init(
+            "VirtualMachineMessage", base: "DynamicData",
+            ["id string", "argument anyType*", "text string?"]),
+        .init(
+            "KmipClusterInfo", base: "DynamicData",
+            [
+                "clusterId KeyProviderId", "servers KmipServerInfo*", "useAsDefault boolean",
+                "managementType string? 7.0.0.0", "useAsEntityDefault &ManagedEntity* 7.0.0.0",
+                "hasBackup boolean? 7.0.2.0", "tpmRequired boolean? 7.0.2.0",
+                "keyId string? 7.0.2.0", "defaultKeyType string? 9.0.0.0",
+                "keyInfo KmipClusterInfoKeyInfo? 9.0.0.0",
+            ]),
+        .init("KeyProviderId", base: "DynamicData", ["id string"]),
+        .init("CryptoKeyId", base: "DynamicData", ["keyId string", "providerId KeyProviderId?"]),
+        .init(
+            "ClusterPowerOnVmResult", base: "DynamicData",
+            [
+                "attempted ClusterAttemptedVmInfo*", "notAttempted ClusterNotAttemptedVmInfo*",
+                "recommendations ClusterRecommendation*",
+            ]),
+        .init(
+            "ClusterAttemptedVmInfo", base: "DynamicData", ["vm &VirtualMachine", "task &Task?"]),
+        .init(
+            "ClusterNotAttemptedVmInfo", base: "DynamicData",
+            ["vm &VirtualMachine", "fault LocalizedMethodFault"]),
+        .init(
+            "ClusterRecommendation", base: "DynamicData",
+            [
+                "key string", "type string", "time dateTime", "rating int", "reason string",
+                "reasonText string", "warningText string?", "warningDetails LocalizableMessage?",
+                "prerequisite string*", "action ClusterAction*", "target &ManagedObject?",
+            ]),
+        .init("ClusterAction", base: "DynamicData", ["type string", "target &ManagedObject?"]),
+        .init(
+            "ClusterInitialPlacementAction", base: "ClusterAction",
+            ["targetHost &HostSystem", "pool &ResourcePool?"]),
         .init(
             "ChoiceOption", base: "OptionType",
             ["choiceInfo ElementDescription+", "defaultIndex int?"]),
@@ -475,6 +532,8 @@ extension VimTable {
             ["requestedState VirtualMachinePowerState?", "existingState VirtualMachinePowerState"]),
         .init("InvalidState", base: "VimFault", []),
         .init("ToolsUnavailable", base: "VimFault", []),
+        .init("MethodDisabled", base: "RuntimeFault", ["source string?"]),
+        .init("ConcurrentAccess", base: "VimFault", []),
         .init("NotSupported", base: "RuntimeFault", []),
         .init("Timedout", base: "VimFault", []),
         .init("TaskInProgress", base: "VimFault", ["task &Task"]),
@@ -596,6 +655,12 @@ extension VimTable {
             "HasPrivilegeOnEntities", on: "AuthorizationManager",
             ["entity &ManagedEntity+", "sessionId string", "privId string*"]),
         .init("ShutdownGuest", on: "VirtualMachine", []),
+        .init("TerminateVM", on: "VirtualMachine", []),
+        .init(
+            "AnswerVM", on: "VirtualMachine", ["questionId string", "answerChoice string"]),
+        .init(
+            "PowerOnMultiVM_Task", on: "Datacenter",
+            ["vm &VirtualMachine+", "option OptionValue*"]),
         .init("PowerOffVM_Task", on: "VirtualMachine", []),
         .init("PowerOnVM_Task", on: "VirtualMachine", ["host &HostSystem?"]),
         .init("SuspendVM_Task", on: "VirtualMachine", []),
@@ -733,6 +798,8 @@ extension VimTable {
                 "vAppConfig VAppConfigInfo?", "parentVApp &ManagedEntity?",
                 "childLink VirtualAppLinkInfo*",
             ]),
+        .init("CryptoManager", base: nil, ["enabled boolean"]),
+        .init("CryptoManagerKmip", base: "CryptoManager", ["kmipServers KmipClusterInfo*"]),
         .init("CustomFieldsManager", base: nil, ["field CustomFieldDef*"]),
         .init("HostAutoStartManager", base: nil, ["config HostAutoStartManagerConfig"]),
         .init("Task", base: "ExtensibleManagedObject", ["info TaskInfo"]),

@@ -50,6 +50,9 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
             case .wrongState(let power):
                 .wrongState(existing: power == .on ? .on : power == .suspended ? .suspended : .off)
             case .toolsUnavailable: .toolsUnavailable
+            case .disabled(let solution): .failed("\(solution) has disabled it")
+            case .busy: .failed("another operation is under way")
+            case .otherQuestion: .failed("it asks something else")
             case .failed(let why): .failed(why)
             }
         }

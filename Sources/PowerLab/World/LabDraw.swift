@@ -119,6 +119,29 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             scenario.automation.vcls = .retreat
             scenario.guests.removeAll { $0.nature == .vcls }
         }
+        drawRelease()
+    }
+
+    /// What newer releases of vCenter have, and what an administrator has made of it.
+    private mutating func drawRelease() {
+        if random.chance(0.5) {
+            scenario.automation.vclsMode = .systemManaged
+            if scenario.automation.vcls == .retreat, random.chance(0.5) {
+                scenario.automation.vcls = .unset
+                scenario.automation.vclsMode = .absent
+            }
+            if random.chance(0.3) {
+                for index in scenario.guests.indices
+                where scenario.guests[index].nature == .vcls {
+                    scenario.guests[index].nature = .embeddedVCLS
+                }
+            }
+        }
+        if random.chance(0.2) { scenario.automation.drsOverrides = false }
+        for index in scenario.guests.indices
+        where scenario.guests[index].nature == .ordinary && random.chance(0.2) {
+            scenario.guests[index].drsLevel = .fullyAutomated
+        }
     }
 
     // MARK: Faults
@@ -163,7 +186,16 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             case .hostStaysOff: add(kind, host(), at: .zero, lasts: healsAt)
             case .datastoreLate:
                 add(kind, host(), at: .zero, lasts: healsAt, amount: some(15))
-            case .guestIgnores, .guestWithoutTools, .guestHasQuestion, .guestRestartedByHA:
+            case .guestHasQuestion:
+                add(kind, guest(), at: .zero, lasts: healsAt)
+                if random.chance(0.5) {
+                    let label = ["I moved it", "i _copied it", "Cancel", "Maybe"]
+                    let answer = QuestionAnswer(
+                        match: "msg.uuid.altered", choose: label[random.below(label.count)])
+                    scenario.answers = [answer]
+                }
+            case .guestBusy: add(kind, guest(), at: outage, lasts: some(20))
+            case .guestIgnores, .guestWithoutTools, .guestDisabled, .guestRestartedByHA:
                 add(kind, guest(), at: .zero, lasts: healsAt)
             case .guestSuspended: add(kind, guest(), at: moment(from: .seconds(1)))
             case .drsMoves: add(kind, guest(), at: Self.mainsFailAt - .seconds(4) + some(10))

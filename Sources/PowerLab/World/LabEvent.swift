@@ -12,13 +12,15 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case haOff, haOn, haAgentsGone, haAgentsBack
         /// HA's agent was stopped on one host, or started again.
         case haAgentStopped, haAgentStarted
-        /// DRS's level, or DPM, was changed (`detail` says to what).
-        case drsChanged, dpmChanged
+        /// DRS's level, whether guests' own levels count, or DPM was changed (`detail`: to what).
+        case drsChanged, drsOverridesChanged, dpmChanged
         /// vCLS was put into retreat mode or back; its guests followed.
         case vclsRetreat, vclsBack, vclsGuestsGone, vclsGuestsBack
         /// A guest was asked to shut down; it is off (`detail`: clean or forced); its power was
         /// lost with its host's; it was started (`detail`: by whom).
         case guestAsked, guestOff, guestLost, guestOn
+        /// A guest's question was answered (`detail`: with what).
+        case guestAnswered
         /// A guest's memory was written to disk; it was registered on another host (`detail`).
         case guestSuspended, guestRegistered
         /// A host was told to shut down; it is off; its power was lost; it runs; hostd answers.

@@ -30,6 +30,10 @@ public enum LabFault: String, Codable, Hashable, Sendable, CaseIterable {
     case guestWithoutTools
     /// It waits for an answer to a question.
     case guestHasQuestion
+    /// A solution has disabled its being shut down.
+    case guestDisabled
+    /// An operation of its vApp is under way: requests are refused until that is over.
+    case guestBusy
     /// Somebody suspends it.
     case guestSuspended
     /// HA starts it again after it has shut down, if HA is still on.

@@ -21,6 +21,8 @@ struct LabGuest: Sendable {
     var toolsRunning: Bool
     var exists = true
     var stopping = false
+    /// Whether the question it was made with is answered.
+    var isAnswered = false
     /// HA restarts only what did not stop cleanly.
     var stoppedCleanly = true
     /// Whether vCenter shows it as it was.

@@ -24,6 +24,8 @@ public struct LabScenario: Sendable {
     public var limits = LabScenario.limits
     /// The guests of the infrastructure tier.
     public var infrastructure: GuestChoice = []
+    /// How questions of guests are answered.
+    public var answers: [QuestionAnswer] = []
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 
@@ -50,8 +52,9 @@ public struct LabScenario: Sendable {
     }
 
     /// The drill's site: one UPS, one HA cluster of three hosts and fourteen guests: eleven
-    /// ordinary ones in three tiers (one without Tools, one that ignores the request, two whose
-    /// names would be dangerous in a shell), vCSA, and two vCLS.
+    /// ordinary ones in three tiers (one without Tools, one that ignores the request, one that DRS
+    /// moves whatever the cluster's level is, two whose names would be dangerous in a shell), vCSA,
+    /// and two vCLS.
     /// - Parameter cluster: the hosts' names end in it too, in small letters.
     public static func standard(
         named cluster: ClusterName = ClusterName("Lab"), pace: LabPace = LabPace()
@@ -91,12 +94,14 @@ public struct LabScenario: Sendable {
             if guests[index].name == "mid-notools" { guests[index].hasTools = false }
             if guests[index].name == "mid-noisy" { guests[index].ignoresShutdown = true }
             if guests[index].name == "vcsa01" { guests[index].isVCSA = true }
+            if guests[index].name == "app-web02" { guests[index].drsLevel = .fullyAutomated }
         }
         return LabScenario(
             cluster: cluster, clusterReference: "domain-c8", feed: FeedName("ups1"),
             hosts: hosts, guests: guests,
             automation: Automation(
-                ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset),
+                ha: true, drsEnabled: true, drsLevel: .fullyAutomated, drsOverrides: true,
+                dpm: false, vcls: .unset),
             pace: pace)
     }
 }
@@ -147,6 +152,18 @@ public struct LabGuestSpec: Sendable {
     public var memoryMiB = 4096
     /// Whether it waits for the answer to a question.
     public var hasQuestion = false
+    /// Whether the task that cuts its power never ends: only ending its process helps.
+    public var hangsAtPowerOff = false
+    /// Who has disabled its being shut down, if anybody has.
+    public var disabledBy: String?
+    /// The key provider of its encryption; nil where it is not encrypted.
+    public var keyProvider: String?
+    /// Whether that is vCenter's own, and no KMS.
+    public var hasNativeKey = false
+    /// Whether it has a virtual TPM.
+    public var hasTPM = false
+    /// Its own DRS level, where that is not the cluster's.
+    public var drsLevel: DRSLevel?
 
     /// A guest.
     public init(

@@ -44,7 +44,7 @@ extension LabScenario {
             name: cluster, vcenter: vcenter,
             vcsaGuest: guests.first { $0.isVCSA }?.name, hosts: hosts.map { host($0.name) },
             tiers: tiers, defaultTier: TierName("apps"), infrastructure: infrastructure,
-            limits: limits)
+            answers: answers, limits: limits)
     }
 
     /// The scenario's cluster for a lab in memory, where nothing is reached by address.

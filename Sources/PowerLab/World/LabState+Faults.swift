@@ -151,7 +151,7 @@ extension LabState {
 
     private mutating func drsMoves(_ guest: GuestPlace) {
         let host = guests[guest].host
-        guard automation.drsEnabled, automation.drsLevel == .fullyAutomated,
+        guard automation.drsEnabled, drsLevel(of: guest) == .fullyAutomated,
             vcenterState() == .up, guests[guest].power == .on, !guests[guest].stopping,
             hosts[host].power == .on,
             let target = hosts.all.first(where: { $0 != host && hosts[$0].takesGuests })
@@ -160,6 +160,12 @@ extension LabState {
         took(.drsMoves, id)
         move(guest, to: target)
         note(.guestMoved, id, hosts[target].spec.name.rawValue)
+    }
+
+    /// How far DRS acts on a guest: its own level counts where the cluster lets it.
+    private func drsLevel(of guest: GuestPlace) -> DRSLevel {
+        let own = automation.followsDRSOverrides ? guests[guest].spec.drsLevel : nil
+        return own ?? automation.drsLevel
     }
 
     private mutating func suspendByHand(_ guest: GuestPlace) {
@@ -171,7 +177,7 @@ extension LabState {
 
     /// EAM deploys a vCLS guest anew, as it does whenever one is missing and none may be.
     private mutating func redeployVCLS() {
-        guard vcenterState() == .up, automation.vcls.keepsGuests else { return }
+        guard vcenterState() == .up, automation.keepsVCLS else { return }
         let deployed = guests.all.first {
             guests[$0].spec.nature == .vcls && guests[$0].power == .on
         }

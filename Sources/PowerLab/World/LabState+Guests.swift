@@ -9,6 +9,12 @@ public enum LabRefusal: Error, Hashable, Sendable {
     case wrongState(GuestPower)
     /// Tools do not answer.
     case toolsUnavailable
+    /// This solution has disabled it.
+    case disabled(by: String)
+    /// Another operation is under way on it.
+    case busy
+    /// The question is another, or answered.
+    case otherQuestion
     /// Any other reason.
     case failed(String)
 }
@@ -86,9 +92,10 @@ extension LabState {
         guard guests[guest].toolsRunning, !hits(.guestWithoutTools, id) else {
             throw .toolsUnavailable
         }
-        if hits(.guestHasQuestion, id) {
-            throw .failed("it waits for an answer to a question")
-        }
+        if let solution = spec.disabledBy { throw .disabled(by: solution) }
+        if hits(.guestDisabled, id) { throw .disabled(by: "com.example.backup") }
+        if hits(.guestBusy, id) { throw .busy }
+        if asks(guest) { throw .failed("it waits for an answer to a question") }
         note(.guestAsked, id, by)
         if guests[guest].stopping || spec.ignoresShutdown { return }
         if hits(.guestIgnores, id) { return }
@@ -96,11 +103,33 @@ extension LabState {
         schedule(.guestStops(guest), in: spec.stopsIn ?? scenario.pace.guestStops)
     }
 
+    /// Whether a guest waits for an answer, and lets somebody wait for it.
+    mutating func asks(_ guest: GuestPlace) -> Bool {
+        let id = guests[guest].spec.id.rawValue
+        return hits(.guestHasQuestion, id) || hasQuestion(guest)
+    }
+
+    /// Answers the question that a guest waits with; "Cancel" leaves everything as it is.
+    mutating func answer(
+        _ guest: GuestPlace, question: String, choice key: String
+    ) throws(LabRefusal) {
+        let asked = GuestQuestion.lab
+        guard hasQuestion(guest), question == asked.id else { throw .otherQuestion }
+        guard let choice = asked.choices.first(where: { $0.key == key }) else {
+            throw .failed("there is no such choice")
+        }
+        let id = guests[guest].spec.id.rawValue
+        guests[guest].isAnswered = true
+        faults.active[.guestHasQuestion]?[id] = nil
+        guestChanged(guest)
+        note(.guestAnswered, id, choice.label)
+    }
+
     /// Cuts a guest's power.
     mutating func powerOffGuest(_ guest: GuestPlace) throws(LabRefusal) {
         try mustBeOn(guest)
         guestStops(guest, detail: "forced")
-        if guests[guest].spec.nature == .vcls {
+        if guests[guest].spec.nature.isVCLS {
             schedule(.vclsFollows, in: scenario.pace.vclsFollows)
         }
     }
@@ -133,6 +162,8 @@ extension LabState {
     ) throws(LabRefusal) {
         guard guests[guest].exists, guests[guest].host == host else { throw .notFound }
         if guests[guest].power == .on { throw .wrongState(.on) }
+        if hits(.guestBusy, guests[guest].spec.id.rawValue) { throw .busy }
+        if asks(guest) { throw .failed("it waits for an answer to a question") }
         guard hosts[host].hostdAnswers else { throw .failed("the host is not connected") }
         if hosts[host].inMaintenance { throw .failed("the host is in maintenance mode") }
         if isDatastoreLate(host) { throw .failed("its datastore is not accessible") }
@@ -210,20 +241,36 @@ extension LabState {
             automation.drsLevel = level
             note(.drsChanged, "", level.rawValue)
         }
+        if let overrides = change.drsOverrides, overrides != automation.drsOverrides {
+            automation.drsOverrides = overrides
+            note(.drsOverridesChanged, "", overrides ? "on" : "off")
+        }
         if let dpm = change.dpm, dpm != automation.dpm {
             automation.dpm = dpm
             note(.dpmChanged, "", dpm ? "on" : "off")
         }
     }
 
-    /// Changes the advanced setting of vCLS.
-    mutating func setVCLS(_ setting: VCLSSetting) {
-        guard setting != automation.vcls else { return }
-        let kept = automation.vcls.keepsGuests
-        automation.vcls = setting
-        guard setting.keepsGuests != kept else { return }
-        note(setting.keepsGuests ? .vclsBack : .vclsRetreat)
+    /// Changes what is said of vCLS in one of the two places, or in both.
+    mutating func setVCLS(_ setting: VCLSSetting? = nil, mode: VCLSMode? = nil) {
+        let kept = automation.keepsVCLS
+        if let setting { automation.vcls = setting }
+        if let mode { automation.vclsMode = mode }
+        let keeps = automation.keepsVCLS
+        guard keeps != kept else { return }
+        note(keeps ? .vclsBack : .vclsRetreat)
         schedule(.vclsFollows, in: scenario.pace.vclsFollows)
+    }
+
+    /// The automation, with how vCenter finds the cluster's own services.
+    func automationNow() -> Automation {
+        var now = automation
+        let services = guests.all.filter { guests[$0].spec.nature.isVCLS }
+        let on = services.count { guests[$0].exists && guests[$0].power == .on }
+        now.vclsHealth =
+            on == services.count && automation.keepsVCLS
+            ? .healthy : on > 0 ? .degraded : .nonhealthy
+        return now
     }
 
     mutating func haFollows() {
@@ -238,12 +285,13 @@ extension LabState {
 
     mutating func vclsFollows() {
         guard vcenterState() == .up else { return }
-        let wanted = automation.vcls.keepsGuests
         var changed = false
-        for guest in guests.all where guests[guest].spec.nature == .vcls {
+        for guest in guests.all where guests[guest].spec.nature.isVCLS {
             let isThere = guests[guest].exists && guests[guest].power == .on
             let host = guests[guest].host
             let canRun = hosts[host].power == .on && !hosts[host].inMaintenance
+            // Whether retreat mode ends those in a host's memory is not known: here it does not.
+            let wanted = automation.keepsVCLS || guests[guest].spec.nature == .embeddedVCLS
             if wanted == isThere || (wanted && !canRun) { continue }
             guests[guest].exists = wanted
             guests[guest].power = wanted ? .on : .off
@@ -251,7 +299,12 @@ extension LabState {
         }
         if changed {
             forgetView()
-            note(wanted ? .vclsGuestsBack : .vclsGuestsGone)
+            note(automation.keepsVCLS ? .vclsGuestsBack : .vclsGuestsGone)
         }
     }
+}
+
+extension GuestNature {
+    /// Whether vCenter keeps it for the cluster's own services.
+    var isVCLS: Bool { self == .vcls || self == .embeddedVCLS }
 }

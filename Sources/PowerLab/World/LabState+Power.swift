@@ -115,11 +115,19 @@ extension LabState {
     mutating func setMaintenance(_ host: HostPlace, on: Bool) -> Bool {
         guard hosts[host].hostdAnswers else { return false }
         if hosts[host].inMaintenance == on { return true }
-        if on, registered(on: host).contains(where: { guests[$0].power == .on }) { return false }
+        let embedded = registered(on: host).filter {
+            guests[$0].spec.nature == .embeddedVCLS && guests[$0].power == .on
+        }
+        let running = registered(on: host).count { guests[$0].power == .on }
+        if on, running > embedded.count { return false }
+        if on { for guest in embedded { guests[guest].stop(.off, cleanly: true) } }
         hosts[host].inMaintenance = on
         hostChanged(host)
         note(on ? .maintenanceOn : .maintenanceOff, hosts[host].spec.name.rawValue)
-        if !on { mendVCSA() }
+        if !on {
+            mendVCSA()
+            schedule(.vclsFollows, in: scenario.pace.vclsFollows)
+        }
         return true
     }
 

@@ -1,4 +1,4 @@
-import PowerModel
+public import PowerModel
 import PowerRun
 
 /// What of the inventory as vCenter last showed it is no longer so: at a thousand hosts it is not
@@ -72,7 +72,8 @@ extension LabState {
     /// Whether a guest waits for the answer to a question.
     func hasQuestion(_ place: GuestPlace) -> Bool {
         let spec = guests[place].spec
-        return spec.hasQuestion || isActive(.guestHasQuestion, spec.id.rawValue)
+        return (spec.hasQuestion && !guests[place].isAnswered)
+            || isActive(.guestHasQuestion, spec.id.rawValue)
     }
 
     private func shown(_ place: GuestPlace) -> Guest {
@@ -81,6 +82,12 @@ extension LabState {
             id: spec.id, name: spec.name, reference: spec.reference, vmxPath: spec.vmxPath,
             host: nil, power: .unknown, tools: .absent, nature: spec.nature, labels: spec.labels,
             memoryMiB: spec.memoryMiB)
+        guest.disabledMethods = spec.disabledBy == nil ? nil : ["ShutdownGuest"]
+        guest.encryption = spec.keyProvider.map {
+            GuestEncryption(
+                keyProvider: $0, provider: spec.hasNativeKey ? .native : .external,
+                hasTPM: spec.hasTPM)
+        }
         show(place, in: &guest)
         return guest
     }
@@ -93,6 +100,19 @@ extension LabState {
         guest.host = hosts[host].spec.name
         guest.power = known ? guests[place].power : .unknown
         guest.tools = guests[place].toolsRunning && !isMute ? .running : .absent
-        guest.hasQuestion = hasQuestion(place)
+        if hasQuestion(place) != guest.hasQuestion {
+            guest.question = guest.hasQuestion ? nil : .lab
+        }
     }
+}
+
+extension GuestQuestion {
+    /// The question that the lab's guests wait with (facts/esxi.md 1.4).
+    public static let lab = GuestQuestion(
+        id: "7", text: "msg.uuid.altered:This virtual machine may have been moved or copied.",
+        messages: ["msg.uuid.altered"],
+        choices: [
+            Choice(key: "0", label: "Cancel"), Choice(key: "1", label: "I _moved it"),
+            Choice(key: "2", label: "I _copied it"),
+        ])
 }

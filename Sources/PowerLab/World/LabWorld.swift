@@ -219,6 +219,15 @@ extension LabWorld {
         }
     }
 
+    /// Answers the question that a guest waits with.
+    public func answer(
+        _ id: GuestID, question: String, choice: String
+    ) throws(LabRefusal) {
+        try turn(id) { (state, guest) throws(LabRefusal) in
+            try state.answer(guest, question: question, choice: choice)
+        }
+    }
+
     /// Cuts a guest's power.
     public func powerOffGuest(_ id: GuestID) throws(LabRefusal) {
         try turn(id) { (state, guest) throws(LabRefusal) in try state.powerOffGuest(guest) }
@@ -263,7 +272,7 @@ extension LabWorld {
     public func inventory() -> Inventory { turn { $0.inventory() } }
 
     /// The automation as configured.
-    public func currentAutomation() -> Automation { turn { $0.automation } }
+    public func currentAutomation() -> Automation { turn { $0.automationNow() } }
 }
 
 /// What whoever plays the hosts on the wire must follow.

@@ -8,27 +8,34 @@ public struct Guest: Hashable, Codable, Sendable {
     public var power: GuestPower
     /// Whether its Tools can be asked to shut it down.
     public var tools: ToolsState
-    /// Whether it waits for an answer to a question; until then it follows no request.
-    public var hasQuestion: Bool
+    private var waitsWith: Shared<GuestQuestion>?
     private var traits: Shared<GuestTraits>
 
     /// A guest.
     public init(
         id: GuestID, name: String, reference: String?, vmxPath: String, host: HostName?,
         power: GuestPower, tools: ToolsState, nature: GuestNature,
-        labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil, hasQuestion: Bool = false
+        labels: GuestLabels = GuestLabels(), memoryMiB: Int? = nil,
+        question: GuestQuestion? = nil
     ) {
         self.id = id
         self.host = host
         self.power = power
         self.tools = tools
-        self.hasQuestion = hasQuestion
+        waitsWith = question.map(Shared.init)
         traits = Shared(
             GuestTraits(
                 name: name, reference: reference, vmxPath: vmxPath, nature: nature,
                 labels: labels, memoryMiB: memoryMiB))
     }
 
+    /// The question that it waits with; until it is answered it follows no request.
+    public var question: GuestQuestion? {
+        get { waitsWith?.value }
+        set { waitsWith = newValue.map(Shared.init) }
+    }
+    /// Whether it waits for an answer to a question.
+    public var hasQuestion: Bool { waitsWith != nil }
     /// Its name. Not unique, not trusted: any text a person could type, line breaks too.
     public var name: String {
         get { traits.value.name }
@@ -59,9 +66,19 @@ public struct Guest: Hashable, Codable, Sendable {
         get { traits.value.memoryMiB }
         set { traits.value.memoryMiB = newValue }
     }
+    /// Its encryption, where a snapshot shows one.
+    public var encryption: GuestEncryption? {
+        get { traits.value.encryption }
+        set { traits.value.encryption = newValue }
+    }
+    /// The methods that would stop it, of those that a snapshot shows to be disabled; nil for none.
+    public var disabledMethods: [String]? {
+        get { traits.value.disabledMethods }
+        set { traits.value.disabledMethods = newValue }
+    }
 
     private enum CodingKeys: String, CodingKey {
-        case id, host, power, tools, hasQuestion
+        case id, host, power, tools, hasQuestion, question
     }
 
     /// Reads a guest.
@@ -71,7 +88,10 @@ public struct Guest: Hashable, Codable, Sendable {
         host = try values.decodeIfPresent(HostName.self, forKey: .host)
         power = try values.decode(GuestPower.self, forKey: .power)
         tools = try values.decode(ToolsState.self, forKey: .tools)
-        hasQuestion = try values.decode(Bool.self, forKey: .hasQuestion)
+        let question = try values.decodeIfPresent(GuestQuestion.self, forKey: .question)
+        // Older records say only whether there is one.
+        let hasOne = try values.decode(Bool.self, forKey: .hasQuestion)
+        waitsWith = (question ?? (hasOne ? .unknown : nil)).map(Shared.init)
         traits = Shared(try GuestTraits(from: decoder))
     }
 
@@ -84,6 +104,7 @@ public struct Guest: Hashable, Codable, Sendable {
         try values.encode(power, forKey: .power)
         try values.encode(tools, forKey: .tools)
         try values.encode(hasQuestion, forKey: .hasQuestion)
+        try values.encodeIfPresent(question, forKey: .question)
     }
 }
 
@@ -95,6 +116,8 @@ private struct GuestTraits: Hashable, Codable, Sendable {
     var nature: GuestNature
     var labels: GuestLabels
     var memoryMiB: Int?
+    var encryption: GuestEncryption?
+    var disabledMethods: [String]?
 }
 
 /// A value that copies share until one of them changes it.
@@ -173,8 +196,11 @@ public enum ToolsState: String, Hashable, Codable, Sendable {
 public enum GuestNature: String, Hashable, Codable, Sendable {
     /// One to shut down and start again.
     case ordinary
-    /// It belongs to a host or the cluster (vCLS): never a target, goes with its host.
+    /// It belongs to the cluster (vCLS): never a target; goes by itself in retreat mode.
     case vcls
+    /// vCLS that a host runs in its own memory (8.0U3 and newer): never a target; the host ends it
+    /// as it enters maintenance mode.
+    case embeddedVCLS
     /// Another solution's agent (NSX, vSAN file service): never a target.
     case agent
     /// A template: has no power.
@@ -321,81 +347,6 @@ extension Guest: InOrder {
 
 extension HostView: InOrder {
     fileprivate var sortKey: HostName { name }
-}
-
-/// What of the cluster acts on guests by itself.
-public struct Automation: Hashable, Codable, Sendable {
-    /// Whether vSphere HA is on.
-    public var ha: Bool
-    /// Whether DRS is on at all. vpower never changes it: off deletes the resource pools.
-    public var drsEnabled: Bool
-    /// How far DRS acts by itself.
-    public var drsLevel: DRSLevel
-    /// Whether DPM is on.
-    public var dpm: Bool
-    /// What the advanced setting says of vCLS.
-    public var vcls: VCLSSetting
-
-    /// A cluster's automation.
-    public init(ha: Bool, drsEnabled: Bool, drsLevel: DRSLevel, dpm: Bool, vcls: VCLSSetting) {
-        self.ha = ha
-        self.drsEnabled = drsEnabled
-        self.drsLevel = drsLevel
-        self.dpm = dpm
-        self.vcls = vcls
-    }
-}
-
-/// How far DRS acts by itself (`ClusterDrsConfigInfo.defaultVmBehavior`).
-public enum DRSLevel: String, Hashable, Codable, Sendable {
-    /// Only recommends.
-    case manual
-    /// Places guests that are started.
-    case partiallyAutomated
-    /// Moves guests.
-    case fullyAutomated
-}
-
-/// The advanced setting `config.vcls.clusters.domain-cN.enabled`.
-public enum VCLSSetting: String, Hashable, Codable, Sendable {
-    /// Never set: the same as on. Restored as on: a key cannot be deleted (facts/vsphere.md 2.5).
-    case unset
-    /// On.
-    case on
-    /// Off: retreat mode.
-    case retreat
-
-    /// Whether the cluster keeps vCLS guests.
-    public var keepsGuests: Bool { self != .retreat }
-}
-
-/// A change of a cluster's automation; nil leaves a setting as it is.
-public struct AutomationChange: Hashable, Codable, Sendable {
-    /// HA on or off.
-    public var ha: Bool?
-    /// The DRS level.
-    public var drsLevel: DRSLevel?
-    /// DPM on or off.
-    public var dpm: Bool?
-
-    /// A change.
-    public init(ha: Bool? = nil, drsLevel: DRSLevel? = nil, dpm: Bool? = nil) {
-        self.ha = ha
-        self.drsLevel = drsLevel
-        self.dpm = dpm
-    }
-
-    /// What stops a cluster's automation: DRS is never disabled, that deletes resource pools.
-    public static let freeze = AutomationChange(ha: false, drsLevel: .manual, dpm: false)
-
-    /// Whether it changes nothing.
-    public var isEmpty: Bool { ha == nil && drsLevel == nil && dpm == nil }
-
-    /// Whether the cluster already is as this change wants it.
-    public func isSatisfied(by now: Automation) -> Bool {
-        (ha ?? now.ha) == now.ha && (drsLevel ?? now.drsLevel) == now.drsLevel
-            && (dpm ?? now.dpm) == now.dpm
-    }
 }
 
 /// A cluster at one moment: what an outage's journal begins with.

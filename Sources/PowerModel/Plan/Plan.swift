@@ -165,7 +165,7 @@ public enum HookMoment: String, Hashable, Codable, Sendable {
 
 /// What a step does. The object is named by identity; everything else comes from the snapshot.
 public indirect enum Action: Hashable, Codable, Sendable {
-    /// HA off, DRS manual, DPM off: seen to be so.
+    /// HA off, DRS manual for every guest, DPM off: seen to be so.
     case freeze
     /// Where freeze did not see HA off: its agents stopped on these hosts, seen not to run.
     case stopHAAgents([HostName])
@@ -196,9 +196,10 @@ public indirect enum Action: Hashable, Codable, Sendable {
     /// vCenter seen to answer, with every host that is back connected.
     case awaitVCenter
     /// vCLS as the snapshot has it.
-    case thawVCLS(VCLSSetting)
-    /// DRS and DPM as the snapshot has them.
-    case thawDRS(DRSLevel, dpm: Bool)
+    case thawVCLS(VCLSSetting, mode: VCLSMode?)
+    /// DRS and DPM as the snapshot has them; `overrides` is whether guests' own DRS levels count,
+    /// nil where the snapshot does not say.
+    case thawDRS(DRSLevel, overrides: Bool?, dpm: Bool)
     /// A guest of the snapshot seen to be on: started on its host if it is not.
     case startGuest(GuestID, name: String, HostName, StartTerms)
     /// HA as the snapshot has it.
@@ -259,9 +260,11 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startGuestOnHost(_, let name, let host, _):
             "start guest \(name.onOneLine) through \(host)"
         case .awaitVCenter: "wait for vCenter"
-        case .thawVCLS(let setting): "vCLS back \(setting.keepsGuests ? "on" : "to retreat")"
-        case .thawDRS(let level, let dpm):
-            "DRS back to \(level.rawValue)\(dpm ? ", DPM on" : "")"
+        case .thawVCLS(let setting, let mode):
+            "vCLS back \(setting.keepsGuests && mode != .absent ? "on" : "to retreat")"
+        case .thawDRS(let level, let overrides, let dpm):
+            "DRS back to \(level.rawValue)\(overrides == true ? ", guests' own levels too" : "")"
+                + (dpm ? ", DPM on" : "")
         case .startGuest(_, let name, let host, _): "start guest \(name.onOneLine) on \(host)"
         case .thawHA(let on): "HA back \(on ? "on" : "off")"
         case .startHAAgent(let host): "start HA's agent on \(host)"

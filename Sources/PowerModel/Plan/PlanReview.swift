@@ -55,8 +55,11 @@ extension Action {
             "start \(name.debugDescription) on \(host.rawValue.debugDescription) "
                 + terms.reviewed
         case .awaitVCenter: "await"
-        case .thawVCLS(let setting): "vcls \(setting.rawValue)"
-        case .thawDRS(let level, let dpm): "drs \(level.rawValue) dpm \(dpm)"
+        case .thawVCLS(let setting, let mode):
+            "vcls \(setting.rawValue) \(mode?.rawValue ?? "none")"
+        case .thawDRS(let level, let overrides, let dpm):
+            "drs \(level.rawValue) overrides \(overrides.map(String.init) ?? "as they are") "
+                + "dpm \(dpm)"
         case .thawHA(let on): "ha \(on)"
         case .startHAAgent: "start"
         case .disarm: "disarm"

@@ -145,8 +145,12 @@ extension Planner {
 
     private func thawSteps(_ automation: Automation) -> [Step] {
         [
-            step(.thawVCLS(automation.vcls), limit: site.limits.vcls),
-            step(.thawDRS(automation.drsLevel, dpm: automation.dpm), limit: site.limits.freeze),
+            step(
+                .thawVCLS(automation.vcls, mode: automation.vclsMode), limit: site.limits.vcls),
+            step(
+                .thawDRS(
+                    automation.drsLevel, overrides: automation.drsOverrides, dpm: automation.dpm),
+                limit: site.limits.freeze),
         ]
     }
 

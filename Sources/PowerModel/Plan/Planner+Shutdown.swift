@@ -21,7 +21,7 @@ extension Planner {
                     step(.awaitClusterDown($0), limit: site.limits.dependents)
                 }),
         ]
-        if now.automation.vcls.keepsGuests {
+        if now.automation.keepsVCLS {
             phases.append(phase(.retreat, needs: [], [step(.retreat, limit: site.limits.vcls)]))
         }
         if now.automation.ha || moment.goal.automation.ha {

@@ -172,6 +172,9 @@ public struct ClusterSite: Hashable, Sendable {
     public var infrastructure: GuestChoice
     /// What holds for single guests, whatever their tier; the first rule that says it decides.
     public var guestRules: [GuestRule]
+    /// How questions of guests are answered; the first that fits one decides. One that none fits
+    /// is a person's to answer.
+    public var answers: [QuestionAnswer]
     /// Whether vCSA and infrastructure guests of a host that never comes back are registered and
     /// started on another one, once that host is proven off.
     public var adoptGuests: Bool
@@ -188,7 +191,7 @@ public struct ClusterSite: Hashable, Sendable {
         needs: [ClusterName] = [], controllerGuest: String? = nil,
         controllerElsewhere: Bool = false, hosts: [HostSite], tiers: [TierSite],
         defaultTier: TierName, infrastructure: GuestChoice = [],
-        guestRules: [GuestRule] = [], adoptGuests: Bool = false,
+        guestRules: [GuestRule] = [], answers: [QuestionAnswer] = [], adoptGuests: Bool = false,
         limits: ClusterLimits = ClusterLimits(), maintenanceMode: Bool = false,
         witness: Endpoint? = nil
     ) {
@@ -204,6 +207,7 @@ public struct ClusterSite: Hashable, Sendable {
         self.defaultTier = defaultTier
         self.infrastructure = infrastructure
         self.guestRules = guestRules
+        self.answers = answers
         self.adoptGuests = adoptGuests
         self.limits = limits
         self.maintenanceMode = maintenanceMode

@@ -13,10 +13,13 @@ struct GuestComingUp: GuestOnItsWay {
     /// When it was allowed to begin, or was first asked.
     private var since: Duration?
     private var tries = 0
+    /// Those of them that do not count.
+    private var triesForNothing = 0
     private var isCalling = false
     private var wasTaken = false
     private var retryAt: Duration?
     private var problem = "no inventory shows it"
+    private var replies = ReplyDesk()
     /// When it was first seen on to stay on, and when its Tools answered after that.
     private var onSince: Duration?
     private var readySince: Duration?
@@ -53,6 +56,8 @@ struct GuestComingUp: GuestOnItsWay {
         case .off, .suspended:
             onSince = nil
             readySince = nil
+            // While it waits for an answer, the call that starts it does not return.
+            if now < end, let reply = replies.verdict(on: seen?.reply, now: now) { return reply }
             return start(on: seen?.host ?? planned, before: end, now)
         case .unknown, nil:
             if seen != nil { problem = "its host is not connected" }
@@ -84,19 +89,21 @@ struct GuestComingUp: GuestOnItsWay {
         // One that waited long for its turn is still tried once.
         if tries > 0, now >= end { return .over(.gaveUp(problem)) }
         if let retryAt, now < retryAt { return .wait(until: min(retryAt, end)) }
-        if tries < pace.startTries { return .act(.powerOn(host)) }
+        if tries - triesForNothing < pace.startTries { return .act(.powerOn(host)) }
         // What was taken may only be slow to be seen.
         return wasTaken
             ? .wait(until: end) : .over(.gaveUp("started \(tries) times: \(problem)"))
     }
 
     mutating func begin(_ act: GuestAct, now: Duration) {
+        if case .reply(let reply) = act { return replies.begin(reply) }
         if tries == 0 { since = now }
         tries += 1
         isCalling = true
     }
 
     mutating func take(_ answer: GuestView.Answer, of act: GuestAct, now: Duration) {
+        if case .reply = act { return replies.take(answer, now: now, pace: pace) }
         isCalling = false
         retryAt = now + pace.startAgainAfter
         wasTaken = false
@@ -104,8 +111,11 @@ struct GuestComingUp: GuestOnItsWay {
         case .taken:
             wasTaken = true
             problem = "it was started, but is not seen on"
-        case .noTools: problem = "it cannot be started"
-        case .failed(let why): problem = why
+        // Hosts come back one by one, and an operation under way ends: its limit decides.
+        case .later(let why):
+            problem = why
+            triesForNothing += 1
+        case .cannot(let why), .failed(let why): problem = why
         }
     }
 }

@@ -23,9 +23,10 @@ struct GuestGoingDown: GuestOnItsWay {
     private var isCalling = false
     /// When a request that was not taken is made again.
     private var retryAt: Duration?
-    /// Nobody to ask inside: straight to the policy.
-    private var lacksTools = false
+    /// Why there is nobody to ask: straight to the policy.
+    private var cannotBeAsked: String?
     private var problem: String?
+    private var replies = ReplyDesk()
 
     init(
         _ step: Step, _ guest: Guest, _ escalation: Escalation, askedBefore: Bool,
@@ -49,7 +50,8 @@ struct GuestGoingDown: GuestOnItsWay {
             return .over(isOurs ? .done(.suspended) : .left("it is suspended"))
         case .on, .unknown:
             if !mayBegin { return .wait(until: nil) }
-            return push(seen, now)
+            // What waits for an answer follows no request.
+            return replies.verdict(on: seen?.reply, now: now) ?? push(seen, now)
         }
     }
 
@@ -65,9 +67,8 @@ struct GuestGoingDown: GuestOnItsWay {
         switch stage {
         case .untouched, .asked:
             let isUntouched = stage == .untouched
-            if lacksTools || (isUntouched && seen?.tools == .absent) {
-                return escalate(because: "no Tools to ask")
-            }
+            if let cannotBeAsked { return escalate(because: cannotBeAsked) }
+            if isUntouched, seen?.tools == .absent { return escalate(because: "no Tools to ask") }
             let end = timeEnds(isUntouched ? nil : since + step.limit)
             if let end, now >= end {
                 return escalate(because: problem ?? "still on at its limit")
@@ -102,6 +103,7 @@ struct GuestGoingDown: GuestOnItsWay {
     }
 
     mutating func begin(_ act: GuestAct, now: Duration) {
+        if case .reply(let reply) = act { return replies.begin(reply) }
         let next = Self.stage(of: act)
         if next != stage {
             stage = next
@@ -113,13 +115,17 @@ struct GuestGoingDown: GuestOnItsWay {
     }
 
     mutating func take(_ answer: GuestView.Answer, of act: GuestAct, now: Duration) {
+        if case .reply = act {
+            if case .failed(let why) = answer { problem = why }
+            return replies.take(answer, now: now, pace: pace)
+        }
         // A late answer to what is no longer wanted.
         guard Self.stage(of: act) == stage else { return }
         isCalling = false
         switch answer {
         case .taken: problem = nil
-        case .noTools: lacksTools = true
-        case .failed(let why):
+        case .cannot(let why) where stage == .asked: cannotBeAsked = why
+        case .cannot(let why), .later(let why), .failed(let why):
             problem = why
             retryAt = now + pace.look
         }
@@ -127,7 +133,7 @@ struct GuestGoingDown: GuestOnItsWay {
 
     private static func stage(of act: GuestAct) -> Stage {
         switch act {
-        case .shutDown, .powerOn: .asked
+        case .shutDown, .powerOn, .reply: .asked
         case .suspend: .suspending
         case .powerOff: .forced
         }

@@ -11,14 +11,18 @@ final class GuestView: Sendable {
         var host: HostName?
         /// The host that has it, where that did not come back and still is not there.
         var lostWith: HostName?
+        /// How the question it waits with is answered, where the site file says so.
+        var reply: GivenReply?
     }
 
     /// What became of a request.
     enum Answer: Sendable {
         /// It was taken.
         case taken
-        /// Tools do not answer: nobody to ask.
-        case noTools
+        /// Nobody to ask, and why: another try comes to the same.
+        case cannot(String)
+        /// Not now, and why: another try costs nothing.
+        case later(String)
         /// It was not taken; worth another try.
         case failed(String)
     }
@@ -107,15 +111,25 @@ final class GuestView: Sendable {
                     lostWith: host.flatMap { gone.contains($0) ? $0 : nil })
                 if host != nil { state.places[place] = host }
                 if shown[next].hasQuestion {
-                    state.note(
-                        "guest \(shown[next].name.onOneLine) waits for the answer to a question: "
-                            + "until a person gives it, it follows no request")
+                    seen[place]?.reply = reply(to: shown[next], &state)
                 }
             }
             state.version = inventory.version
             state.rest = around.pace.rest(guests: shown.count)
             return seen
         }
+    }
+
+    /// How the site file answers a guest's question; where it does not, a person is told.
+    private func reply(to guest: Guest, _ state: inout State) -> GivenReply? {
+        guard let question = guest.question else { return nil }
+        if let choice = QuestionAnswer.choice(for: question, by: around.site.answers) {
+            return GivenReply(question, choice)
+        }
+        state.note(
+            "guest \(guest.name.onOneLine) waits for the answer to a question: until a person gives "
+                + "it, it follows no request: \(question.summary)")
+        return nil
     }
 
     private func take(_ error: ClusterError) {
@@ -159,11 +173,13 @@ final class GuestView: Sendable {
         let (throughHosts, place) = state.withLock { ($0.throughHosts, $0.places[number]) }
         if !throughHosts {
             do {
-                try await around.cluster.request(act, of: guest)
+                if let note = try await around.cluster.request(act, of: guest) {
+                    state.withLock { $0.note(note) }
+                }
                 return .taken
             } catch {
                 if error.reason == .unreachable, !Task.isCancelled { take(error) }
-                return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
+                return Answer(error)
             }
         }
         guard let place, let host = around.hosts[place] else {
@@ -177,6 +193,7 @@ final class GuestView: Sendable {
 enum GuestAct: Hashable, Sendable {
     case shutDown, powerOff, suspend
     case powerOn(HostName)
+    case reply(GivenReply)
 
     /// The act in an operator's words.
     func words(_ guest: Guest) -> String {
@@ -186,18 +203,89 @@ enum GuestAct: Hashable, Sendable {
         case .powerOff: "power off \(name)"
         case .suspend: "suspend \(name)"
         case .powerOn(let host): "start \(name) on \(host)"
+        case .reply(let reply):
+            "answer \(name) \"\(reply.choice.label.onOneLine)\" to: \(reply.question.summary)"
+        }
+    }
+}
+
+/// An answer that the site file gives to a guest's question. Shared: it is seldom there, and what
+/// is seen of guests is copied all the time.
+final class GivenReply: Hashable, Sendable {
+    let question: GuestQuestion
+    let choice: GuestQuestion.Choice
+
+    init(_ question: GuestQuestion, _ choice: GuestQuestion.Choice) {
+        self.question = question
+        self.choice = choice
+    }
+
+    static func == (left: GivenReply, right: GivenReply) -> Bool {
+        left.question == right.question && left.choice == right.choice
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(question.id) }
+}
+
+/// The reply that is given to a guest, once to each question.
+struct ReplyDesk {
+    /// The question that was answered last, or is being answered.
+    private var question: String?
+    private var isCalling = false
+    private var retryAt: Duration?
+
+    /// What is to be done about the question that a guest waits with; nil where that is nothing.
+    func verdict(on reply: GivenReply?, now: Duration) -> GuestVerdict? {
+        guard let reply else { return nil }
+        if isCalling { return .wait(until: nil) }
+        if reply.question.id == question {
+            guard let retryAt else { return nil }
+            return now >= retryAt ? .act(.reply(reply)) : .wait(until: retryAt)
+        }
+        return .act(.reply(reply))
+    }
+
+    mutating func begin(_ reply: GivenReply) {
+        question = reply.question.id
+        isCalling = true
+        retryAt = nil
+    }
+
+    mutating func take(_ answer: GuestView.Answer, now: Duration, pace: EnginePace) {
+        isCalling = false
+        if case .taken = answer { return }
+        retryAt = now + pace.look
+    }
+}
+
+extension GuestView.Answer {
+    /// What a refusal means for the next try.
+    init(_ error: ClusterError) {
+        switch error.reason {
+        case .toolsUnavailable: self = .cannot("no Tools to ask")
+        case .methodDisabled: self = .cannot("\(error)")
+        case .busy, .noRoom: self = .later("\(error)")
+        default: self = .failed("\(error)")
         }
     }
 }
 
 extension ClusterControl {
-    fileprivate func request(_ act: GuestAct, of guest: Guest) async throws(ClusterError) {
+    /// Asks something of a guest; what an operator should know of how it went.
+    fileprivate func request(
+        _ act: GuestAct, of guest: Guest
+    ) async throws(ClusterError) -> String? {
         switch act {
         case .shutDown: try await shutDown(guest)
-        case .powerOff: try await powerOff(guest)
+        case .powerOff:
+            guard case .processEnded(let why) = try await powerOff(guest) else { return nil }
+            return "guest \(guest.name.onOneLine): its process was ended: \(why)"
         case .suspend: try await suspend(guest)
         case .powerOn(let host): try await powerOn(guest, on: host)
+        case .reply(let reply):
+            try await answer(reply.question, of: guest, with: reply.choice)
         }
+        return nil
     }
 }
 
@@ -208,7 +296,8 @@ extension HostControl {
             try await request(act, of: guest.forHost)
             return .taken
         } catch {
-            return error.reason == .toolsUnavailable ? .noTools : .failed("\(error)")
+            return error.reason == .toolsUnavailable
+                ? .cannot("no Tools to ask") : .failed("\(error)")
         }
     }
 
@@ -218,6 +307,8 @@ extension HostControl {
         case .powerOff: try await powerOff(guest)
         case .suspend: try await suspend(guest)
         case .powerOn: try await powerOn(guest)
+        // A question is seen and answered through vCenter; it was there a moment ago.
+        case .reply: return
         }
     }
 }
@@ -227,7 +318,9 @@ extension ClusterError {
     var isAbsence: Bool {
         switch reason {
         case .unreachable, .starting, .loginRefused, .certificateRefused, .timedOut: true
-        case .notPermitted, .notFound, .toolsUnavailable, .wrongState, .refused, .badAnswer: false
+        case .notPermitted, .notFound, .toolsUnavailable, .methodDisabled, .wrongState, .busy,
+            .noRoom, .refused, .badAnswer:
+            false
         }
     }
 
@@ -235,8 +328,8 @@ extension ClusterError {
     var isFinal: Bool {
         switch reason {
         case .certificateRefused, .loginRefused, .notPermitted: true
-        case .unreachable, .starting, .notFound, .toolsUnavailable, .wrongState, .refused,
-            .timedOut, .badAnswer:
+        case .unreachable, .starting, .notFound, .toolsUnavailable, .methodDisabled, .wrongState,
+            .busy, .noRoom, .refused, .timedOut, .badAnswer:
             false
         }
     }

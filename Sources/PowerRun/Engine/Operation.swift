@@ -158,7 +158,7 @@ public struct Operation: Sendable {
             throw .nothingToResume(around.site.name)
         }
         guard let goal = ledger.snapshot else { throw .snapshotLost(around.site.name, outage) }
-        let wasThawed = await wasThawed(since: run)
+        let wasThawed = await wasThawed(goal, since: run)
         let undo =
             mainsAreBack && run.plan.kind == .cluster && run.cause.origin == .outage
             && (wasThawed || !run.isPastReturn)
@@ -198,14 +198,15 @@ public struct Operation: Sendable {
 
     /// Whether the automation that a run was seen to stop is back: then somebody brought the
     /// cluster back, and the record of that is lost or never was. What was seen off may be on.
-    private func wasThawed(since run: RunLedger) async -> Bool {
+    private func wasThawed(_ goal: ClusterSnapshot, since run: RunLedger) async -> Bool {
         guard run.plan.kind == .cluster,
             let freeze = run.steps.first(where: { $0.action == .freeze }),
             case .done = run.outcome(of: freeze.id)
         else { return false }
         // Nobody switches HA on without vCenter.
         do {
-            return !AutomationChange.freeze.isSatisfied(by: try await around.cluster.automation())
+            let now = try await around.cluster.automation()
+            return !AutomationChange.freeze(goal.automation).isSatisfied(by: now)
         } catch { return false }
     }
 

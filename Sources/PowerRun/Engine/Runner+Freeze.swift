@@ -2,10 +2,10 @@ import PowerModel
 
 /// The cluster's own automation: stopped before the guests, put back after them.
 extension Runner {
-    /// HA off, DRS manual (never disabled: that deletes resource pools), DPM off; then HA's
-    /// agents seen to be gone from every connected host.
+    /// HA off, DRS manual (never disabled: that deletes resource pools) for guests with a level of
+    /// their own too, DPM off; then HA's agents seen to be gone from every connected host.
     func freeze(_ wait: Wait) async -> StepOutcome? {
-        await bring(about: .freeze, agents: false, wait)
+        await bring(about: .freeze(goal.automation), agents: false, wait)
     }
 
     /// Puts a part of the automation back to what it was.
@@ -19,9 +19,10 @@ extension Runner {
         about change: AutomationChange, agents: Bool?, _ wait: Wait
     ) async -> StepOutcome? {
         await untilSeen(wait) { () throws(ClusterError) in
-            if try await change.isSatisfied(by: around.cluster.automation()) { return false }
+            let left = change.left(of: try await around.cluster.automation())
+            if left.isEmpty { return false }
             await recordAsk(wait.step.id, wait.step.action.summary)
-            try await around.cluster.change(change)
+            try await around.cluster.change(left)
             return true
         } missing: { inventory in
             guard let agents else { return nil }
@@ -70,36 +71,51 @@ extension Runner {
         return try await around.cluster.inventory(newerThan: nil, within: .zero)
     }
 
-    /// vCLS into retreat mode; its guests seen to be gone.
+    /// vCLS into retreat mode; its guests seen to be gone. Not those that a host runs in its own
+    /// memory: it ends them itself as it enters maintenance mode (facts/vsphere.md 2.5).
     func retreat(_ wait: Wait) async -> StepOutcome? {
-        await setVCLS(.retreat, wait) { inventory in
+        await untilSeen(wait) { () throws(ClusterError) in
+            guard try await around.cluster.automation().keepsVCLS else { return false }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            try await around.cluster.retreatVCLS()
+            return true
+        } missing: { inventory in
             let left = inventory.count(.vcls) { $0 != .off }
             return left == 0 ? nil : "\(left.counted("vCLS guest")) still there"
         }
     }
 
-    /// vCLS as it was; some of its guests seen to be back where it had any.
-    func thawVCLS(_ setting: VCLSSetting, _ wait: Wait) async -> StepOutcome? {
-        let hadGuests = goal.inventory.count(.vcls) { $0 == .on } > 0
-        // A key cannot be deleted: what was never set comes back as on (facts/vsphere.md 2.5).
-        return await setVCLS(setting == .unset ? .on : setting, wait) { inventory in
-            if !setting.keepsGuests || !hadGuests { return nil }
-            let back = inventory.count(.vcls) { $0 == .on }
-            return back > 0 ? nil : "no vCLS guest is back yet"
+    /// vCLS as it was; where it was on, what it does for the cluster seen to be back.
+    func thawVCLS(
+        _ setting: VCLSSetting, _ mode: VCLSMode?, _ wait: Wait
+    ) async -> StepOutcome? {
+        let before = (setting.keepsGuests, mode != .absent)
+        var health: VCLSHealth?
+        return await untilSeen(wait) { () throws(ClusterError) in
+            let now = try await around.cluster.automation()
+            let isAsBefore = before == (now.vcls.keepsGuests, now.vclsMode != .absent)
+            // What it was before it is asked says nothing of what comes of it.
+            health = isAsBefore ? now.vclsHealth : nil
+            if isAsBefore { return false }
+            await recordAsk(wait.step.id, wait.step.action.summary)
+            try await around.cluster.restoreVCLS(setting, mode: mode)
+            return true
+        } missing: { inventory in
+            before == (true, true) ? missingOfVCLS(health, inventory) : nil
         }
     }
 
-    private func setVCLS(
-        _ wanted: VCLSSetting, _ wait: Wait, missing: (Inventory) -> String?
-    ) async -> StepOutcome? {
-        await untilSeen(wait) { () throws(ClusterError) in
-            let now = try await around.cluster.automation().vcls
-            if now.keepsGuests == wanted.keepsGuests { return false }
-            await recordAsk(wait.step.id, wait.step.action.summary)
-            try await around.cluster.setVCLS(wanted)
-            return true
-        } missing: { inventory in
-            missing(inventory)
+    /// What vCLS does not do yet. vCenter's own word counts first: how many guests there must be
+    /// depends on the release and on the hosts. "Degraded" is also what it says in retreat mode.
+    private func missingOfVCLS(_ health: VCLSHealth?, _ inventory: Inventory) -> String? {
+        switch health {
+        case .healthy: return nil
+        case .nonhealthy:
+            return goal.automation.vclsHealth == .nonhealthy
+                ? nil : "vCenter does not find the cluster's own services healthy yet"
+        case .degraded, nil:
+            let had = goal.inventory.vclsGuestsOn
+            return had == 0 || inventory.vclsGuestsOn > 0 ? nil : "no vCLS guest is back yet"
         }
     }
 
@@ -126,5 +142,12 @@ extension Runner {
             }
         } while await wait.change(after: &last, in: around)
         return wait.gaveUp(problem)
+    }
+}
+
+extension Inventory {
+    /// How many vCLS guests are on, of both kinds.
+    fileprivate var vclsGuestsOn: Int {
+        count(.vcls) { $0 == .on } + count(.embeddedVCLS) { $0 == .on }
     }
 }

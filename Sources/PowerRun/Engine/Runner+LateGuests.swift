@@ -157,6 +157,6 @@ extension Runner {
 extension GuestView.Answer {
     /// What comes of a guest whose Tools may not be up yet: it is asked again until its limit.
     fileprivate var orNotYet: Self {
-        if case .noTools = self { .failed("its Tools do not answer") } else { self }
+        if case .cannot(let why) = self { .failed(why) } else { self }
     }
 }

@@ -252,9 +252,10 @@ public final class Runner: Sendable {
         case .startGuestOnHost(let guest, _, let host, let terms):
             return await startGuestOnHost(guest, planned: host, terms, wait)
         case .awaitVCenter: return await awaitVCenter(wait)
-        case .thawVCLS(let setting): return await thawVCLS(setting, wait)
-        case .thawDRS(let level, let dpm):
-            return await thaw(AutomationChange(drsLevel: level, dpm: dpm), wait)
+        case .thawVCLS(let setting, let mode): return await thawVCLS(setting, mode, wait)
+        case .thawDRS(let level, let overrides, let dpm):
+            return await thaw(
+                AutomationChange(drsLevel: level, drsOverrides: overrides, dpm: dpm), wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
         case .startHAAgent(let host): return await startHAAgent(on: host, wait)
         case .disarm(let host): return await disarm(host, wait)

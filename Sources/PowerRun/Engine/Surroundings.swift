@@ -118,8 +118,9 @@ public struct EnginePace: Sendable {
     public var guestsAtOnce = 64
     /// How many hosts are spoken to at the same time.
     public var hostsAtOnce = 32
-    /// How long a guest whose power was cut may take to be seen off.
-    public var forcedOff: Duration = .seconds(30)
+    /// How long a guest whose power was cut may take to be seen off: by its power-off, and where
+    /// that hangs by the end of its process.
+    public var forcedOff: Duration = .seconds(45)
     /// How fast a guest's memory is written to disk when it is suspended: what one slow array
     /// does. With `suspendFloor` it gives how long a suspend may take.
     public var suspendMiBPerSecond = 100

@@ -20,14 +20,24 @@ public protocol ClusterControl: Sendable {
     /// agents follow later: look at `HostView.haAgentConfigured`.
     func change(_ change: AutomationChange) async throws(ClusterError)
 
-    /// Puts vCLS into retreat mode or back. The guests follow later: look at the inventory.
-    func setVCLS(_ setting: VCLSSetting) async throws(ClusterError)
+    /// Puts vCLS into retreat mode. The guests follow later: look at the inventory.
+    func retreatVCLS() async throws(ClusterError)
+
+    /// Puts vCLS back to what it was, in both places that say it. The guests follow later: look at
+    /// the inventory, and at `Automation.vclsHealth`.
+    func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError)
 
     /// Asks a guest's Tools to shut it down. Returns at once; look at the inventory.
     func shutDown(_ guest: Guest) async throws(ClusterError)
 
-    /// Cuts a guest's power; returns when vCenter has done it.
-    func powerOff(_ guest: Guest) async throws(ClusterError)
+    /// Cuts a guest's power; returns when vCenter has done it, with what it took.
+    @discardableResult
+    func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut
+
+    /// Answers the question that a guest waits with; success also when it is answered already.
+    func answer(
+        _ question: GuestQuestion, of guest: Guest, with choice: GuestQuestion.Choice
+    ) async throws(ClusterError)
 
     /// Writes a guest's memory to disk; returns when vCenter has accepted it: how long it takes
     /// depends on the memory, so look at the inventory.
@@ -39,6 +49,14 @@ public protocol ClusterControl: Sendable {
 
     /// Logs out. Never fails: what cannot be logged out expires.
     func close() async
+}
+
+/// What it took to cut a guest's power.
+public enum PowerCut: Hashable, Sendable {
+    /// It was asked for.
+    case asked
+    /// That came to nothing, and why; the guest's process was ended.
+    case processEnded(String)
 }
 
 /// What went wrong while talking to a vCenter. Every reason is something the engine decides on.
@@ -59,8 +77,14 @@ public struct ClusterError: Error, Hashable, Sendable, CustomStringConvertible {
         case notFound
         /// The guest's Tools do not answer.
         case toolsUnavailable
+        /// A solution has disabled the call on this guest, named in `detail` where it says so.
+        case methodDisabled
         /// The object is not in a state that allows it; it may already be as wanted.
         case wrongState
+        /// Another operation is under way on it, its vApp's for one: later it may be taken.
+        case busy
+        /// There is no room for it now, by what is on or by a rule: more hosts may make some.
+        case noRoom
         /// Any other refusal by vCenter.
         case refused
         /// A limit passed.

@@ -28,17 +28,22 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         try await Problem.report {
             let context = try SiteContext.load(options)
-            var sheet = CheckSheet()
-            sheet.good("site file", "\(context.sitePath)")
-            for line in context.holdLines(context.site.clusters) { sheet.note("hold", line) }
-            for feed in context.site.feeds { await check(feed, context, &sheet) }
-            for cluster in context.site.clusters {
-                await check(cluster, context, &sheet)
-                for host in cluster.hosts { await check(host, of: cluster, context, &sheet) }
-            }
+            let sheet = try await LogoutAtSignal.during { await self.sheet(context) }
             sheet.lines.forEach(Terminal.out)
             return sheet.problems == 0 ? .done : .failed
         }
+    }
+
+    private func sheet(_ context: SiteContext) async -> CheckSheet {
+        var sheet = CheckSheet()
+        sheet.good("site file", "\(context.sitePath)")
+        for line in context.holdLines(context.site.clusters) { sheet.note("hold", line) }
+        for feed in context.site.feeds { await check(feed, context, &sheet) }
+        for cluster in context.site.clusters {
+            await check(cluster, context, &sheet)
+            for host in cluster.hosts { await check(host, of: cluster, context, &sheet) }
+        }
+        return sheet
     }
 
     private func check(_ feed: Feed, _ context: SiteContext, _ sheet: inout CheckSheet) async {
@@ -117,13 +122,9 @@ struct CheckCommand: AsyncParsableCommand {
             for warning in try Planner(site: cluster).warnings(now: snapshot) {
                 sheet.note(what, warning)
             }
-            for guest in snapshot.inventory.guests
-            where guest.nature == .ordinary && guest.power == .on && guest.tools == .absent {
-                sheet.note(what, "\(guest.name.onOneLine) has no Tools: it will be powered off")
-            }
-            for guest in snapshot.inventory.guests where guest.nature == .unusable {
-                sheet.bad(what, "\(guest.name.onOneLine) is orphaned, inaccessible or invalid")
-            }
+            let review = GuestReview(of: snapshot.inventory, roles: roles, in: cluster)
+            for note in review.notes { sheet.note(what, note) }
+            for problem in review.problems { sheet.bad(what, problem) }
         } catch { sheet.bad(what, "\(error.summary)") }
         let known = Set(cluster.hosts.map(\.name))
         for host in snapshot.inventory.hosts where !known.contains(host.name) {
@@ -165,7 +166,8 @@ struct CheckCommand: AsyncParsableCommand {
         let what = "cluster \(cluster.name)"
         do {
             let missing = try await vcenter.missingPrivileges(
-                on: snapshot, suspends: cluster.suspendsGuests)
+                on: snapshot, suspends: cluster.suspendsGuests,
+                answers: !cluster.answers.isEmpty)
             for one in missing {
                 sheet.bad(
                     what,

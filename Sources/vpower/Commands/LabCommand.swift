@@ -19,6 +19,7 @@ struct LabCommand: AsyncParsableCommand {
               withhold PRIVILEGE...     takes these from vpower's user at vCenter, and
                                         gives back all others
               state                     what is on, as JSON
+              sessions                  the live logins at vCenter, as JSON
               log                       everything that happened, as JSON
               quit
 
@@ -116,6 +117,11 @@ struct LabCommand: AsyncParsableCommand {
             return "ok"
         case "log": return oneLine(world.log)
         case "state": return oneLine(state(world))
+        case "sessions":
+            let vcenter = lab.vcenter
+            return oneLine([
+                "vim": await vcenter.sessionCount, "rest": await vcenter.restSessionCount,
+            ])
         case _ where line.hasPrefix("wake "):
             let name = HostName(String(line.dropFirst("wake ".count)))
             guard world.scenario.hosts.contains(where: { $0.name == name }) else {
@@ -129,7 +135,7 @@ struct LabCommand: AsyncParsableCommand {
             return "ok"
         default:
             return "unknown command: mains off|mains on|output off|wake HOST|"
-                + "withhold PRIVILEGE...|state|log|quit"
+                + "withhold PRIVILEGE...|state|sessions|log|quit"
         }
     }
 

@@ -32,7 +32,7 @@ struct PlanCommand: AsyncParsableCommand {
         try await Problem.report {
             let context = try SiteContext.load(options)
             let site = try context.cluster(cluster)
-            try await context.report(on: site).print(format)
+            try await LogoutAtSignal.during { try await context.report(on: site) }.print(format)
             return .done
         }
     }

@@ -69,6 +69,8 @@ struct WatchCommand: AsyncParsableCommand {
                 services: services, environment: environment,
                 onSecondSignal: { await daemon.abandonRuns() }, logger: logger
             ).run()
+            // What its tasks were doing when they were called off.
+            await OpenSessions.ofThisProcess.logOut()
             return .done
         }
     }

@@ -35,7 +35,9 @@ struct RoleText {
         New-VIPermission -Entity (Get-Folder -NoRecursion) `
           -Principal '\(domain.uppercased())\\\(name)' -Role vpower -Propagate $true
 
-        # Suspend is needed only where a tier has `onLimit: suspend`.
+        # Suspend is needed only where a tier has `onLimit: suspend`. AnswerQuestion is
+        # needed only where a cluster has `answers`, Settings only before vCenter
+        # 8.0U2 or where the advanced setting of vCLS is there.
         """
     }
 

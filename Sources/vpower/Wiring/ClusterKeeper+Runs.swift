@@ -23,7 +23,11 @@ extension ClusterKeeper {
                 }
             } catch { report(error) }
             let isAbandoned = state.withLock { $0.control?.isAbandoned == true }
-            await around.close(waits: !isAbandoned)
+            if isAbandoned {
+                await OpenSessions.ofThisProcess.logOut(within: OpenSessions.hurriedLimit)
+            } else {
+                await around.close()
+            }
             _ = consume lock
             return result
         } catch {

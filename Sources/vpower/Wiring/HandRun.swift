@@ -60,7 +60,11 @@ struct HandRun: Sendable {
             code = .success(
                 try await take(waiting.dropFirst(), turns + [turn], journal, controls, body))
         } catch { code = .failure(error) }
-        await around.close(waits: !turn.control.isAbandoned)
+        if turn.control.isAbandoned {
+            await OpenSessions.ofThisProcess.logOut(within: OpenSessions.hurriedLimit)
+        } else {
+            await around.close()
+        }
         _ = consume lock
         return try code.get()
     }
@@ -145,9 +149,8 @@ struct HandTurn: Sendable {
 }
 
 extension Surroundings {
-    /// Ends every session; where nothing is waited for, the end of the process does.
-    func close(waits: Bool = true) async {
-        guard waits else { return }
+    /// Ends every session.
+    func close() async {
         await cluster.close()
         for host in hosts.values { await host.close() }
         for machine in machines.values { await machine.close() }
@@ -189,7 +192,11 @@ final class RunControls: Sendable {
         case 2:
             for control in controls { control.abandon() }
             Terminal.error("vpower: not waiting for the present step any more")
-        default: exit(ExitCodes.interrupted.rawValue)
+        default:
+            Task {
+                await OpenSessions.ofThisProcess.logOut(within: OpenSessions.hurriedLimit)
+                exit(ExitCodes.interrupted.rawValue)
+            }
         }
     }
 }

@@ -91,10 +91,12 @@ struct SiteContext: Sendable {
     }
 
     func makeCluster(_ cluster: ClusterSite) throws -> VCenterCluster {
-        VCenterCluster(
+        let made = VCenterCluster(
             cluster: cluster.name, site: cluster.vcenter,
             password: try secret(cluster.vcenter.password), labels: cluster.labelKinds,
             addresses: addresses)
+        OpenSessions.ofThisProcess.add(made)
+        return made
     }
 
     func makeHosts(_ cluster: ClusterSite) throws -> [HostAdapters] {

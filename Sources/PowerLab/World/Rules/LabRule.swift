@@ -113,6 +113,7 @@ public struct LabSiteState: Sendable {
     var outageIsOpen: Bool { told.outageIsOpen }
     var plan: Plan? { told.plan }
     var asked: Set<StepID> { told.asked }
+    var answered: Set<StepID> { told.answered }
     var outcomes: [StepID: StepOutcome] { told.outcomes }
 
     func name(_ id: String) -> String { specs[id]?.name.onOneLine ?? id }
@@ -292,6 +293,8 @@ private struct LabTold {
     /// Guests that policy leaves to go down with their host.
     var leftByPolicy: Set<String> = []
     var asked: Set<StepID> = []
+    /// Steps of guests whose questions were to be answered.
+    var answered: Set<StepID> = []
     var outcomes: [StepID: StepOutcome] = [:]
     var notes: [String] = []
 
@@ -307,9 +310,12 @@ private struct LabTold {
                 leftByPolicy.insert(id.rawValue)
             }
             asked = []
+            answered = []
             outcomes = [:]
             notes = []
-        case .asked(let step, _): asked.insert(step)
+        case .asked(let step, let what):
+            asked.insert(step)
+            if what.hasPrefix("answer ") { answered.insert(step) }
         case .stepEnded(let step, let outcome): outcomes[step] = outcome
         case .noted(let text): notes.append(text)
         default: break

@@ -77,11 +77,13 @@ struct EverythingPutBack: LabRule {
         check(isFreezeLost || automation.ha == before.ha, "HA is not as it was")
         let isDRSAsBefore =
             automation.drsLevel == before.drsLevel && automation.drsEnabled == before.drsEnabled
+            && automation.drsOverrides == before.drsOverrides
         check(isFreezeLost || isDRSAsBefore, "DRS is not as it was")
         check(isFreezeLost || automation.dpm == before.dpm, "DPM is not as it was")
         check(
             isVCSAStuck || site.isLost(StepID("retreat"))
-                || automation.vcls.keepsGuests == before.vcls.keepsGuests,
+                || (automation.vcls.keepsGuests == before.vcls.keepsGuests
+                    && (automation.vclsMode == .absent) == (before.vclsMode == .absent)),
             "vCLS is not as it was")
         for guest in site.scenario.guests where guest.nature == .ordinary {
             let id = guest.id.rawValue

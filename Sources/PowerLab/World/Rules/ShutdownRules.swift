@@ -100,6 +100,38 @@ struct HAOffBeforeGuests: LabRule {
     }
 }
 
+/// DESIGN 4, freeze: in a cluster plan no guest is shut down while DRS may move one: neither by the
+/// cluster's level nor by a guest's own; unless the freeze gave up, and that is recorded.
+struct DRSManualBeforeGuests: LabRule {
+    let name = "2: DRS moves nothing while guests go down"
+    var tally = LabTally()
+    private var level: DRSLevel?
+    private var overrides: Bool?
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        let before = site.scenario.automation
+        switch event.kind {
+        case .drsChanged: level = DRSLevel(rawValue: event.detail) ?? level
+        case .drsOverridesChanged: overrides = event.detail == "on"
+        case .guestAsked:
+            if let plan = site.plan, plan.kind != .cluster { return }
+            if case .gaveUp = site.outcomes[StepID("freeze")] { return }
+            guard before.drsEnabled else { return }
+            let own = overrides ?? before.followsDRSOverrides
+            let moving = site.scenario.guests.filter { guest in
+                ((own ? guest.drsLevel : nil) ?? level ?? before.drsLevel) == .fullyAutomated
+            }
+            let names = moving.map(\.name.onOneLine).joined(separator: ", ")
+            tally.judge(
+                at: event.atSeconds,
+                moving.isEmpty
+                    ? nil
+                    : "guest \(site.name(event.object)) was shut down while DRS may move \(names)")
+        default: break
+        }
+    }
+}
+
 /// DESIGN 5.3, down: ordinary tiers, then vCSA, then infrastructure, then hosts, vCSA's last.
 struct OrderDown: LabRule {
     let name = "3: down in order"
@@ -162,12 +194,33 @@ struct AgentsLeftAlone: LabRule {
     }
 }
 
+/// A question of a guest is answered only as the site file says.
+struct AnswersOfTheSiteFile: LabRule {
+    let name = "4: questions are answered as the site file says"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard event.kind == .guestAnswered else { return }
+        let allowed = QuestionAnswer.choice(for: .lab, by: site.scenario.answers)?.label
+        tally.judge(
+            at: event.atSeconds,
+            allowed == event.detail
+                ? nil : "guest \(site.name(event.object)) was answered \(event.detail)")
+    }
+}
+
 /// DESIGN 5.6: every record is on disk before the act it announces.
 struct RecordBeforeAct: LabRule {
     let name = "6: the record is on disk before the act"
     var tally = LabTally()
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        if site.hasRecords, event.kind == .guestAnswered {
+            let steps = ["stop", "start"].map { StepID("\($0)/\(event.object)") }
+            tally.judge(
+                at: event.atSeconds,
+                site.answered.isDisjoint(with: steps) ? "an answer without a record" : nil)
+        }
         guard site.hasRecords, let step = RecordBeforeAct.step(of: event) else { return }
         tally.judge(
             at: event.atSeconds,
