@@ -167,7 +167,8 @@ extension VCenterCluster {
     ///
     /// By `PowerOnVM_Task` with the host named, guest by guest, and never by `PowerOnMultiVM_Task`:
     /// while DRS is manual, which it is until a restore has put it back, and for good where it
-    /// always was, that task succeeds and starts nothing; it only recommends (facts/vsphere.md 2.7, 4.0).
+    /// always was, that task succeeds and starts nothing; it only recommends (facts/vsphere.md 2.7,
+    /// 4.0).
     /// Overriding the level for the task would start guests on hosts that nobody has chosen.
     public func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await attempt("start guest \(Self.printable(guest.name)) on \(host)") {

@@ -606,7 +606,7 @@ import Testing
             ])
     }
 
-    /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know must not be sent to it.
+    /// Trap (facts/vsphere.md 2.5, 4.0): what an older version does not know is never sent to it.
     @Test(arguments: [
         ("8.0.2.0", true), ("9.0.0.0", true), ("8.0.1.0", false), ("7.0.3.0", false),
     ])
