@@ -73,8 +73,7 @@ extension LabVCenterServer {
         let tags = LabTags(world.vcenterSnapshot().guests)
         if what == "tag-association" {
             guard request.method == .post,
-                request.uri.queryParameters[Substring(shape.action)]
-                    == "list-attached-tags-on-objects"
+                request.uri.queryParameters[Substring(shape.action)] == "list-attached-tags-on-objects"
             else { throw RESTRefusal.notFound }
             guard request.headers[.contentType] == "application/json" else {
                 throw RESTRefusal.invalidArgument
