@@ -200,7 +200,7 @@ extension HostError.Reason {
             case .loginRefused: .loginRefused
             case .notFound: .notFound
             case .toolsUnavailable: .toolsUnavailable
-            case .notPermitted, .wrongState, .refused: .refused
+            case .notPermitted, .methodDisabled, .wrongState, .busy, .noRoom, .refused: .refused
             case .timedOut: .timedOut
             case .badAnswer: .badAnswer
             }
