@@ -102,18 +102,18 @@ extension LabHostAPI {
             world.shutDownHost(host)
         case .register(let path, _):
             try LabVCenterServer.register(path, on: host, in: world)
-        case .reconfigure:
+        case .reconfigure, .powerOnMany:
             throw VimFault("NotSupported", "A host has no cluster.")
         }
     }
 
-    /// Waits while a guest asks a question: nobody answers it here, so only a cancellation ends
-    /// that. False when it was canceled.
+    /// Waits while a guest asks a question, until it is answered elsewhere. False when the task was
+    /// canceled.
     private func isAnswered(_ task: LabTask) async throws(VimFault) -> Bool {
         while tasks[task.id]?.isRunning == true, !Task.isCancelled {
             let snapshot = world.hostSnapshot(host)
             guard let guest = snapshot.guest(task.entity) else { throw .notFound(task.entity) }
-            if !guest.spec.hasQuestion || guest.power == .on { return true }
+            if !guest.hasQuestion || guest.power == .on { return true }
             _ = await world.change(after: .max, within: LabVCenterServer.lookEvery)
         }
         return false

@@ -140,7 +140,8 @@ extension LabState {
                 spec.reference = String(number)
                 return LabSnapshot.Guest(
                     spec: spec, number: guest.number, host: guest.host, power: guest.power,
-                    toolsRunning: guest.toolsRunning, isStopping: guest.isStopping)
+                    toolsRunning: guest.toolsRunning, isStopping: guest.isStopping,
+                    hasQuestion: guest.hasQuestion)
             },
             automation: all.automation, haAgents: all.haAgents, vcenter: all.vcenter,
             wall: all.wall, places: all.places)

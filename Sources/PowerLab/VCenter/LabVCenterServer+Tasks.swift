@@ -142,6 +142,7 @@ extension LabVCenterServer {
             try LabVCenterServer.reach(host, snapshot)
             try LabVCenterServer.register(path, on: host, in: world)
         }
+        return nil
     }
 
     /// Registers a guest by its file.
@@ -157,7 +158,6 @@ extension LabVCenterServer {
             }
             throw VimFault("FileLocked", why, ["file": .string(path)])
         }
-        return nil
     }
 
     /// While a guest waits for an answer, the task that starts it does not go on.
