@@ -45,7 +45,7 @@ extension VCenterCluster {
 
     private func ownNames(in session: Session) async throws(CallFailure) -> [String] {
         let reply = try await vim.call(
-            "QueryOptions", on: session.content.setting, in: session, within: limits.call
+            .queryOptions, on: session.content.setting, in: session, within: limits.call
         ) { $0.add("name", "VirtualCenter.") }
         return reply.all("returnval").compactMap { option in
             guard Self.nameOptions.contains(option["key"]?.text ?? "") else { return nil }

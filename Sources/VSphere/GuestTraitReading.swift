@@ -32,7 +32,8 @@ enum GuestTraitReading {
             Classification.tools(of: vm) == .running,
             let disabled = vm["disabledMethod"]?.all("string").map(\.text)
         else { return nil }
-        let found = ["ShutdownGuest", "PowerOffVM_Task"].filter(disabled.contains)
+        let found = [VimMethod.shutdownGuest.rawValue, VimMethod.powerOffVM.rawValue].filter(
+            disabled.contains)
         return found.isEmpty ? nil : found
     }
 }

@@ -31,7 +31,7 @@ extension HostOverSOAP {
                 entries.append((vm, entry))
             }
             _ = try await self.vim.call(
-                "ReconfigureAutostart", on: now.manager, in: session, within: self.limits.call
+                .reconfigureAutostart, on: now.manager, in: session, within: self.limits.call
             ) { Self.addSettings(wanted.defaults, entries, to: &$0) }
             return try await self.autostart(in: session).settings
         }

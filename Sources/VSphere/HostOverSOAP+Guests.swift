@@ -27,7 +27,7 @@ extension HostOverSOAP {
             if vm[Self.powerPath]?.text == Self.word(.off) { return }
             do throws(CallFailure) {
                 _ = try await self.vim.call(
-                    "ShutdownGuest", on: vm.reference, in: session, within: self.limits.call)
+                    .shutdownGuest, on: vm.reference, in: session, within: self.limits.call)
             } catch {
                 // It may have gone down since it was found.
                 guard case .fault(let fault) = error, fault.existingPowerState == Self.word(.off)
@@ -41,7 +41,7 @@ extension HostOverSOAP {
         try await attempt("power off guest \(guest.name.onOneLine)") {
             session throws(CallFailure) in
             try await self.switchPower(
-                guest, "PowerOffVM_Task", to: .off, within: self.limits.power, in: session)
+                guest, .powerOffVM, to: .off, within: self.limits.power, in: session)
         }
     }
 
@@ -50,7 +50,7 @@ extension HostOverSOAP {
         try await attempt("suspend guest \(guest.name.onOneLine)") {
             session throws(CallFailure) in
             try await self.switchPower(
-                guest, "SuspendVM_Task", to: .suspended, within: self.limits.suspend, in: session)
+                guest, .suspendVM, to: .suspended, within: self.limits.suspend, in: session)
         }
     }
 
@@ -60,12 +60,12 @@ extension HostOverSOAP {
         try await attempt("power on guest \(guest.name.onOneLine)") {
             session throws(CallFailure) in
             try await self.switchPower(
-                guest, "PowerOnVM_Task", to: .on, within: self.limits.power, in: session)
+                guest, .powerOnVM, to: .on, within: self.limits.power, in: session)
         }
     }
 
     private func switchPower(
-        _ guest: BootGuest, _ method: String, to wanted: GuestPower, within limit: Duration,
+        _ guest: BootGuest, _ method: VimMethod, to wanted: GuestPower, within limit: Duration,
         in session: Session
     ) async throws(CallFailure) {
         let vm = try await find(guest, in: session)
@@ -91,7 +91,7 @@ extension HostOverSOAP {
             let places = try await self.registrationPlaces(in: session)
             do throws(CallFailure) {
                 try await self.vim.runTask(
-                    "RegisterVM_Task", on: places.folder, in: session, within: self.limits.power,
+                    .registerVM, on: places.folder, in: session, within: self.limits.power,
                     limits: self.limits.vim
                 ) {
                     $0.add("path", guest.vmxPath)

@@ -32,7 +32,7 @@ extension HostOverSOAP {
             do throws(CallFailure) {
                 // The host gives up by itself at the limit; it may be a little late to say so.
                 try await self.steer(
-                    on ? "EnterMaintenanceMode_Task" : "ExitMaintenanceMode_Task", on: host,
+                    on ? .enterMaintenanceMode : .exitMaintenanceMode, on: host,
                     to: HostGoal(
                         paths: [Self.maintenancePath],
                         isReached: { $0[Self.maintenancePath]?.bool == on }),
@@ -63,7 +63,7 @@ extension HostOverSOAP {
             do throws(CallFailure) {
                 // The reason has no place in the call.
                 let reply = try await self.vim.call(
-                    "ShutdownHost_Task", on: host, in: session, within: self.limits.call
+                    .shutdownHost, on: host, in: session, within: self.limits.call
                 ) { $0.add("force", true) }
                 task = try VimClient.returned(reply)
             } catch {

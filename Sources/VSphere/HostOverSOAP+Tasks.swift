@@ -15,7 +15,7 @@ extension HostOverSOAP {
     /// read only to explain why the object is not: a state lags behind, a task is forgotten, and
     /// being asked for what is already so is a fault (facts/vsphere.md 2.7, 2.13).
     func steer(
-        _ method: String, on object: Reference, to goal: HostGoal, within limit: Duration,
+        _ method: VimMethod, on object: Reference, to goal: HostGoal, within limit: Duration,
         in session: Session, _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) {
         let began = ContinuousClock.now
@@ -53,7 +53,7 @@ extension HostOverSOAP {
             }
             guard settled < Self.settleLooks, ContinuousClock.now + pause < deadline else {
                 throw .timedOut(
-                    "it is not so \(limit.short) after \(method); the task is "
+                    "it is not so \(limit.short) after \(method.rawValue); the task is "
                         + (info?["state"]?.text ?? "forgotten"))
             }
             do { try await Task.sleep(for: pause) } catch {

@@ -168,10 +168,10 @@ extension HostOverSOAP {
         do throws(CallFailure) {
             objects = try await vim.read(choices, view: view, in: session, limits: limits.vim)
         } catch {
-            await vim.discard(view, with: "DestroyView", in: session)
+            await vim.discard(view, with: .destroyView, in: session)
             throw error
         }
-        await vim.discard(view, with: "DestroyView", in: session)
+        await vim.discard(view, with: .destroyView, in: session)
         return objects
     }
 

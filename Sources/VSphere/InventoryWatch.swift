@@ -1,4 +1,5 @@
 import PowerModel
+import Synchronization
 
 /// Keeps the cluster's inventory up to date: one WaitForUpdatesEx in flight, any number of
 /// callers waiting for what it brings.
@@ -25,6 +26,12 @@ actor InventoryWatch {
         var objects: [Reference: ObjectProperties] = [:]
     }
 
+    /// Where what was seen is to be found at vCenter.
+    private struct Places {
+        var references = KnownReferences()
+        var cluster: Reference?
+    }
+
     private let vim: VimClient
     private let name: ClusterName
     private let limits: VCenterLimits
@@ -33,8 +40,9 @@ actor InventoryWatch {
     private var known: Inventory?
     private var confirmed: ContinuousClock.Instant?
     private var version: UInt64 = 0
-    private var references = KnownReferences()
-    private var cluster: Reference?
+    /// What was seen last is told without a turn of the actor: while it reads a large answer,
+    /// a thousand guests are asked for something.
+    private nonisolated let places = Mutex(Places())
     /// What extraConfig said of guests, and which were asked.
     private var marks: [Reference: Classification.Mark] = [:]
     private var asked: Set<Reference> = []
@@ -88,30 +96,32 @@ actor InventoryWatch {
     }
 
     /// The reference of a guest; asks vCenter when it is not known yet.
-    func reference(of guest: GuestID) async throws(CallFailure) -> Reference {
-        if let reference = references.guests[guest] { return reference }
+    nonisolated func reference(of guest: GuestID) async throws(CallFailure) -> Reference {
+        if let reference = places.withLock({ $0.references.guests[guest] }) { return reference }
         _ = try await inventory(newerThan: nil, within: limits.read)
-        guard let reference = references.guests[guest] else {
+        guard let reference = places.withLock({ $0.references.guests[guest] }) else {
             throw .missing("no host of cluster \(name) has a guest with identity \(guest)")
         }
         return reference
     }
 
     /// The reference of a host; asks vCenter when it is not known yet.
-    func reference(of host: HostName) async throws(CallFailure) -> Reference {
-        if let reference = references.hosts[host] { return reference }
+    nonisolated func reference(of host: HostName) async throws(CallFailure) -> Reference {
+        if let reference = places.withLock({ $0.references.hosts[host] }) { return reference }
         _ = try await inventory(newerThan: nil, within: limits.read)
-        guard let reference = references.hosts[host] else {
+        guard let reference = places.withLock({ $0.references.hosts[host] }) else {
             throw .missing("cluster \(name) has no host \(host)")
         }
         return reference
     }
 
     /// The reference of the cluster; asks vCenter when it is not known yet.
-    func clusterReference() async throws(CallFailure) -> Reference {
-        if let cluster { return cluster }
+    nonisolated func clusterReference() async throws(CallFailure) -> Reference {
+        if let cluster = places.withLock({ $0.cluster }) { return cluster }
         _ = try await inventory(newerThan: nil, within: limits.read)
-        guard let cluster else { throw .missing("there is no cluster \(name)") }
+        guard let cluster = places.withLock({ $0.cluster }) else {
+            throw .missing("there is no cluster \(name)")
+        }
         return cluster
     }
 
@@ -130,8 +140,7 @@ actor InventoryWatch {
         }
         let (inventory, references) = try reading.inventory(
             of: cluster.reference, version: version, marks: marks, tags: tags)
-        self.references = references
-        self.cluster = cluster.reference
+        places.withLock { $0 = Places(references: references, cluster: cluster.reference) }
         return (cluster, inventory)
     }
 
@@ -239,8 +248,7 @@ actor InventoryWatch {
         }
         known = inventory
         confirmed = .now
-        self.references = references
-        self.cluster = cluster
+        places.withLock { $0 = Places(references: references, cluster: cluster) }
         return inventory
     }
 
@@ -253,7 +261,7 @@ actor InventoryWatch {
             guard let setup else { throw .refused("the connection was closed") }
             let limit = Duration.seconds(seconds) + VCenterLimits.longPollGrace
             let reply = try await vim.call(
-                "WaitForUpdatesEx", on: setup.collector, in: session,
+                .waitForUpdatesEx, on: setup.collector, in: session,
                 within: setup.isComplete ? limit : limits.read
             ) {
                 $0.add("version", setup.token)
@@ -331,10 +339,10 @@ actor InventoryWatch {
         // One of our own: the shared collector mixes the filters of everybody in the session.
         let collector = try VimClient.returned(
             try await vim.call(
-                "CreatePropertyCollector", on: session.content.propertyCollector, in: session,
+                .createPropertyCollector, on: session.content.propertyCollector, in: session,
                 within: limits.call))
         _ = try VimClient.returned(
-            try await vim.call("CreateFilter", on: collector, in: session, within: limits.call) {
+            try await vim.call(.createFilter, on: collector, in: session, within: limits.call) {
                 $0.add("spec", "PropertyFilterSpec") {
                     VimClient.addFilter(choices, view: view, in: session, to: &$0)
                 }
@@ -347,8 +355,8 @@ actor InventoryWatch {
         guard let old = setup else { return }
         setup = nil
         guard old.generation == session.generation else { return }
-        await vim.discard(old.collector, with: "DestroyPropertyCollector", in: session)
-        await vim.discard(old.view, with: "DestroyView", in: session)
+        await vim.discard(old.collector, with: .destroyPropertyCollector, in: session)
+        await vim.discard(old.view, with: .destroyView, in: session)
     }
 
     // MARK: What extraConfig says

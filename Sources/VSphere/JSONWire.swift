@@ -17,7 +17,7 @@ struct JSONWire: VimWire {
         _ call: VimCall, timeout: Duration, stallLimit: Duration?
     ) throws(CallFailure) -> HTTPSRequest {
         HTTPSRequest(
-            method: "POST", path: path(to: call.object, call.method), headers: headers,
+            method: "POST", path: path(to: call.object, call.method.rawValue), headers: headers,
             body: Array(try Self.data(call.arguments)), timeout: timeout,
             stallLimit: stallLimit ?? timeout)
     }
@@ -38,15 +38,15 @@ struct JSONWire: VimWire {
     }
 
     func result(
-        _ response: HTTPSResponse, of method: String
+        _ response: HTTPSResponse, of method: VimMethod
     ) throws(CallFailure) -> Element {
         switch response.status {
         case 200, 204:
-            var reply = Element(name: method + "Response", namespace: "")
+            var reply = Element(name: method.rawValue + "Response", namespace: "")
             if response.status == 200, !response.body.isEmpty {
                 do { reply.children = try JSONReply.elements("returnval", in: response.body) } catch
                 {
-                    throw .unreadable("to \(method) \(error)")
+                    throw .unreadable("to \(method.rawValue) \(error)")
                 }
             }
             return reply

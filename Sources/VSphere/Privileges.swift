@@ -149,7 +149,7 @@ extension VimClient {
             let end = min(start + Self.privilegeBatch, question.objects.count)
             let objects = Array(question.objects[start..<end])
             let reply = try await call(
-                "HasPrivilegeOnEntities", on: manager, in: session, within: limits.read
+                .hasPrivilegeOnEntities, on: manager, in: session, within: limits.read
             ) {
                 $0.add("entity", all: objects.map(\.reference))
                 $0.add("sessionId", session.key)

@@ -25,7 +25,7 @@ extension VimClient {
         of choices: [PropertyChoice], in session: Session, within limit: Duration
     ) async throws(CallFailure) -> Reference {
         let reply = try await call(
-            "CreateContainerView", on: session.content.viewManager, in: session, within: limit
+            .createContainerView, on: session.content.viewManager, in: session, within: limit
         ) {
             $0.add("container", session.content.rootFolder)
             $0.add(
@@ -37,7 +37,7 @@ extension VimClient {
 
     /// Gives a view, a filter or a collector back. What cannot be given back dies with the
     /// session.
-    func discard(_ reference: Reference, with method: String, in session: Session) async {
+    func discard(_ reference: Reference, with method: VimMethod, in session: Session) async {
         do throws(CallFailure) {
             _ = try await call(method, on: reference, in: session, within: Self.discardLimit)
         } catch {
@@ -113,7 +113,7 @@ extension VimClient {
     ) async throws(CallFailure) -> [ObjectProperties] {
         let collector = session.content.propertyCollector
         var reply = try await call(
-            "RetrievePropertiesEx", on: collector, in: session, within: limits.read
+            .retrievePropertiesEx, on: collector, in: session, within: limits.read
         ) {
             specification(&$0)
             $0.add("options", "RetrieveOptions") { $0.add("maxObjects", limits.pageObjects) }
@@ -125,7 +125,7 @@ extension VimClient {
             objects += try Self.objects(in: result)
             guard let token = result["token"]?.text, !token.isEmpty else { return objects }
             reply = try await call(
-                "ContinueRetrievePropertiesEx", on: collector, in: session, within: limits.read
+                .continueRetrievePropertiesEx, on: collector, in: session, within: limits.read
             ) { $0.add("token", token) }
             guard reply["returnval"] != nil else {
                 throw .unreadable("has a page missing after token \(token)")

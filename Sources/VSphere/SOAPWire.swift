@@ -28,13 +28,13 @@ struct SOAPWire: VimWire {
     func contentRequest(timeout: Duration) throws(CallFailure) -> HTTPSRequest {
         try request(
             VimCall(
-                method: "RetrieveServiceContent",
+                method: .retrieveServiceContent,
                 object: .serviceInstance, arguments: VimFields(), operation: "vpower-greet"),
             timeout: timeout, stallLimit: nil)
     }
 
     func result(
-        _ response: HTTPSResponse, of method: String
+        _ response: HTTPSResponse, of method: VimMethod
     ) throws(CallFailure) -> Element {
         // Any other status is not vim's: a proxy's words, never to be read as an answer.
         guard response.status == 200 || response.status == 500 else {
@@ -45,14 +45,15 @@ struct SOAPWire: VimWire {
             payload = try ReplyReader.payload(of: response.body)
         } catch {
             if response.status == 500 { throw .status(500) }
-            throw .unreadable("to \(method) \(error)")
+            throw .unreadable("to \(method.rawValue) \(error)")
         }
         if payload.name == "Fault", payload.namespace == ReplyReader.envelopeNamespace {
             throw .fault(VimFault(envelope: payload))
         }
         // `PowerOffVM_Task` is answered by `PowerOffVM_TaskResponse`.
-        guard response.status == 200, payload.name == method + "Response" else {
-            throw .unreadable("to \(method) is <\(payload.name)> with status \(response.status)")
+        guard response.status == 200, payload.name == method.rawValue + "Response" else {
+            throw .unreadable(
+                "to \(method.rawValue) is <\(payload.name)> with status \(response.status)")
         }
         return payload
     }
@@ -78,10 +79,10 @@ struct XMLText: Sendable {
             <soapenv:Header>
             """
         write("operationID", .text(call.operation))
-        text += "</soapenv:Header><soapenv:Body><\(call.method) xmlns=\"urn:vim25\">"
+        text += "</soapenv:Header><soapenv:Body><\(call.method.rawValue) xmlns=\"urn:vim25\">"
         write("_this", .reference(call.object))
         write(call.arguments)
-        text += "</\(call.method)></soapenv:Body></soapenv:Envelope>"
+        text += "</\(call.method.rawValue)></soapenv:Body></soapenv:Envelope>"
     }
 
     private mutating func write(_ fields: VimFields) {

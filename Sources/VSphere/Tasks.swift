@@ -14,7 +14,7 @@ extension VimClient {
     /// - Throws: `.fault` both for a call that is refused and for a task that fails: servers
     ///   differ in which of the two they choose (facts/vsphere.md 2.13).
     func runTask(
-        _ method: String, on object: Reference, until wanted: TaskProgress = .done,
+        _ method: VimMethod, on object: Reference, until wanted: TaskProgress = .done,
         in session: Session, within limit: Duration, limits: VCenterLimits,
         _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) {
@@ -39,7 +39,7 @@ extension VimClient {
             }
             guard ContinuousClock.now + pause < deadline else {
                 throw .timedOut(
-                    "the task \(task.id) (\(method)) is still \(info["state"]?.text ?? "") after "
+                    "the task \(task.id) (\(method.rawValue)) is still \(info["state"]?.text ?? "") after "
                         + limit.short)
             }
             try await sleep(pause)

@@ -46,7 +46,7 @@ extension VCenterCluster {
         _ cluster: Reference, in session: Session, _ fill: (inout VimFields) -> Void
     ) async throws(CallFailure) {
         try await vim.runTask(
-            "ReconfigureComputeResource_Task", on: cluster, in: session, within: limits.change,
+            .reconfigureComputeResource, on: cluster, in: session, within: limits.change,
             limits: limits
         ) {
             $0.add("spec", derived: "ClusterConfigSpecEx", fill)

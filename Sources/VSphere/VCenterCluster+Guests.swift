@@ -12,7 +12,7 @@ extension VCenterCluster {
                 try await self.accepting("poweredOff", of: vm, in: session) {
                     () async throws(CallFailure) in
                     _ = try await self.vim.call(
-                        "ShutdownGuest", on: vm, in: session, within: self.limits.call)
+                        .shutdownGuest, on: vm, in: session, within: self.limits.call)
                 }
             }
         }
@@ -42,7 +42,7 @@ extension VCenterCluster {
     ) async throws(CallFailure) -> PowerCut {
         do throws(CallFailure) {
             try await vim.runTask(
-                "PowerOffVM_Task", on: vm, in: session, within: limits.powerOff, limits: limits)
+                .powerOffVM, on: vm, in: session, within: limits.powerOff, limits: limits)
             return .asked
         } catch {
             var why = ""
@@ -89,7 +89,7 @@ extension VCenterCluster {
         of vm: Reference, after why: String, in session: Session
     ) async throws(CallFailure) {
         do throws(CallFailure) {
-            _ = try await vim.call("TerminateVM", on: vm, in: session, within: limits.call)
+            _ = try await vim.call(.terminateVM, on: vm, in: session, within: limits.call)
             guard try await isOff(vm, within: limits.terminate, in: session) else {
                 throw .timedOut("the guest is not off \(limits.terminate.short) after it")
             }
@@ -120,7 +120,7 @@ extension VCenterCluster {
             try await self.vim.withSession { session throws(CallFailure) in
                 do throws(CallFailure) {
                     _ = try await self.vim.call(
-                        "AnswerVM", on: vm, in: session, within: self.limits.call
+                        .answerVM, on: vm, in: session, within: self.limits.call
                     ) {
                         $0.add("questionId", question.id)
                         $0.add("answerChoice", choice.key)
@@ -152,7 +152,7 @@ extension VCenterCluster {
     private func startSuspending(_ vm: Reference, in session: Session) async throws(CallFailure) {
         do throws(CallFailure) {
             try await vim.runTask(
-                "SuspendVM_Task", on: vm, until: .accepted, in: session, within: limits.call,
+                .suspendVM, on: vm, until: .accepted, in: session, within: limits.call,
                 limits: limits)
         } catch {
             guard case .fault(let fault) = error, fault.type == "TaskInProgress",
@@ -179,7 +179,7 @@ extension VCenterCluster {
                 try await self.accepting("poweredOn", of: vm, in: session) {
                     () async throws(CallFailure) in
                     try await self.vim.runTask(
-                        "PowerOnVM_Task", on: vm, in: session, within: self.limits.powerOn,
+                        .powerOnVM, on: vm, in: session, within: self.limits.powerOn,
                         limits: self.limits
                     ) { $0.add("host", target) }
                 }

@@ -85,7 +85,7 @@ extension VCenterCluster {
         // A key that exists keeps its type; a new one must be a string.
         let type = try await vclsOption(of: cluster, in: session).type
         _ = try await vim.call(
-            "UpdateOptions", on: session.content.setting, in: session, within: limits.call
+            .updateOptions, on: session.content.setting, in: session, within: limits.call
         ) {
             $0.add("changedValue", all: [Self.vclsKey(cluster)], "OptionValue") { key, option in
                 option.add("key", key)
@@ -106,7 +106,7 @@ extension VCenterCluster {
         let reply: Element
         do throws(CallFailure) {
             reply = try await vim.call(
-                "QueryOptions", on: session.content.setting, in: session, within: limits.call
+                .queryOptions, on: session.content.setting, in: session, within: limits.call
             ) { $0.add("name", key) }
         } catch {
             guard case .fault(let fault) = error, fault.type == "InvalidName" else { throw error }

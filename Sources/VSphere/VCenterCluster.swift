@@ -86,7 +86,7 @@ public final class VCenterCluster: ClusterControl {
         let choices = ClusterReading.snapshotChoices(labels)
         let view = try await vim.createView(of: choices, in: session, within: limits.read)
         let objects = try await vim.read(choices, view: view, in: session, limits: limits)
-        await vim.discard(view, with: "DestroyView", in: session)
+        await vim.discard(view, with: .destroyView, in: session)
         let reading = ClusterReading(objects: objects, labels: labels)
         let found = try reading.cluster(name).reference
         var warnings = try reading.gaps(of: found)

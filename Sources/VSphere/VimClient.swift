@@ -69,7 +69,7 @@ final class VimClient: Sendable {
 
     /// One call; the response, e.g. `<ShutdownGuestResponse>`, in one form for every wire.
     func call(
-        _ method: String, on object: Reference, in session: Session, within limit: Duration,
+        _ method: VimMethod, on object: Reference, in session: Session, within limit: Duration,
         stallLimit: Duration? = nil, _ arguments: (inout VimFields) -> Void = { _ in }
     ) async throws(CallFailure) -> Element {
         let response = try await send(
@@ -79,7 +79,7 @@ final class VimClient: Sendable {
     }
 
     private func send(
-        _ method: String, on object: Reference, over wire: any VimWire, within limit: Duration,
+        _ method: VimMethod, on object: Reference, over wire: any VimWire, within limit: Duration,
         stallLimit: Duration? = nil, _ arguments: (inout VimFields) -> Void
     ) async throws(CallFailure) -> HTTPSResponse {
         try await send(
@@ -148,11 +148,11 @@ final class VimClient: Sendable {
         _ manager: Reference, over wire: any VimWire
     ) async throws(CallFailure) -> (key: String, wire: any VimWire) {
         do throws(CallFailure) {
-            let response = try await send("Login", on: manager, over: wire, within: limits.login) {
+            let response = try await send(.login, on: manager, over: wire, within: limits.login) {
                 $0.add("userName", user)
                 $0.add("password", password)
             }
-            let reply = try wire.result(response, of: "Login")
+            let reply = try wire.result(response, of: .login)
             guard let key = reply.at("returnval", "key")?.text, !key.isEmpty else {
                 throw .unreadable("to Login has no key of the session")
             }
@@ -225,7 +225,7 @@ final class VimClient: Sendable {
     private func content(over wire: any VimWire) async throws(CallFailure) -> ServiceContent {
         let response = try await send(try wire.contentRequest(timeout: limits.call))
         return try ServiceContent(
-            reply: try wire.result(response, of: "RetrieveServiceContent"))
+            reply: try wire.result(response, of: .retrieveServiceContent))
     }
 
     /// Forgets the login without a word to the server, which is going down.
@@ -238,7 +238,7 @@ final class VimClient: Sendable {
         }
         do throws(CallFailure) {
             _ = try await call(
-                "Logout", on: session.content.sessionManager, in: session,
+                .logout, on: session.content.sessionManager, in: session,
                 within: Self.logoutLimit)
         } catch {
             // The server drops idle sessions; there is nobody who could do more.

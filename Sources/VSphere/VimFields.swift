@@ -87,7 +87,7 @@ struct VimFields: Hashable, Sendable {
 
 /// One call of a vim25 method on a managed object.
 struct VimCall: Sendable {
-    var method: String
+    var method: VimMethod
     var object: Reference
     var arguments: VimFields
     /// Shows in vCenter's log, where the wire carries it.
@@ -114,7 +114,7 @@ protocol VimWire: Sendable {
     /// The answer to a call as `<MethodResponse>` with its `returnval`, whatever its form was.
     ///
     /// - Throws: `.fault`, typed; `.status` for what is not vim's; `.unreadable`.
-    func result(_ response: HTTPSResponse, of method: String) throws(CallFailure) -> Element
+    func result(_ response: HTTPSResponse, of method: VimMethod) throws(CallFailure) -> Element
 
     /// The wire of the session that this answer to a login began.
     func loggedIn(by response: HTTPSResponse) throws(CallFailure) -> any VimWire

@@ -303,7 +303,7 @@ struct EndToEnd {
             let down = try await lab.state()
             #expect(down.hostsOn == [] && down.guestsOn == [])
             #expect(!down.automation.ha && down.automation.drsLevel == .manual)
-            #expect(!down.automation.vcls.keepsGuests)
+            #expect(!down.automation.keepsVCLS)
 
             try await lab.cyclePower()
             #expect(try await stage.vpower("up-2", "restore") == 0)

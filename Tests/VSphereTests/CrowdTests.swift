@@ -11,6 +11,9 @@ import VSphere
     private static let delay: Duration = .milliseconds(50)
     /// Fewer than the engine's own limit: what is measured is the waiting, not this machine.
     private static let atOnce = 16
+    /// A debug build takes 1.3 times the waits on a quiet machine with two cores, and twice as long
+    /// beside the other tests. Calls one after the other would take sixteen times as long.
+    private static let patience = 4
 
     @Test func `a tier of a thousand guests costs a call each and hardly more than their waits`()
         async throws
@@ -57,7 +60,7 @@ import VSphere
             "\(targets) guests: \(calls) calls, \(taken.short) of at least \(least.short), "
                 + "\(cluster.counters.connections) connections")
         #expect(calls <= targets + 100)
-        #expect(taken < least * 1.2)
+        #expect(taken < least * Self.patience)
         await cluster.close()
     }
 }

@@ -17,7 +17,7 @@ import Transport
 
     @Test func `a request is written as the facts have it`() throws {
         let call = VimCall(
-            method: "RetrievePropertiesEx",
+            method: .retrievePropertiesEx,
             object: Reference(kind: "PropertyCollector", id: "session[52]a/b"),
             arguments: VimFields {
                 $0.add("specSet", all: [1], "PropertyFilterSpec") { _, spec in
@@ -91,7 +91,7 @@ import Transport
             {"_typeName":"InvalidPowerState","existingState":"poweredOff","faultstring":"words"}
             """
         do throws(CallFailure) {
-            _ = try wire.result(response(500, body), of: "M")
+            _ = try wire.result(response(500, body), of: .shutdownGuest)
             Issue.record("it is a fault")
         } catch {
             guard case .fault(let fault) = error else { throw error }
@@ -102,13 +102,14 @@ import Transport
         // A proxy's page, and words that merely look like a fault.
         for page in ["<html>", "no healthy upstream", "{}", "[{\"_typeName\":\"A\"},{}]"] {
             #expect(throws: CallFailure.status(500)) {
-                try wire.result(response(500, page), of: "M")
+                try wire.result(response(500, page), of: .shutdownGuest)
             }
         }
         #expect(throws: CallFailure.status(503)) {
-            try wire.result(response(503, "{\"_typeName\":\"NoPermission\"}"), of: "M")
+            try wire.result(response(503, "{\"_typeName\":\"NoPermission\"}"), of: .shutdownGuest)
         }
-        #expect(try wire.result(response(204, ""), of: "M").children == [])
-        #expect(try wire.result(response(200, "true"), of: "M")["returnval"]?.bool == true)
+        #expect(try wire.result(response(204, ""), of: .shutdownGuest).children == [])
+        #expect(
+            try wire.result(response(200, "true"), of: .shutdownGuest)["returnval"]?.bool == true)
     }
 }

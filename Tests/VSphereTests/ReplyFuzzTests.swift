@@ -160,7 +160,7 @@ private struct VIJSONReading {
         _ = JSONReply.fault(in: body)?.description
         let wire = JSONWire(version: "8.0.1.0", session: nil)
         let reply = try wire.result(
-            HTTPSResponse(status: 200, headers: [], body: body), of: "RetrievePropertiesEx")
+            HTTPSResponse(status: 200, headers: [], body: body), of: .retrievePropertiesEx)
         guard let result = reply["returnval"] else { return }
         let reading = ClusterReading(objects: try VimClient.objects(in: result), labels: .all)
         guard !reading.objects.isEmpty else { return }

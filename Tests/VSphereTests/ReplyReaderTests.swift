@@ -171,7 +171,7 @@ import Testing
 
     private static func call(_ value: String) -> VimCall {
         VimCall(
-            method: "M", object: Reference(kind: "K\"<", id: "i&"),
+            method: .queryOptions, object: Reference(kind: "K\"<", id: "i&"),
             arguments: VimFields { $0.add("value", value) }, operation: "o")
     }
 

@@ -33,6 +33,8 @@ public actor LabHostAPI: LabVimServer {
     var withheld: Set<String> = []
     var tasks: [String: LabTask] = [:]
     var taskRuns: [String: Task<Void, Never>] = [:]
+    /// The newest request of each method, as it came: for who checks what a client sends.
+    public private(set) var requests: [String: [UInt8]] = [:]
     var lockdown = "lockdownDisabled"
     var isReadOnly = false
     /// Whether the next answer is replaced by the end of the connection.
@@ -176,6 +178,7 @@ public actor LabHostAPI: LabVimServer {
             version = try requestedVersion(headers)
             let call = try VimDecoder(table: table, version: version).call(in: body)
             calls.append(call.method)
+            requests[call.method] = body
             let result = try execute(
                 call, session: Self.sessionKey(in: headers), &cookie)
             if breaksAfter == call.method {

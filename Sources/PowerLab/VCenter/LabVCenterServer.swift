@@ -31,6 +31,8 @@ public actor LabVCenterServer: LabVimServer {
     public let release: LabRelease
     let table = VimTable.vim25
 
+    /// The newest request of each method, as it came: for who checks what a client sends.
+    public private(set) var requests: [String: [UInt8]] = [:]
     /// Calls of vim25 that were answered, as SOAP or JSON, refused ones as well.
     public internal(set) var calls = 0
     /// Requests to the REST interface, refused ones as well.
@@ -217,6 +219,7 @@ public actor LabVCenterServer: LabVimServer {
         do {
             version = try requestedVersion(headers)
             let call = try VimDecoder(table: table, version: version).call(in: body)
+            requests[call.method] = body
             let result = try await execute(
                 call, session: Self.sessionKey(in: headers), channel, &cookie)
             let answer = VimEncoder(table: table, version: version)

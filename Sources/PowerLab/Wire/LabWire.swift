@@ -39,7 +39,7 @@ public actor LabWire {
         self.directory = directory
         self.time = time
         var scenario = scenario
-        if release.vcls == .none { scenario.guests.removeAll { $0.nature == .vcls } }
+        scenario.suit(release)
         let world = LabWorld(scenario, time: time)
         self.world = world
         let backend = LabWireBackend(world: world)

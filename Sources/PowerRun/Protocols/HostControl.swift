@@ -43,8 +43,8 @@ public protocol HostWay: Sendable {
     func close() async
 }
 
-/// One ESXi host, without vCenter, as the engine needs it: a way to it, its boot script and HA's agent,
-/// which are reached over SSH alone.
+/// One ESXi host, without vCenter, as the engine needs it: a way to it, its boot script and HA's
+/// agent, which are reached over SSH alone.
 public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall

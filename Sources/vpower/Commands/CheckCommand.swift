@@ -10,10 +10,10 @@ struct CheckCommand: AsyncParsableCommand {
         commandName: "check", abstract: "Look at everything an outage will need.",
         discussion: """
             The site file, every secret, every UPS (with a real login), every vCenter and
-            what vpower's user may do there, every host over each way that the site file
-            gives, who is who, guests in no tier, and whether a shutdown fits the runtime at
-            the present load. Changes nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
-            should know.
+            what vpower's user may do there, every host over each way that the site
+            file gives, who is who, guests in no tier, and whether a shutdown fits the
+            runtime at the present load. Changes nothing. `BAD` is what would hinder a
+            shutdown or a restore; `note` is what you should know.
 
             EXAMPLE
               vpower check

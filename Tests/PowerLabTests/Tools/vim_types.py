@@ -1,11 +1,14 @@
 """What pyvmomi knows of vim25 types, as a source that is independent of the lab's own table.
 
 usage: vim_types.py check < table.json     prints a JSON list of differences; [] when none
+       vim_types.py requests < bodies.json prints what is wrong with SOAP requests, given as a
+                                           JSON object by method; {} when nothing is
        vim_types.py swift                  prints the lab's table, as Swift
 """
 
 import json
 import sys
+import xml.etree.ElementTree as ElementTree
 
 from pyVmomi import VmomiSupport, vim, vmodl
 
@@ -124,6 +127,90 @@ def check(table):
     return differences
 
 
+XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+
+
+def local(element):
+    namespace, _, name = element.tag.rpartition("}")
+    if namespace != "{" + NAMESPACE:
+        raise ValueError(f"{element.tag} is not of {NAMESPACE}")
+    return name
+
+
+def check_request(method, body):
+    """Compares one request with pyvmomi's types: names, order, how often, and types."""
+    call = list(ElementTree.fromstring(body).find(SOAP + "Body"))[0]
+    this = list(call)[0]
+    if local(call) != method or local(this) != "_this":
+        raise ValueError("is another call, or does not begin with _this")
+    kind = VmomiSupport.GetWsdlType(NAMESPACE, this.get("type"))
+    info = next((one for one in kind._GetMethodList() if one.wsdlName == method), None)
+    if info is None:
+        raise ValueError(f"{this.get('type')} has no such method")
+    check_sequence(list(call)[1:], list(info.params), method)
+
+
+def check_sequence(elements, infos, path):
+    place, seen = 0, set()
+    for element in elements:
+        name = local(element)
+        found = next((i for i in range(place, len(infos)) if infos[i].name == name), None)
+        if found is None:
+            raise ValueError(f"{path}.{name} is not known, or not in its place")
+        kind = infos[found].type
+        many = isinstance(kind, type) and issubclass(kind, VmomiSupport.Array)
+        if name in seen and not many:
+            raise ValueError(f"{path}.{name} is there twice")
+        seen.add(name)
+        place = found
+        check_value(element, kind.Item if many else kind, f"{path}.{name}")
+    for info in infos:
+        if info.name not in seen and not info.flags & F_OPTIONAL:
+            raise ValueError(f"{path}.{info.name} is missing")
+
+
+def check_value(element, kind, path):
+    given = element.get(XSI_TYPE)
+    if kind is object or kind is VmomiSupport.GetVmodlType("anyType"):
+        if given is None:
+            raise ValueError(f"{path} does not say its type")
+        prefix, _, name = given.rpartition(":")
+        kind = VmomiSupport.GetWsdlType(XSD if prefix == "xsd" else NAMESPACE, name)
+    elif given is not None:
+        actual = VmomiSupport.GetWsdlType(NAMESPACE, given)
+        if not issubclass(actual, kind):
+            raise ValueError(f"{path} is a {given}, not a {kind.__name__}")
+        kind = actual
+    if issubclass(kind, VmomiSupport.ManagedObject):
+        if not issubclass(VmomiSupport.GetWsdlType(NAMESPACE, element.get("type")), kind):
+            raise ValueError(f"{path} refers to a {element.get('type')}")
+    elif issubclass(kind, VmomiSupport.DataObject):
+        check_sequence(list(element), kind._GetPropertyList(), path)
+    elif issubclass(kind, VmomiSupport.Enum):
+        if element.text not in kind.values:
+            raise ValueError(f"{path} is {element.text}, not one of {kind.values}")
+    elif list(element):
+        raise ValueError(f"{path} has elements inside")
+    elif issubclass(kind, bool) and element.text not in ("true", "false"):
+        raise ValueError(f"{path} is {element.text}, not true or false")
+    elif issubclass(kind, int) and not issubclass(kind, bool):
+        int(element.text)
+
+
+XSD = "http://www.w3.org/2001/XMLSchema"
+
+
+def check_requests(bodies):
+    wrong = {}
+    for name, body in bodies.items():
+        try:
+            check_request(name, body)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            wrong[name] = f"{type(error).__name__}: {error}"
+    return wrong
+
+
 OBJECTS = """PropertyFilterSpec PropertySpec ObjectSpec SelectionSpec TraversalSpec RetrieveOptions
 WaitOptions ComputeResourceConfigSpec ClusterConfigSpecEx ClusterDasConfigInfo ClusterDrsConfigInfo
 ClusterDpmConfigInfo ClusterSystemVMsConfigSpec OptionValue HostMaintenanceSpec
@@ -188,6 +275,8 @@ def swift():
 if __name__ == "__main__":
     if sys.argv[1:] == ["check"]:
         json.dump(check(json.load(sys.stdin)), sys.stdout)
+    elif sys.argv[1:] == ["requests"]:
+        json.dump(check_requests(json.load(sys.stdin)), sys.stdout)
     elif sys.argv[1:] == ["swift"]:
         swift()
     else:
