@@ -22,7 +22,11 @@ extension VCenterCluster {
 
     /// Whether it is the vCenter's advanced setting that puts such a cluster into retreat mode.
     func isRetreatBySetting(_ now: Automation, in session: Session) -> Bool {
-        now.vcls != .unset || APIVersion.isOlder(session.wire.version, than: Self.modeSince)
+        switch now.vcls {
+        case .notThere: false
+        case .unset: APIVersion.isOlder(session.wire.version, than: Self.modeSince)
+        case .on, .retreat: true
+        }
     }
 
     /// Puts vCLS back to what it was in each of the two places, where that says otherwise now.
@@ -34,7 +38,7 @@ extension VCenterCluster {
         try await changeVCLS("put vCLS of cluster \(name) back \(before ? "on" : "to retreat")") {
             (now, _) -> VCLSChange? in
             var change = VCLSChange()
-            if now.vcls.keepsGuests != setting.keepsGuests {
+            if now.vcls != .notThere, now.vcls.keepsGuests != setting.keepsGuests {
                 change.setting = setting.keepsGuests ? .on : .retreat
             }
             if (now.vclsMode == .absent) != (mode == .absent) {
@@ -44,6 +48,8 @@ extension VCenterCluster {
         }
     }
 
+    /// 7.0U1, the first that has vCLS (facts/vsphere.md 2.5).
+    private static let vclsSince = "7.0.1.0"
     /// The first vim25 version whose clusters have a `deploymentMode`.
     private static let modeSince = "8.0.2.0"
 
@@ -102,6 +108,9 @@ extension VCenterCluster {
     func vclsOption(
         of cluster: Reference, in session: Session
     ) async throws(CallFailure) -> (setting: VCLSSetting, type: String) {
+        guard !APIVersion.isOlder(session.wire.version, than: Self.vclsSince) else {
+            return (.notThere, "string")
+        }
         let key = Self.vclsKey(cluster)
         let reply: Element
         do throws(CallFailure) {

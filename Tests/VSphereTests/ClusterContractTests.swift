@@ -255,7 +255,8 @@ import VSphere
             wanted.drsOverrides = false
             wanted.dpm = true
             #expect(try await cluster.automation() == wanted)
-            wanted.vclsHealth = .healthy
+            // The world has services of its own, whether vCenter tells of them or not.
+            wanted.vclsHealth = kind.agents > 0 ? .healthy : .nonhealthy
             #expect(bench.world.currentAutomation() == wanted)
             wanted.vclsHealth = first.vclsHealth
             let without = try await bench.inventory {
@@ -289,7 +290,7 @@ import VSphere
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?, isByMode: Bool)
     ) async throws {
         // An older release has no mode, and is told by the setting.
-        guard kind.knowsMode || before.mode == nil else { return }
+        guard kind.agents > 0, kind.knowsMode || before.mode == nil else { return }
         try await with(kind) { scenario in
             scenario.automation.vcls = before.setting
             scenario.automation.vclsMode = before.mode
@@ -319,7 +320,7 @@ import VSphere
     func `vCLS is never switched on where it was off`(
         kind: Kind, before: (setting: VCLSSetting, mode: VCLSMode?)
     ) async throws {
-        guard kind.knowsMode || before.mode == nil else { return }
+        guard kind.agents > 0, kind.knowsMode || before.mode == nil else { return }
         try await with(kind) { scenario in
             scenario.automation.vcls = before.setting
             scenario.automation.vclsMode = before.mode
@@ -350,8 +351,22 @@ import VSphere
         }
     }
 
+    @Test func `a vCenter older than vCLS is asked and told nothing of it`() async throws {
+        try await with(.vcenter(.v67, .soap)) { bench in
+            #expect(try await bench.cluster.snapshot().automation.vcls == .notThere)
+            try await bench.cluster.retreatVCLS()
+            try await bench.cluster.restoreVCLS(.unset, mode: nil)
+            let now = try await bench.cluster.automation()
+            #expect(now.vcls == .notThere)
+            #expect(!now.keepsVCLS)
+            let sent = try #require(await bench.server?.requests)
+            #expect(sent["UpdateOptions"] == nil && sent["QueryOptions"] == nil)
+        }
+    }
+
     @Test(arguments: Kind.allCases)
     func `vCLS guests go with retreat mode and come back`(kind: Kind) async throws {
+        guard kind.agents > 0 else { return }
         try await with(kind) { bench in
             let cluster = bench.cluster
             func agents(_ inventory: Inventory) -> Int {

@@ -57,7 +57,7 @@ import VSphere
             snapshot.automation
                 == Automation(
                     ha: true, drsEnabled: true, drsLevel: .fullyAutomated,
-                    drsOverrides: true, dpm: false, vcls: .unset))
+                    drsOverrides: true, dpm: false, vcls: .notThere))
         await cluster.close()
     }
 
@@ -134,16 +134,14 @@ import VSphere
         await cluster.close()
     }
 
-    @Test func `vCLS goes into retreat and back by the advanced setting`() async throws {
+    @Test func `HA, DRS and DPM are changed in one task, and vCLS is left alone before 7.0U1`()
+        async throws
+    {
         let certificate = try Certificate()
         let server = try LocalServer.vcsim(certificate)
         let cluster = cluster(server, certificate)
-        try await cluster.restoreVCLS(.on, mode: nil)
-        #expect(try await cluster.automation().vcls == .unset)
         try await cluster.retreatVCLS()
-        #expect(try await cluster.automation().vcls == .retreat)
-        try await cluster.restoreVCLS(.unset, mode: nil)
-        #expect(try await cluster.automation().vcls == .on)
+        #expect(try await cluster.automation().vcls == .notThere)
         // The simulator accepts the task and applies nothing (facts/vsphere.md section 5).
         try await cluster.change(AutomationChange(ha: false, drsLevel: .manual, dpm: false))
         await cluster.close()

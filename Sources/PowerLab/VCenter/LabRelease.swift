@@ -73,7 +73,9 @@ extension LabScenario {
     /// Makes the cluster's own agents what this release deploys where all hosts have it too.
     public mutating func suit(_ release: LabRelease) {
         switch release.vcls {
-        case .none: guests.removeAll { $0.nature.isVCLS }
+        case .none:
+            guests.removeAll { $0.nature.isVCLS }
+            automation.vcls = .notThere
         case .external: break
         case .embedded:
             for index in guests.indices where guests[index].nature == .vcls {

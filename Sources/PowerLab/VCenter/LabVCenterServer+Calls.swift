@@ -132,7 +132,7 @@ extension LabVCenterServer {
         var all = options
         let name = vclsOption(snapshot)
         switch snapshot.automation.vcls {
-        case .unset: all[name] = nil
+        case .unset, .notThere: all[name] = nil
         case .on: all[name] = "true"
         case .retreat: all[name] = "false"
         }

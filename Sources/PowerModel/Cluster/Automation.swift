@@ -60,9 +60,11 @@ public enum VCLSSetting: String, Hashable, Codable, Sendable {
     case on
     /// Off: retreat mode.
     case retreat
+    /// The vCenter is older than vCLS (7.0U1): nothing is read or written.
+    case notThere
 
     /// Whether the cluster keeps vCLS guests, as far as this setting goes.
-    public var keepsGuests: Bool { self != .retreat }
+    public var keepsGuests: Bool { self == .unset || self == .on }
 }
 
 /// The cluster's own `systemVMsConfig.deploymentMode`.
