@@ -180,7 +180,10 @@ extension LabState {
         var lost: [GuestPlace] = []
         for guest in registered(on: host) where guests[guest].power == .on {
             guests[guest].stop(.off, cleanly: false)
-            note(.guestLost, guests[guest].spec.id.rawValue, "with \(name)")
+            // One in the host's memory ends with it, and nothing is lost.
+            if guests[guest].spec.nature != .embeddedVCLS {
+                note(.guestLost, guests[guest].spec.id.rawValue, "with \(name)")
+            }
             if guests[guest].spec.nature == .ordinary { lost.append(guest) }
             vcsaStopped(guest)
         }
