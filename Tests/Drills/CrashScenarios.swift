@@ -66,6 +66,16 @@ extension CrashScenarios.Scenario {
         Self(name: name) { $0.faults += faults }
     }
 
+    private static func vsan(
+        _ name: String, _ release: [Int],
+        change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
+    ) -> Self {
+        Self(name: name) { site in
+            site.vsan = LabVSAN(apiVersion: APIVersion(release))
+            change(&site)
+        }
+    }
+
     private static let esx1 = "esx1.lab"
     private static let queue = "50000000-0000-4000-8000-000000000005"
 
@@ -98,6 +108,15 @@ extension CrashScenarios.Scenario {
         with("the HA task fails", PlannedFault(.haTaskFails, lasts: .seconds(30))),
         with("an HA agent sticks", PlannedFault(.haAgentSticks, esx1, lasts: .seconds(60))),
         with("a link is cut", PlannedFault(.linkCut, esx1, at: .seconds(15), lasts: .seconds(20))),
+        vsan("vSAN by vCenter", [8, 0, 3, 0]),
+        vsan("vSAN by hand", [7, 0, 2, 0]),
+        vsan("vSAN, vCenter gone before", [8, 0, 3, 0]) { site in
+            site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
+        },
+        vsan("vSAN, vCenter dies", [8, 0, 3, 0]) { site in
+            site.faults.append(PlannedFault(.vcenterDiesEarly, at: .seconds(22)))
+        },
+        vsan("vSAN, reversed", [7, 0, 2, 0]) { $0.faults[0].at = .seconds(22) },
         with("a key is wrong", PlannedFault(.hostKeyWrong, esx1, lasts: .seconds(90))),
     ]
 }

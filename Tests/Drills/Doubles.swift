@@ -9,6 +9,8 @@ struct HostDouble: HostControl {
     var beforeStop: @Sendable () async -> Void = {}
     var armError: HostError?
     var refusesHAAgents = false
+    /// It says that vSAN is prepared, and does nothing.
+    var skipsVSAN = false
 
     var host: HostName { inner.host }
     func guests() async throws(HostError) -> [HostGuest] { listed(try await inner.guests()) }
@@ -27,6 +29,22 @@ struct HostDouble: HostControl {
             host: host, attempting: "stop HA's agent", reason: .refused, detail: "so it says")
     }
     func startHAAgent() async throws(HostError) { try await inner.startHAAgent() }
+    func keepsVSANMembers() async throws(HostError) -> Bool {
+        try await inner.keepsVSANMembers()
+    }
+    func keepVSANMembers(_ on: Bool) async throws(HostError) {
+        try await inner.keepVSANMembers(on)
+    }
+    func prepareVSAN(within limit: Duration) async throws(HostError) {
+        if skipsVSAN { return }
+        try await inner.prepareVSAN(within: limit)
+    }
+    func recoverVSAN(within limit: Duration) async throws(HostError) {
+        try await inner.recoverVSAN(within: limit)
+    }
+    func vsanMembership() async throws(HostError) -> VSANMembership {
+        try await inner.vsanMembership()
+    }
     func shutDownHost(reason: String) async throws(HostError) {
         await beforeStop()
         try await inner.shutDownHost(reason: reason)
@@ -85,6 +103,10 @@ struct ClusterDouble: ClusterControl {
     func suspend(_ guest: Guest) async throws(ClusterError) { try await inner.suspend(guest) }
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)
+    }
+    func vsanPower() async throws(ClusterError) -> VSANPower { try await inner.vsanPower() }
+    func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
+        try await inner.powerVSAN(on, reason: reason)
     }
     func close() async { await inner.close() }
 }

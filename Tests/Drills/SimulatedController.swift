@@ -158,7 +158,7 @@ final class SimulatedController: Sendable {
     private func goDown(_ operation: Operation, _ why: String) async throws {
         let result = try await whileWatchingBattery {
             let ledger = try await operation.ledger()
-            guard let run = ledger.interruptedRun, run.plan.kind == .cluster else {
+            guard let run = ledger.interruptedRun, run.plan.kind.isWhole else {
                 let prepared = try await operation.prepareShutdown()
                 return await operation.shutDown(prepared, because: RunCause(.outage, why))
             }
@@ -222,7 +222,9 @@ final class SimulatedController: Sendable {
         guard ledger.outage != nil else { return }
         if ledger.interruptedRun != nil {
             switch try await operation.resume(mainsAreBack: true) {
-            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps): break
+            case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps),
+                .continued(.vsan, .finished), .continued(.vsan, .finishedWithGaps):
+                break
             default: return
             }
         }
@@ -241,7 +243,7 @@ final class SimulatedController: Sendable {
     private func goOnWithWhatWasInterrupted() async {
         // A journal that cannot be read has nothing to go on with.
         guard let ledger = try? await operation(RunControl()).ledger(),
-            let run = ledger.interruptedRun, run.plan.kind == .cluster
+            let run = ledger.interruptedRun, run.plan.kind.isWhole
         else { return }
         for feed in feeds where await feed.read().status?.onBattery == true {
             state.withLock { $0.wish = .down("resumed") }

@@ -15,7 +15,7 @@ struct BentCluster: ClusterControl {
     var refuses: @Sendable (Call) -> ClusterError.Reason? = { _ in nil }
 
     enum Call: Hashable {
-        case inventory, change
+        case inventory, change, vsanPower, powerVSAN(Bool)
         case shutDown(String), powerOff(String), suspend(String), powerOn(String)
     }
 
@@ -69,6 +69,14 @@ struct BentCluster: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try check(.powerOn(guest.name))
         try await inner.powerOn(guest, on: host)
+    }
+    func vsanPower() async throws(ClusterError) -> VSANPower {
+        try check(.vsanPower)
+        return try await inner.vsanPower()
+    }
+    func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
+        try check(.powerVSAN(on))
+        try await inner.powerVSAN(on, reason: reason)
     }
     func close() async {}
 }
@@ -190,6 +198,7 @@ struct BentHost: HostControl {
 
     enum Call: Hashable {
         case guests, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
+        case keepVSANMembers(Bool), prepareVSAN, recoverVSAN
         case powerOn(String), register(String)
     }
 
@@ -246,6 +255,26 @@ struct BentHost: HostControl {
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try check(.guests)
         return try await inner.bootReport(of: run)
+    }
+    func keepsVSANMembers() async throws(HostError) -> Bool {
+        try check(.guests)
+        return try await inner.keepsVSANMembers()
+    }
+    func keepVSANMembers(_ on: Bool) async throws(HostError) {
+        try check(.keepVSANMembers(on))
+        try await inner.keepVSANMembers(on)
+    }
+    func prepareVSAN(within limit: Duration) async throws(HostError) {
+        try check(.prepareVSAN)
+        try await inner.prepareVSAN(within: limit)
+    }
+    func recoverVSAN(within limit: Duration) async throws(HostError) {
+        try check(.recoverVSAN)
+        try await inner.recoverVSAN(within: limit)
+    }
+    func vsanMembership() async throws(HostError) -> VSANMembership {
+        try check(.guests)
+        return try await inner.vsanMembership()
     }
     func close() async {}
 }

@@ -143,6 +143,8 @@ final class FlatSite: ClusterControl {
     }
     func change(_ change: AutomationChange) async throws(ClusterError) {}
     func retreatVCLS() async throws(ClusterError) {}
+    func vsanPower() async throws(ClusterError) -> VSANPower { .on }
+    func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {}
     func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {}
     func shutDown(_ guest: Guest) async throws(ClusterError) { change(guest.id, to: .off) }
     func powerOff(_ guest: Guest) async throws(ClusterError) -> PowerCut {

@@ -65,7 +65,8 @@ public struct MemoryCluster: ClusterControl {
         return try await ask("take a snapshot") { world in
             ClusterSnapshot(
                 cluster: name, reference: reference, inventory: world.inventory(),
-                automation: world.automationNow())
+                automation: world.automationNow(), hasVSAN: world.scenario.vsan != nil,
+                apiVersion: world.scenario.vsan?.apiVersion)
         }
     }
 
@@ -191,6 +192,17 @@ public struct MemoryCluster: ClusterControl {
             try world.powerOnGuest(
                 try world.existing(guest.id), on: try world.existing(host), by: "vcenter")
         }
+    }
+
+    /// What vCenter says of the power of a vSAN cluster.
+    public func vsanPower() async throws(ClusterError) -> VSANPower {
+        try await ask("read vSAN's power") { $0.vsanPower }
+    }
+
+    /// Has vCenter shut a vSAN cluster down, or start it.
+    public func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
+        let what = "\(on ? "start" : "shut down") the vSAN cluster"
+        if let why = try await ask(what, { $0.powerVSAN(on) }) { throw error(what, .refused, why) }
     }
 
     /// Nothing to log out of.
@@ -349,6 +361,39 @@ public struct MemoryHost: HostControl {
             return world.runsHAAgent(place)
         }
         if !runs { throw error(what, .refused, "HA is not configured there") }
+    }
+
+    /// Whether it keeps its list of vSAN's members.
+    public func keepsVSANMembers() async throws(HostError) -> Bool {
+        try await ask("read vSAN's settings", hostd: false) { $0.hosts[place].keepsVSANMembers }
+    }
+
+    /// Has it keep that list, or not.
+    public func keepVSANMembers(_ on: Bool) async throws(HostError) {
+        try await ask("change vSAN's settings", hostd: false, acting: true) {
+            $0.keepVSANMembers(on, on: place)
+        }
+    }
+
+    /// Prepares the vSAN cluster.
+    public func prepareVSAN(within limit: Duration) async throws(HostError) {
+        let what = "prepare vSAN"
+        let why = try await ask(what, hostd: false, acting: true) { $0.prepareVSAN(on: place) }
+        if let why { throw error(what, .refused, why) }
+    }
+
+    /// Recovers the vSAN cluster.
+    public func recoverVSAN(within limit: Duration) async throws(HostError) {
+        let what = "recover vSAN"
+        let why = try await ask(what, hostd: false, acting: true) { $0.recoverVSAN(on: place) }
+        if let why { throw error(what, .refused, why) }
+    }
+
+    /// What it sees of the vSAN cluster.
+    public func vsanMembership() async throws(HostError) -> VSANMembership {
+        try await ask("read vSAN's members") { world in
+            VSANMembership(members: world.vsanMembers, isHealthy: world.isStorageThere)
+        }
     }
 
     /// Tells it to power itself off.

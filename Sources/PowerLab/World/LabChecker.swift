@@ -8,7 +8,7 @@ public import PowerModel
 public struct LabChecker: Sendable {
     /// The rules, with what came of each.
     public private(set) var rules: [any LabRule] = [
-        HostsAfterTheirGuests(), HAOffBeforeGuests(), DRSManualBeforeGuests(),
+        HostsAfterTheirGuests(), VSANAsAWhole(), HAOffBeforeGuests(), DRSManualBeforeGuests(),
         OrderDown(), OrderUp(), AgentsLeftAlone(), AnswersOfTheSiteFile(),
         EverythingPutBack(), RecordBeforeAct(), OutputAfterHosts(), FalseAlarmsChangeNothing(),
         NoSecretInRecords(), NothingUnquoted(), EveryWaitEnds(), ArmedScriptsExpire(),

@@ -52,6 +52,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         scenario.mainsFailAt = Self.mainsFailAt
         scenario.healsAt = healsAt
         drawSite()
+        drawVSAN()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
         for kind in LabFault.allCases where random.chance(rate) { draw(kind) }
@@ -142,6 +143,15 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         where scenario.guests[index].nature == .ordinary && random.chance(0.2) {
             scenario.guests[index].drsLevel = .fullyAutomated
         }
+    }
+
+    /// Some clusters are vSAN clusters. By numbers of their own: the others are what they were.
+    private mutating func drawVSAN() {
+        var random = LabRandom(seed: ~seed)
+        guard random.chance(0.2) else { return }
+        let release: [Int] = random.chance(0.6) ? [8, 0, 3, 0] : [7, 0, 2, 0]
+        scenario.vsan = LabVSAN(apiVersion: APIVersion(release))
+        scenario.pace.vsanStage = scaled(scenario.pace.vsanStage, &random)
     }
 
     // MARK: Faults

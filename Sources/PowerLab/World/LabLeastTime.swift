@@ -41,6 +41,7 @@ extension LabScenario {
         case .retreat, .thawVCLS: pace.vclsFollows
         case .stopGuest(let id, _, _), .stopGuestOnHost(let id, _, _):
             stopTime(of: id, limit: step.limit)
+        case .stopVSAN(.wizard, _, _): pace.vsanStage * 3
         case .stopHost: pace.hostStops + limits.settle
         case .awaitHost: pace.hostBoots + pace.hostdUp
         default: .zero

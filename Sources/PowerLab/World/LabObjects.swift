@@ -65,6 +65,8 @@ struct LabHost: Sendable {
     var inMaintenance = false
     /// Whether somebody stopped HA's agent since the host booted.
     var haAgentStopped = false
+    /// Whether it keeps its list of a vSAN cluster's members: a setting, which a boot leaves.
+    var keepsVSANMembers = false
     /// Grows with each boot, so that what an earlier boot had planned is void.
     var generation = 0
     /// The boot script in memory mode: what is saved survives a boot.

@@ -26,6 +26,8 @@ public struct LabScenario: Sendable {
     public var infrastructure: GuestChoice = []
     /// How questions of guests are answered.
     public var answers: [QuestionAnswer] = []
+    /// The cluster's vSAN; nil where it has other storage.
+    public var vsan: LabVSAN?
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 
@@ -199,6 +201,8 @@ public struct LabPace: Sendable {
     public var vclsFollows: Duration = .milliseconds(1500)
     /// From a host's death to HA's restarting its guests elsewhere.
     public var haRestarts: Duration = .milliseconds(2000)
+    /// How long each stage takes of what vCenter does when it shuts a vSAN cluster down.
+    public var vsanStage: Duration = .milliseconds(800)
     /// From the command to the output's being off.
     public var outputCuts: Duration = .milliseconds(1000)
     /// The least time the output stays off.

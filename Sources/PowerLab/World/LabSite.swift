@@ -12,6 +12,7 @@ extension LabScenario {
         limits.arm = .seconds(20)
         limits.vcsa = .seconds(20)
         limits.infrastructure = .seconds(20)
+        limits.vsan = .seconds(20)
         limits.maintenance = .seconds(5)
         limits.host = .seconds(20)
         limits.settle = .seconds(1)

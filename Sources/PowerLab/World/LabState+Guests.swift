@@ -166,6 +166,7 @@ extension LabState {
         if asks(guest) { throw .failed("it waits for an answer to a question") }
         guard hosts[host].hostdAnswers else { throw .failed("the host is not connected") }
         if hosts[host].inMaintenance { throw .failed("the host is in maintenance mode") }
+        if !isStorageThere { throw .failed("its vSAN object is not accessible") }
         if isDatastoreLate(host) { throw .failed("its datastore is not accessible") }
         start(guest, on: host, by: by)
     }
@@ -187,7 +188,7 @@ extension LabState {
 
     mutating func start(_ guest: GuestPlace, on host: HostPlace, by: String) {
         guard guests[guest].power != .on, hosts[host].power == .on, !hosts[host].inMaintenance,
-            !isDatastoreLate(host)
+            isStorageThere, !isDatastoreLate(host)
         else { return }
         let spec = guests[guest].spec
         guests[guest].power = .on
@@ -289,7 +290,7 @@ extension LabState {
         for guest in guests.all where guests[guest].spec.nature.isVCLS {
             let isThere = guests[guest].exists && guests[guest].power == .on
             let host = guests[guest].host
-            let canRun = hosts[host].power == .on && !hosts[host].inMaintenance
+            let canRun = hosts[host].power == .on && !hosts[host].inMaintenance && isStorageThere
             // Whether retreat mode ends those in a host's memory is not known: here it does not.
             let wanted = automation.keepsVCLS || guests[guest].spec.nature == .embeddedVCLS
             if wanted == isThere || (wanted && !canRun) { continue }

@@ -112,7 +112,7 @@ extension LabState {
 /// The hosts. Every one of them hangs on all feeds.
 extension LabState {
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
-    mutating func setMaintenance(_ host: HostPlace, on: Bool) -> Bool {
+    mutating func setMaintenance(_ host: HostPlace, on: Bool, by: String = "") -> Bool {
         guard hosts[host].hostdAnswers else { return false }
         if hosts[host].inMaintenance == on { return true }
         let embedded = registered(on: host).filter {
@@ -123,7 +123,7 @@ extension LabState {
         if on { for guest in embedded { guests[guest].stop(.off, cleanly: true) } }
         hosts[host].inMaintenance = on
         hostChanged(host)
-        note(on ? .maintenanceOn : .maintenanceOff, hosts[host].spec.name.rawValue)
+        note(on ? .maintenanceOn : .maintenanceOff, hosts[host].spec.name.rawValue, by)
         if !on {
             mendVCSA()
             schedule(.vclsFollows, in: scenario.pace.vclsFollows)
@@ -144,12 +144,12 @@ extension LabState {
     }
 
     /// Tells the host to power itself off.
-    mutating func shutDownHost(_ host: HostPlace) {
+    mutating func shutDownHost(_ host: HostPlace, by: String = "") {
         guard hosts[host].power == .on else { return }
         let name = hosts[host].spec.name.rawValue
         hosts[host].power = .stopping
         hostChanged(host)
-        note(.hostTold, name)
+        note(.hostTold, name, by)
         if hits(.hostNeverStops, name) { return }
         let late = bites(.hostStopsLate, name)?.amount ?? .zero
         schedule(.hostStops(host), in: scenario.pace.hostStops + late)
@@ -216,6 +216,7 @@ extension LabState {
         hosts[host].hostdUpAt = now
         hostChanged(host)
         note(.hostdUp, hosts[host].spec.name.rawValue)
+        if scenario.vsan != nil { vsanHostBack() }
         // EAM deploys what is missing as soon as a host can take it.
         if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
         mendVCSA()

@@ -66,7 +66,8 @@ extension LabState {
         return HostView(
             name: spec.name, reference: spec.reference,
             connected: hosts[place].power == .on && hosts[place].hostdReady,
-            inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks)
+            inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks,
+            apiVersion: scenario.vsan?.apiVersion)
     }
 
     /// Whether a guest waits for the answer to a question.

@@ -33,6 +33,7 @@ struct LabState: Sendable {
     var vcenterUpAt: Duration?
     let vcsa: GuestPlace?
     let dns: GuestPlace?
+    var vsan = LabVSANState()
     var faults = LabFaults()
     var view = LabStateView()
 
@@ -48,6 +49,10 @@ struct LabState: Sendable {
         case haFollows
         case vclsFollows
         case haRestarts([GuestPlace])
+        /// Of the request of this number.
+        case vsanStage(LabVSANStage, Int)
+        case vsanOn(Int)
+        case vsanOrchestrates(Int)
         /// Of the UPS with this number.
         case mains(Int, on: Bool)
         case outputCuts(Int)
@@ -188,6 +193,9 @@ struct LabState: Sendable {
         case .haFollows: haFollows()
         case .vclsFollows: vclsFollows()
         case .haRestarts(let guests): haRestarts(guests)
+        case .vsanStage(let stage, let generation): vsanStage(stage, generation)
+        case .vsanOn(let generation): vsanOn(generation)
+        case .vsanOrchestrates(let generation): vsanOrchestrates(generation)
         case .mains(let unit, let on): if on || !faults.areOver { setMains(unit, on: on) }
         case .outputCuts(let unit): cutOutputNow(unit)
         case .outputMayReturn(let unit): outputMayReturn(unit)

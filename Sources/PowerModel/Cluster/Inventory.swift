@@ -223,17 +223,21 @@ public struct HostView: Hashable, Codable, Sendable {
     public var inMaintenance: Bool
     /// Whether an HA agent is configured on it (`runtime.dasHostState` present).
     public var haAgentConfigured: Bool
+    /// Its release; nil where vCenter does not say, and in older records.
+    public var apiVersion: APIVersion?
 
     /// A host.
     public init(
         name: HostName, reference: String? = nil, connected: Bool = true,
-        inMaintenance: Bool = false, haAgentConfigured: Bool = false
+        inMaintenance: Bool = false, haAgentConfigured: Bool = false,
+        apiVersion: APIVersion? = nil
     ) {
         self.name = name
         self.reference = reference
         self.connected = connected
         self.inMaintenance = inMaintenance
         self.haAgentConfigured = haAgentConfigured
+        self.apiVersion = apiVersion
     }
 }
 
@@ -361,6 +365,8 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     public var automation: Automation
     /// Whether its storage is vSAN: then its hosts must not be shut down one by one.
     public var hasVSAN: Bool
+    /// vCenter's own release; nil where vCenter did not answer, and in older records.
+    public var apiVersion: APIVersion?
     /// What could not be read and is missing in it, as an operator would say it. Only labels can
     /// be missing: without anything else there is no snapshot.
     public var warnings: [String]
@@ -370,7 +376,8 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     /// A snapshot.
     public init(
         cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation,
-        hasVSAN: Bool = false, warnings: [String] = [], addresses: [String: [String]] = [:]
+        hasVSAN: Bool = false, apiVersion: APIVersion? = nil, warnings: [String] = [],
+        addresses: [String: [String]] = [:]
     ) {
         self.addresses = addresses
         self.cluster = cluster
@@ -378,11 +385,12 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
         self.inventory = inventory
         self.automation = automation
         self.hasVSAN = hasVSAN
+        self.apiVersion = apiVersion
         self.warnings = warnings
     }
 
     private enum CodingKeys: String, CodingKey {
-        case cluster, reference, inventory, automation, hasVSAN, warnings, addresses
+        case cluster, reference, inventory, automation, hasVSAN, apiVersion, warnings, addresses
     }
 
     /// Reads a snapshot; one of an earlier release has no addresses.
@@ -394,6 +402,7 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
             inventory: try values.decode(Inventory.self, forKey: .inventory),
             automation: try values.decode(Automation.self, forKey: .automation),
             hasVSAN: try values.decode(Bool.self, forKey: .hasVSAN),
+            apiVersion: try values.decodeIfPresent(APIVersion.self, forKey: .apiVersion),
             warnings: try values.decode([String].self, forKey: .warnings),
             addresses: try values.decodeIfPresent([String: [String]].self, forKey: .addresses)
                 ?? [:])

@@ -147,10 +147,10 @@ extension Demand.Rank {
 }
 
 extension Action {
-    /// Whether it shuts a host or a machine down.
+    /// Whether it shuts a host or a machine down, or must come before that.
     fileprivate var stopsMachinery: Bool {
         switch self {
-        case .stopHost, .stopMachine: true
+        case .stopVSAN, .stopHost, .stopMachine: true
         default: false
         }
     }

@@ -34,6 +34,9 @@ public enum PlanKind: String, Hashable, Codable, Sendable {
     case vsan
     /// An outage's snapshot is brought back.
     case restore
+
+    /// Whether a whole cluster goes down.
+    public var isWhole: Bool { self == .cluster || self == .vsan }
 }
 
 /// A phase's name, e.g. `freeze` or `guests: apps`.
@@ -62,6 +65,8 @@ extension Name where Kind == PhaseKind {
     public static var vcsa: Self { .init("vcsa") }
     /// Infrastructure guests.
     public static var infrastructure: Self { .init("infrastructure") }
+    /// A vSAN cluster made ready for its hosts to go, or shut down by vCenter.
+    public static var vsan: Self { .init("vsan") }
     /// Hosts that hold neither vCSA nor the controller.
     public static var hosts: Self { .init("hosts") }
     /// vCSA is on again.
@@ -76,6 +81,8 @@ extension Name where Kind == PhaseKind {
     public static var hostsBack: Self { .init("hosts back") }
     /// Boot scripts have reported.
     public static var bootScripts: Self { .init("boot scripts") }
+    /// A vSAN cluster recovered: its guests can be started.
+    public static var vsanBack: Self { .init("vsan back") }
     /// vCenter answers and its hosts are connected.
     public static var vcenterBack: Self { .init("vcenter back") }
     /// vCLS and DRS as they were.
@@ -181,7 +188,10 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case stopGuest(GuestID, name: String, Escalation)
     /// vCSA or an infrastructure guest shut down through its host; never powered off hard.
     case stopGuestOnHost(GuestID, name: String, HostName)
-    /// Host shut down and seen to be down.
+    /// A vSAN cluster, all its other guests off, shut down by vCenter, or made ready by hand on
+    /// these hosts; `vcsa` is a vCSA among its guests that this has to stop.
+    case stopVSAN(VSANWay, [HostName], vcsa: GuestID?)
+    /// Host shut down and seen to be down; in a plan of the kind `vsan` only once that is ready.
     case stopHost(HostName, maintenance: Bool)
     /// Machine shut down and seen to be down.
     case stopMachine(MachineName)
@@ -193,6 +203,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case awaitBootScript(HostName, RunID)
     /// vCSA or an infrastructure guest seen to be on: started on its host if no boot script did.
     case startGuestOnHost(GuestID, name: String, HostName, StartTerms)
+    /// A vSAN cluster of these hosts seen to be recovered, the way it went down.
+    case startVSAN(VSANWay, [HostName])
     /// vCenter seen to answer, with every host that is back connected.
     case awaitVCenter
     /// vCLS as the snapshot has it.
@@ -221,6 +233,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .awaitClusterDown(let cluster): StepID("await-cluster/" + cluster.rawValue)
         case .stopGuest(let guest, _, _): .stop(guest)
         case .stopGuestOnHost(let guest, _, _): .stop(guest)
+        case .stopVSAN: .stopVSAN
+        case .startVSAN: .startVSAN
         case .stopHost(let host, _): StepID("stop-host/" + host.rawValue)
         case .stopMachine(let machine): StepID("stop-machine/" + machine.rawValue)
         case .startMachine(let machine): StepID("start-machine/" + machine.rawValue)
@@ -251,6 +265,13 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .stopGuest(_, let name, _): "shut down guest \(name.onOneLine)"
         case .stopGuestOnHost(_, let name, let host):
             "shut down guest \(name.onOneLine) through \(host)"
+        case .stopVSAN(.wizard, _, let vcsa):
+            "vCenter shuts the vSAN cluster down\(vcsa == nil ? "" : ", itself too")"
+        case .stopVSAN(.manual, let hosts, _):
+            "make vSAN ready on \(hosts.count.counted("host"))"
+        case .startVSAN(.wizard, _): "vCenter starts the vSAN cluster"
+        case .startVSAN(.manual, let hosts):
+            "recover vSAN on \(hosts.count.counted("host"))"
         case .stopHost(let host, let maintenance):
             maintenance ? "maintenance mode, then shut down \(host)" : "shut down \(host)"
         case .stopMachine(let machine): "shut down \(machine)"

@@ -44,6 +44,11 @@ extension Action {
             "stop \(name.debugDescription) else \(escalation.rawValue)"
         case .stopGuestOnHost(_, let name, let host):
             "stop \(name.debugDescription) on \(host.rawValue.debugDescription)"
+        case .stopVSAN(let way, let hosts, let vcsa):
+            "stop \(way.rawValue) \(hosts.map(\.rawValue).reviewed)"
+                + (vcsa.map { " with \($0.rawValue.debugDescription)" } ?? "")
+        case .startVSAN(let way, let hosts):
+            "start \(way.rawValue) \(hosts.map(\.rawValue).reviewed)"
         case .stopHost(_, let maintenance): "stop\(maintenance ? " in maintenance mode" : "")"
         case .stopMachine: "stop"
         case .startMachine: "start"

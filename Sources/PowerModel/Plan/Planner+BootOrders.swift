@@ -2,9 +2,11 @@
 extension Planner {
     /// What each host's boot script shall do: the guests that were on in the outage's snapshot,
     /// each on the host where it is registered now.
+    /// - Throws: also for a vSAN cluster.
     public func bootOrders(
         now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID, wall: Timestamp
     ) throws(PlanError) -> [BootOrders] {
+        try checkBootScripts(now)
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = hosts.filter { site.maintenanceMode && maintains($0, goal) }
         return orders(

@@ -15,8 +15,12 @@ public struct LateStop: Hashable, Sendable {
 /// carried out.
 extension Planner {
     /// How each ordinary guest of an inventory goes down, on or off, by configuration file.
-    public func lateStops(of inventory: Inventory) throws(PlanError) -> [String: LateStop] {
-        let groups = try groups(of: inventory)
+    /// - Parameter leaving: whether policy may leave one on.
+    public func lateStops(
+        of inventory: Inventory, leaving: Bool = true
+    ) throws(PlanError) -> [String: LateStop] {
+        var groups = try groups(of: inventory)
+        if !leaving { groups = groups.leavingNoneOn }
         var stops: [String: LateStop] = [:]
         for (place, (_, group)) in groups.tiers.enumerated() {
             for member in group.members {

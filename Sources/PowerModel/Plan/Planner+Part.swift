@@ -25,7 +25,7 @@ extension Planner {
     func part(
         _ hosts: [HostName], _ groups: Groups, _ moment: Moment
     ) throws(PlanError) -> Plan {
-        try checkStorage(moment.now)
+        try checkPart(moment.now)
         try checkPlaces(groups)
         let wanted = Set(hosts)
         func isHere(_ guest: Guest) -> Bool { guest.host.map(wanted.contains) ?? false }

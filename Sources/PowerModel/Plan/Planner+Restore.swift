@@ -13,7 +13,11 @@ extension Planner {
             phase(.machinesBack, needs: [], machineSteps(ledger)),
             phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
             phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
-            phase(.vcsaBack, needs: [.bootScripts], throughHosts(groups, extent, ledger)),
+            // What was not touched may have lost its power too.
+            phase(
+                .vsanBack, needs: [.bootScripts],
+                goal.hasVSAN && extent.isWhole ? [vsanBack(ledger)] : []),
+            phase(.vcsaBack, needs: [.vsanBack], throughHosts(groups, extent, ledger)),
         ]
         // While vCSA and all hosts stayed on, there is nothing to wait for.
         let wasAway =

@@ -5,29 +5,14 @@ extension Planner {
     ) throws(PlanError) -> Plan {
         let now = moment.now
         try checkHosts(now.inventory)
-        try checkStorage(now)
         try checkPlaces(groups)
+        if now.hasVSAN { return try wholeVSAN(groups, moment, dependents: dependents) }
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = hosts.filter { site.maintenanceMode && maintains($0, moment.goal) }
         let orders = orders(
             of: try goalGroups(moment, now: groups), for: hosts, maintained: Set(maintained), moment
         )
-        var phases = [
-            phase(.freeze, needs: [], [step(.freeze, limit: site.limits.freeze)]),
-            // Beside the tiers from the beginning: the others go down at the same time.
-            phase(
-                .dependents, needs: [],
-                dependents.sorted().map {
-                    step(.awaitClusterDown($0), limit: site.limits.dependents)
-                }),
-        ]
-        if now.automation.keepsVCLS {
-            phases.append(phase(.retreat, needs: [], [step(.retreat, limit: site.limits.vcls)]))
-        }
-        if now.automation.ha || moment.goal.automation.ha {
-            let stop = step(.stopHAAgents(hosts), limit: site.limits.arm)
-            phases.append(phase(.haAgents, needs: [.freeze], [stop]))
-        }
+        var phases = opening(moment, dependents, hosts)
         phases.append(arm(orders, needs: [.freeze]))
         let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
         phases += tiers
@@ -37,11 +22,38 @@ extension Planner {
         phases.append(
             phase(.infrastructure, needs: [.vcsa], stopsThroughHost(groups.infrastructure)))
         phases += hostPhases(hosts, maintained: Set(maintained), vcsaHost: groups.vcsa?.host)
-        phases.append(
-            phase(
-                .machines, needs: [.vcsaHost],
-                machines.map { step(.stopMachine($0.name), limit: $0.limit) }))
+        phases.append(machinesDown(after: .vcsaHost))
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
+    }
+
+    /// What every shutdown of a whole cluster begins with: its automation off, others awaited.
+    func opening(
+        _ moment: Moment, _ dependents: [ClusterName], _ hosts: [HostName]
+    ) -> [Phase] {
+        var phases = [
+            phase(.freeze, needs: [], [step(.freeze, limit: site.limits.freeze)]),
+            // Beside the tiers from the beginning: the others go down at the same time.
+            phase(
+                .dependents, needs: [],
+                dependents.sorted().map {
+                    step(.awaitClusterDown($0), limit: site.limits.dependents)
+                }),
+        ]
+        if moment.now.automation.keepsVCLS {
+            phases.append(phase(.retreat, needs: [], [step(.retreat, limit: site.limits.vcls)]))
+        }
+        if moment.now.automation.ha || moment.goal.automation.ha {
+            let stop = step(.stopHAAgents(hosts), limit: site.limits.arm)
+            phases.append(phase(.haAgents, needs: [.freeze], [stop]))
+        }
+        return phases
+    }
+
+    /// Storage and others, after the last host.
+    func machinesDown(after hosts: PhaseName) -> Phase {
+        phase(
+            .machines, needs: [hosts],
+            machines.map { step(.stopMachine($0.name), limit: $0.limit) })
     }
 
     /// The phases of tiers, one after the other, each with its hooks around it; and what
@@ -123,17 +135,21 @@ extension Planner {
     func hostPhases(
         _ hosts: [HostName], maintained: Set<HostName>, vcsaHost: HostName?
     ) -> [Phase] {
-        let stops = hosts.map { host in
-            step(
-                .stopHost(host, maintenance: maintained.contains(host)),
-                limit: site.limits.host + site.limits.settle)
-        }
+        let stops = hostStops(hosts, maintained: maintained)
         let isLast = zip(hosts, stops).filter { $0.0 == vcsaHost }.map(\.1)
         let others = zip(hosts, stops).filter { $0.0 != vcsaHost }.map(\.1)
         return [
             phase(.hosts, needs: [.infrastructure, .arm, .retreat, .haAgents], others),
             phase(.vcsaHost, needs: [.hosts], isLast),
         ]
+    }
+
+    func hostStops(_ hosts: [HostName], maintained: Set<HostName>) -> [Step] {
+        hosts.map { host in
+            step(
+                .stopHost(host, maintenance: maintained.contains(host)),
+                limit: site.limits.host + site.limits.settle)
+        }
     }
 
     /// Whether maintenance mode of this host is vpower's to set: one that was in it before the
@@ -153,14 +169,6 @@ extension Planner {
                 + strangers.map(\.rawValue).joined(separator: ", "),
             try: "add every host of the cluster under `hosts`: one left on would restart nothing "
                 + "but keep the battery busy")
-    }
-
-    func checkStorage(_ now: ClusterSnapshot) throws(PlanError) {
-        if !now.hasVSAN { return }
-        // Host by host, the last ones lose their storage (facts/vsphere.md 2.16).
-        throw PlanError(
-            "cluster \(site.name) uses vSAN, and this version cannot shut that down",
-            try: "use vCenter's own \"Shutdown cluster\" for it")
     }
 
     /// What is shut down through its host must be on a known one.

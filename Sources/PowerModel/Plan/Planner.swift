@@ -30,8 +30,8 @@ public struct Planner: Sendable {
     ///   - run: the run's identity, for the boot scripts.
     ///   - wall: the present moment, for their expiry.
     /// - Throws: when vCSA cannot be told or found, a host of the cluster is not in the site file,
-    ///   the scope names what is not there, guests wait for one another in a circle, or hosts of
-    ///   a vSAN cluster are to go down.
+    ///   the scope names what is not there, guests wait for one another in a circle, some hosts of
+    ///   a vSAN cluster are to go down, or one that has no procedure for it.
     public func shutdown(
         _ scope: PlanScope = .wholeCluster, now: ClusterSnapshot, goal: ClusterSnapshot, run: RunID,
         wall: Timestamp
@@ -47,7 +47,9 @@ public struct Planner: Sendable {
     ) throws(PlanError) -> (plan: Plan, warnings: [String]) {
         let groups = try groups(of: now.inventory)
         let moment = Moment(now: now, goal: goal, run: run, wall: wall)
-        return (try plan(scope, groups, moment), warnings(now.inventory, groups))
+        let plan = try plan(scope, groups, moment)
+        let ofVSAN = plan.kind == .vsan ? vsanWarnings(now, groups) : []
+        return (plan, warnings(now.inventory, groups) + ofVSAN)
     }
 
     private func plan(

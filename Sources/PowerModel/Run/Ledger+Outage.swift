@@ -47,6 +47,18 @@ extension Ledger {
         return guests
     }
 
+    /// The way a vSAN cluster went down in this outage, or may have, and was not seen to come back
+    /// since.
+    var vsanWentDown: VSANWay? {
+        var way: VSANWay?
+        for run in runs {
+            if run.hasAsked(.powerOffVSAN) { way = .wizard }
+            if run.hasAsked(.prepareVSAN) { way = .manual }
+            if case .done = run.outcome(of: .startVSAN) { way = nil }
+        }
+        return way
+    }
+
     /// The machines that were told to stop.
     public var machinesStopped: Set<MachineName> {
         asked { if case .stopMachine(let machine) = $0 { machine } else { nil } }

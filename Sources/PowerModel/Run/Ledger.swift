@@ -156,6 +156,15 @@ extension Name where Kind == StepKind {
         StepID("stop-ha-agent/\(host)")
     }
 
+    /// A vSAN cluster made ready for its hosts to go.
+    public static var stopVSAN: StepID { StepID("stop-vsan") }
+    /// Under this, it is announced that vCenter is asked to shut a vSAN cluster down.
+    public static var powerOffVSAN: StepID { StepID("power-off-vsan") }
+    /// Under this, it is announced that one host prepares all of a vSAN cluster.
+    public static var prepareVSAN: StepID { StepID("prepare-vsan") }
+    /// A vSAN cluster recovered.
+    public static var startVSAN: StepID { StepID("start-vsan") }
+
     /// Under this, a host's maintenance mode is announced apart from its shutdown: only the
     /// second makes later silence mean "down".
     public static func maintenance(of host: HostName) -> StepID {

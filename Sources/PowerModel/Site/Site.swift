@@ -368,6 +368,9 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var vcsa: Duration = .seconds(600)
     /// Until a guest of the infrastructure tier has shut down.
     public var infrastructure: Duration = .seconds(300)
+    /// Until a vSAN cluster is made ready for its hosts to go, or recovered. The vendor's own
+    /// script gives each of the two so long (facts/esxi.md section 7).
+    public var vsan: Duration = .seconds(900)
     /// Until a host is in maintenance mode.
     public var maintenance: Duration = .seconds(60)
     /// Until a host is down.

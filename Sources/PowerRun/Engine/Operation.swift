@@ -160,7 +160,7 @@ public struct Operation: Sendable {
         guard let goal = ledger.snapshot else { throw .snapshotLost(around.site.name, outage) }
         let wasThawed = await wasThawed(goal, since: run)
         let undo =
-            mainsAreBack && run.plan.kind == .cluster && run.cause.origin == .outage
+            mainsAreBack && run.plan.kind.isWhole && run.cause.origin == .outage
             && (wasThawed || !run.isPastReturn)
         if undo {
             await append(.runEnded(.reversed), outage, run: run.id)
@@ -175,7 +175,8 @@ public struct Operation: Sendable {
         if wasThawed {
             let prepared = try await prepareShutdown(.cluster(dependents: run.plan.dependents))
             await append(.runEnded(.interrupted), outage, run: run.id)
-            return .continued(.cluster, await shutDown(prepared, because: run.cause))
+            return .continued(
+                prepared.plan.kind, await shutDown(prepared, because: run.cause))
         }
         let prepared = Prepared(
             plan: run.plan, warnings: [], run: run.id, outage: outage, opensOutage: false,
@@ -199,7 +200,7 @@ public struct Operation: Sendable {
     /// Whether the automation that a run was seen to stop is back: then somebody brought the
     /// cluster back, and the record of that is lost or never was. What was seen off may be on.
     private func wasThawed(_ goal: ClusterSnapshot, since run: RunLedger) async -> Bool {
-        guard run.plan.kind == .cluster,
+        guard run.plan.kind.isWhole,
             let freeze = run.steps.first(where: { $0.action == .freeze }),
             case .done = run.outcome(of: freeze.id)
         else { return false }
@@ -238,6 +239,7 @@ public struct Operation: Sendable {
     private func refreshed(_ base: ClusterSnapshot) async -> ClusterSnapshot {
         let places = await around.listGuests().places
         var snapshot = base
+        snapshot.apiVersion = nil
         snapshot.inventory.guests = base.inventory.guests.map { guest in
             var guest = guest
             let place = places[guest.vmxPath]

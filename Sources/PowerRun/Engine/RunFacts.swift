@@ -7,6 +7,8 @@ final class RunFacts: Sendable {
     private let clusterIsGone = Mutex(false)
     private let frozen: Mutex<Bool>
     private let maintenanceRefused: Mutex<Set<HostName>>
+    private let vsanPoweredOff: Mutex<Bool>
+    private let vsanReady: Mutex<Bool>
     private let stops = Mutex<[String: LateStop]?>(nil)
 
     /// What an earlier try of the run had learned.
@@ -28,12 +30,19 @@ final class RunFacts: Sendable {
         self.lost = Mutex(lost)
         frozen = Mutex(earlier?.isFrozen == true)
         maintenanceRefused = Mutex(refused)
+        vsanPoweredOff = Mutex(earlier?.hasAsked(.powerOffVSAN) == true)
+        if case .done = earlier?.outcome(of: .stopVSAN) {
+            vsanReady = Mutex(true)
+        } else {
+            vsanReady = Mutex(false)
+        }
     }
 
     /// A step of this kind is over.
     func note(_ outcome: StepOutcome, of action: Action) {
         switch (action, outcome) {
         case (.awaitHost(let host, _), .gaveUp): lost.withLock { _ = $0.insert(host) }
+        case (.stopVSAN, .done): vsanReady.withLock { $0 = true }
         case (.freeze, .done): frozen.withLock { $0 = true }
         default: break
         }
@@ -41,6 +50,14 @@ final class RunFacts: Sendable {
 
     /// Whether the automation was seen to be stopped.
     var isFrozen: Bool { frozen.withLock(\.self) }
+
+    /// Whether vCenter was asked to shut the vSAN cluster down: then nobody else does.
+    var hasPoweredOffVSAN: Bool { vsanPoweredOff.withLock(\.self) }
+
+    func powerOffVSAN() { vsanPoweredOff.withLock { $0 = true } }
+
+    /// Whether the vSAN cluster is ready for its hosts to go.
+    var isVSANReady: Bool { vsanReady.withLock(\.self) }
 
     /// Hosts that did not come back within their limit: nothing waits for them any more.
     var lostHosts: Set<HostName> { lost.withLock { $0 } }

@@ -182,8 +182,11 @@ final class BudgetBook: Sendable {
 }
 
 extension Step {
-    /// Whether it shuts a host down.
+    /// Whether it shuts a host down, or must come before that.
     fileprivate var isHost: Bool {
-        if case .stopHost = action { true } else { false }
+        switch action {
+        case .stopHost, .stopVSAN: true
+        default: false
+        }
     }
 }

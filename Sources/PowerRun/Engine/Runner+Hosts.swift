@@ -71,13 +71,28 @@ extension Runner {
 
     /// Host shut down and seen to be down: told, silent for the settle time, the witness there.
     func stopHost(_ name: HostName, maintenance: Bool, _ wait: Wait) async -> StepOutcome? {
+        let isOfVSAN = plan.kind == .vsan
+        if isOfVSAN, !facts.isVSANReady, !facts.hasPoweredOffVSAN {
+            return .left("it stays on: vSAN was not made ready for it to go")
+        }
+        let outcome =
+            isOfVSAN && facts.hasPoweredOffVSAN
+            ? await awaitDown(name, wait)
+            : await bringHostDown(name, maintenance: maintenance, wait)
+        await around.hosts[name]?.close()
+        return outcome
+    }
+
+    private func bringHostDown(
+        _ name: HostName, maintenance: Bool, _ wait: Wait
+    ) async -> StepOutcome? {
         // A resumed run finds in the records that it may have been told: then silence counts.
         var wasTold = earlier?.hasAsked(wait.step.id) == true
         var wasToldNow = false
         var wasLookedUp = false
         var silentSince: Duration?
         var late = LateGuests()
-        let outcome = await untilDone(on: name, wait) { host throws(HostError) in
+        return await untilDone(on: name, wait) { host throws(HostError) in
             if await host.isSilent() {
                 if !wasTold, !wasLookedUp {
                     wasTold = await wasSeenDown(name)
@@ -100,8 +115,6 @@ extension Runner {
             }
             return .notYet("it was told to shut down and still answers")
         }
-        await around.hosts[name]?.close()
-        return outcome
     }
 
     /// Whether an earlier run of this outage took the host down, and none brought it back since.
@@ -115,7 +128,7 @@ extension Runner {
     }
 
     /// Whether silence has lasted long enough, and is the host's own.
-    private func settled(since: Duration) async -> Progress {
+    func settled(since: Duration) async -> Progress {
         let settled = since + around.site.limits.settle
         if around.time.elapsed < settled {
             return .notBefore(settled, "it fell silent just now")

@@ -146,7 +146,10 @@ extension Runner {
         var inventory = now ?? goal.inventory
         inventory.takeLabels(of: goal.inventory)
         var stops: [String: LateStop] = [:]
-        do { stops = try Planner(site: around.site).lateStops(of: inventory) } catch {
+        do {
+            stops = try Planner(site: around.site)
+                .lateStops(of: inventory, leaving: plan.kind != .vsan)
+        } catch {
             await record(.noted("guests that were started since are left on: \(error)"))
         }
         facts.keep(stops)

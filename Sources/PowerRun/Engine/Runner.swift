@@ -64,7 +64,7 @@ public final class Runner: Sendable {
         }
         for phase in plan.phases {
             for step in phase.steps {
-                guard case .stopGuest(let id, _, .leave) = step.action,
+                guard let id = step.action.guestLeftOn,
                     let guest = now?.guest(id) ?? goal.guest(id)
                 else { continue }
                 paths.insert(guest.vmxPath)
@@ -218,7 +218,7 @@ public final class Runner: Sendable {
         }
     }
 
-    private func carryOut(_ step: Step) async -> StepOutcome? {
+    func carryOut(_ step: Step) async -> StepOutcome? {
         if control.mustStop { return nil }
         guard let outcome = await perform(step), !Task.isCancelled else { return nil }
         facts.note(outcome, of: step.action)
@@ -243,6 +243,10 @@ public final class Runner: Sendable {
             return await stopGuestOnHost(guest, planned: host, wait)
         case .stopHost(let host, let maintenance):
             return await stopHost(host, maintenance: maintenance, wait)
+        case .stopVSAN(let way, let hosts, let vcsa):
+            return await stopVSAN(way, on: hosts, vcsa: vcsa, wait)
+        case .startVSAN(.wizard, _): return await powerOnVSAN(wait)
+        case .startVSAN(.manual, let hosts): return await recoverVSAN(hosts, wait)
         case .stopMachine(let machine): return await stopMachine(machine, wait)
         case .startMachine(let machine): return await startMachine(machine, wait)
         case .awaitHost(let host, let leave):
@@ -272,6 +276,16 @@ public final class Runner: Sendable {
     /// On disk before the act it announces.
     func recordAsk(_ step: StepID, _ what: String) async {
         await record(.asked(step, what))
+    }
+}
+
+extension Action {
+    /// The guest that is on when its host goes: policy leaves it, or it stops itself last.
+    fileprivate var guestLeftOn: GuestID? {
+        switch self {
+        case .stopGuest(let id, _, .leave), .stopVSAN(_, _, vcsa: let id?): id
+        default: nil
+        }
     }
 }
 

@@ -47,6 +47,13 @@ public protocol ClusterControl: Sendable {
     /// done it.
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
 
+    /// How far vCenter has come with the power of a vSAN cluster.
+    func vsanPower() async throws(ClusterError) -> VSANPower
+
+    /// Has vCenter shut a vSAN cluster down, hosts and all, or start it when its hosts are on.
+    /// Returns when vCenter has taken it; look at `vsanPower()`, and at the hosts.
+    func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError)
+
     /// Logs out. Never fails: what cannot be logged out expires.
     func close() async
 }

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// The way that answered last is asked first, so that a port that is shut costs its limit once.
 /// A login that is refused by either is final for both: they log in to the same accounts, and five
-/// refusals lock them. The boot script and HA's agent
-/// have SSH only.
+/// refusals lock them. The boot script, HA's agent
+/// and vSAN have SSH only.
 public final class HostByTwoWays: HostControl {
     private let ssh: any HostControl
     private let soap: any HostWay
@@ -124,6 +124,31 @@ public final class HostByTwoWays: HostControl {
     /// Starts the agent of vSphere HA again.
     public func startHAAgent() async throws(HostError) {
         try await askSSH { ssh throws(HostError) in try await ssh.startHAAgent() }
+    }
+
+    /// Whether the host keeps its list of a vSAN cluster's members.
+    public func keepsVSANMembers() async throws(HostError) -> Bool {
+        try await askSSH { ssh throws(HostError) in try await ssh.keepsVSANMembers() }
+    }
+
+    /// Has the host keep that list, or go by what it sees again.
+    public func keepVSANMembers(_ on: Bool) async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.keepVSANMembers(on) }
+    }
+
+    /// Prepares the whole vSAN cluster for its hosts to go.
+    public func prepareVSAN(within limit: Duration) async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.prepareVSAN(within: limit) }
+    }
+
+    /// Recovers the whole vSAN cluster.
+    public func recoverVSAN(within limit: Duration) async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.recoverVSAN(within: limit) }
+    }
+
+    /// What the host sees of its vSAN cluster.
+    public func vsanMembership() async throws(HostError) -> VSANMembership {
+        try await askSSH { ssh throws(HostError) in try await ssh.vsanMembership() }
     }
 
     // MARK: Asking

@@ -43,8 +43,8 @@ public protocol HostWay: Sendable {
     func close() async
 }
 
-/// One ESXi host, without vCenter, as the engine needs it: a way to it, its boot script and HA's
-/// agent, which are reached over SSH alone.
+/// One ESXi host, without vCenter, as the engine needs it: a way to it, its boot script, HA's
+/// agent and vSAN, which are reached over SSH alone.
 public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
@@ -62,6 +62,23 @@ public protocol HostControl: HostWay {
     /// Starts the agent of vSphere HA again, and looks that it runs. `refused` where HA is not
     /// configured on the host.
     func startHAAgent() async throws(HostError)
+
+    /// Whether the host keeps its list of a vSAN cluster's members, whatever it sees of them.
+    func keepsVSANMembers() async throws(HostError) -> Bool
+
+    /// Has the host keep that list, or go by what it sees again, and looks that it is so.
+    func keepVSANMembers(_ on: Bool) async throws(HostError)
+
+    /// Prepares the whole vSAN cluster for its hosts to go, once every host keeps its list. To be
+    /// asked of one host only.
+    func prepareVSAN(within limit: Duration) async throws(HostError)
+
+    /// Recovers the whole vSAN cluster, once every host is back and out of maintenance mode. To be
+    /// asked of one host only.
+    func recoverVSAN(within limit: Duration) async throws(HostError)
+
+    /// What the host sees of its vSAN cluster.
+    func vsanMembership() async throws(HostError) -> VSANMembership
 }
 
 /// What went wrong while talking to one host. Every reason is something the engine decides on.

@@ -122,7 +122,7 @@ struct FalseAlarmsChangeNothing: LabRule {
         guard site.hasRecords else { return }
         switch event.kind {
         case .guestAsked, .hostTold, .haOff, .haAgentStopped, .drsChanged, .vclsRetreat, .armed,
-            .maintenanceOn:
+            .maintenanceOn, .vsanPowerOff, .vsanPrepared:
             tally.judge(
                 at: event.atSeconds,
                 site.outageIsOpen ? nil : "\(event.kind.rawValue) without an outage")
@@ -132,7 +132,7 @@ struct FalseAlarmsChangeNothing: LabRule {
 
     mutating func see(_ record: LabRecord, _ site: LabSiteState) {
         guard case .runStarted(let plan, let cause) = record.record.event,
-            plan.kind == .cluster, cause.origin == .outage
+            plan.kind.isWhole, cause.origin == .outage
         else { return }
         let isRecent =
             site.mainsLastMissing.map { record.atSeconds - $0 < Self.planning } ?? false

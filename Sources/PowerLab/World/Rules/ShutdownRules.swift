@@ -63,6 +63,42 @@ struct HostsAfterTheirGuests: LabRule {
     }
 }
 
+/// DESIGN 4: no host of a vSAN cluster is told to stop before the cluster as a whole is ready for it,
+/// which no guest is on for, and which nobody does by hand while vCenter may be at it.
+struct VSANAsAWhole: LabRule {
+    let name = "1: a vSAN cluster goes down as a whole"
+    var tally = LabTally()
+    private var isPrepared = false
+    private var isVCenterAtIt = false
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard site.scenario.vsan != nil else { return }
+        switch event.kind {
+        case .hostTold:
+            tally.judge(
+                at: event.atSeconds,
+                isPrepared ? nil : "\(event.object) was told to stop, and vSAN was not ready")
+        case .vsanPowerOff: isVCenterAtIt = true
+        case .vsanPrepared:
+            let isByHand = event.detail != "vCenter"
+            isPrepared = true
+            let on = site.power.filter { $0.value == .on && site.isOrdinary($0.key) }.map(\.key)
+                .filter { !site.mayStayOn($0) }.map(site.name).sorted()
+            tally.judge(
+                at: event.atSeconds,
+                isByHand && isVCenterAtIt ? "vSAN was prepared while vCenter was at it" : nil)
+            tally.judge(
+                at: event.atSeconds, on.isEmpty ? nil : "vSAN was prepared with \(on) on")
+            isVCenterAtIt = false
+        case .vsanRecovered:
+            isPrepared = false
+            isVCenterAtIt = false
+        case .hostLost: isVCenterAtIt = false
+        default: break
+        }
+    }
+}
+
 /// DESIGN 5.2: in a cluster plan no guest is shut down, and no host, while HA is on; unless the
 /// freeze's budget is spent and that is recorded. Then no host goes while an agent of HA runs that
 /// could have been stopped.
@@ -72,7 +108,7 @@ struct HAOffBeforeGuests: LabRule {
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard event.kind == .guestAsked || event.kind == .hostTold else { return }
-        if let plan = site.plan, plan.kind != .cluster { return }
+        if let plan = site.plan, !plan.kind.isWhole { return }
         let what =
             event.kind == .hostTold
             ? "\(event.object) was told to stop"
@@ -114,7 +150,7 @@ struct DRSManualBeforeGuests: LabRule {
         case .drsChanged: level = DRSLevel(rawValue: event.detail) ?? level
         case .drsOverridesChanged: overrides = event.detail == "on"
         case .guestAsked:
-            if let plan = site.plan, plan.kind != .cluster { return }
+            if let plan = site.plan, !plan.kind.isWhole { return }
             if case .gaveUp = site.outcomes[StepID("freeze")] { return }
             guard before.drsEnabled else { return }
             let own = overrides ?? before.followsDRSOverrides
@@ -162,7 +198,9 @@ struct OrderDown: LabRule {
         var wrong: String?
         if site.power[vcsa] == .on, isAwaited(vcsa, site) {
             wrong = "\(event.object) was told to stop before vCSA was off"
-        } else if site.place[vcsa] == event.object, site.isToStop(vcsa) {
+        } else if site.scenario.vsan == nil, site.place[vcsa] == event.object,
+            site.isToStop(vcsa)
+        {
             let others = site.hostsOn.filter {
                 $0 != event.object && site.outcomes[StepID("stop-host/\($0)")] == nil
             }
@@ -234,10 +272,15 @@ struct RecordBeforeAct: LabRule {
         case .guestAsked: return StepID("stop/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
-            return ["HA", "boot script", "a person"].contains(event.detail)
+            return ["HA", "boot script", "a person", "vSAN"].contains(event.detail)
                 ? nil : StepID("start/\(object)")
-        case .hostTold: return StepID("stop-host/\(object)")
-        case .maintenanceOn: return .maintenance(of: HostName(object))
+        case .vsanPowerOff: return .powerOffVSAN
+        case .vsanPowerOn: return .startVSAN
+        case .vsanPrepared: return event.detail == "vCenter" ? nil : .prepareVSAN
+        case .vsanRecovered: return object == "vCenter" ? nil : .startVSAN
+        case .hostTold: return event.detail == "vSAN" ? nil : StepID("stop-host/\(object)")
+        case .maintenanceOn:
+            return event.detail == "vSAN" ? nil : .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
         case .disarmed: return StepID("disarm/\(object)")
         case .haOff: return .freeze

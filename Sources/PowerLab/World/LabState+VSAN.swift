@@ -1,0 +1,168 @@
+public import PowerModel
+import PowerRun
+
+/// The vSAN of a simulated cluster.
+public struct LabVSAN: Sendable {
+    /// The release of vCenter and of every host: from 7.0U3 vCenter has a procedure of its own.
+    public var apiVersion: APIVersion
+
+    /// One of this release.
+    public init(apiVersion: APIVersion) { self.apiVersion = apiVersion }
+
+    /// Whether vCenter shuts such a cluster down by itself.
+    var hasWizard: Bool { apiVersion >= VSANWay.wizardSince }
+}
+
+/// A vSAN cluster as it is now.
+struct LabVSANState: Sendable {
+    /// Whether nobody gets at any object: prepared, and not recovered since.
+    var isPaused = false
+    /// What vCenter says of its power.
+    var status = "clusterPoweredOn"
+    /// Whether vCenter shut it down and was not asked to start it since.
+    var isOut = false
+    /// Grows with each request, so that what an earlier one had planned is void.
+    var generation = 0
+}
+
+/// What vCenter does by itself, one after the other, when it shuts a vSAN cluster down.
+enum LabVSANStage: Int, Sendable {
+    case vcsa, maintenance, hosts
+
+    var next: LabVSANStage? { LabVSANStage(rawValue: rawValue + 1) }
+}
+
+/// vSAN, as the vendor's own documents describe it (facts/vsphere.md 2.16, esxi.md section 7); what
+/// really happens was never seen.
+extension LabState {
+    /// Whether guests can be started: on vSAN, only while most hosts are there and nothing is paused.
+    var isStorageThere: Bool {
+        if scenario.vsan == nil { return true }
+        return !vsan.isPaused && vsanMembers * 2 > scenario.hosts.count
+    }
+
+    /// How many hosts see one another.
+    var vsanMembers: Int { hosts.all.count { hosts[$0].answers && hosts[$0].hostdReady } }
+
+    /// Whether every host is there and out of maintenance mode.
+    private var isVSANWhole: Bool { hosts.all.allSatisfy { hosts[$0].takesGuests } }
+
+    private var guestsOn: [GuestPlace] {
+        guests.all.filter { guests[$0].spec.nature == .ordinary && guests[$0].power == .on }
+    }
+
+    // MARK: By hand
+
+    mutating func keepVSANMembers(_ on: Bool, on host: HostPlace) {
+        hosts[host].keepsVSANMembers = on
+    }
+
+    /// Prepares the cluster as one host's helper does; returns what it says when it does not.
+    mutating func prepareVSAN(on host: HostPlace) -> String? {
+        let others = hosts.all.filter { hosts[$0].answers && !hosts[$0].keepsVSANMembers }
+        if let first = others.first {
+            return "\(hosts[first].spec.name) still updates its list of members"
+        }
+        vsan.isPaused = true
+        note(.vsanPrepared, hosts[host].spec.name.rawValue)
+        return nil
+    }
+
+    /// Recovers the cluster as one host's helper does; returns what it says when it does not.
+    mutating func recoverVSAN(on host: HostPlace) -> String? {
+        guard isVSANWhole else { return "not every host is back and out of maintenance mode" }
+        vsan.generation += 1
+        vsan.isOut = false
+        vsan.status = "clusterPoweredOn"
+        vsanRecovered(by: hosts[host].spec.name.rawValue)
+        return nil
+    }
+
+    private mutating func vsanRecovered(by whom: String) {
+        vsan.isPaused = false
+        note(.vsanRecovered, whom)
+        mendVCSA()
+        schedule(.vclsFollows, in: scenario.pace.vclsFollows)
+    }
+
+    // MARK: By vCenter
+
+    /// What vCenter says of the cluster's power.
+    var vsanPower: VSANPower { VSANPower(status: vsan.status, problem: nil) }
+
+    /// vCenter is asked to shut the cluster down, or to start it; returns why it does not.
+    mutating func powerVSAN(_ on: Bool) -> String? {
+        guard scenario.vsan?.hasWizard == true else { return "it has no vSAN that can be so" }
+        if case .changing = vsanPower { return "another action is under way" }
+        if on {
+            guard hosts.all.allSatisfy({ hosts[$0].hostdAnswers }) else {
+                return "not every host is connected"
+            }
+        } else if guestsOn.contains(where: { !guests[$0].spec.isVCSA }) {
+            return "guests are on"
+        }
+        vsan.generation += 1
+        vsan.isOut = true
+        note(on ? .vsanPowerOn : .vsanPowerOff)
+        if on {
+            schedule(.vsanOn(vsan.generation), in: scenario.pace.vsanStage)
+        } else {
+            vsan.status = "haDisabled"
+            schedule(.vsanStage(.vcsa, vsan.generation), in: scenario.pace.vsanStage)
+        }
+        return nil
+    }
+
+    mutating func vsanStage(_ stage: LabVSANStage, _ generation: Int) {
+        guard generation == vsan.generation, hasOutput else { return }
+        switch stage {
+        case .vcsa:
+            if let vcsa { guestStops(vcsa, detail: "vSAN") }
+            vsan.status = "vcVMPoweredOff"
+        case .maintenance:
+            vsan.isPaused = true
+            note(.vsanPrepared, "", "vCenter")
+            for host in hosts.all where hosts[host].answers {
+                hosts[host].keepsVSANMembers = true
+                _ = setMaintenance(host, on: true, by: "vSAN")
+            }
+            vsan.status = "hostsInMM"
+        case .hosts:
+            for host in hosts.all { shutDownHost(host, by: "vSAN") }
+            vsan.status = "clusterPoweredOff"
+        }
+        if let next = stage.next {
+            schedule(.vsanStage(next, generation), in: scenario.pace.vsanStage)
+        }
+    }
+
+    /// A host is back. Where vCSA is on the cluster itself, the hosts bring that much back alone.
+    mutating func vsanHostBack() {
+        guard vsan.isOut, isReadyToReturn, let vcsa, guests[vcsa].power != .on else { return }
+        schedule(.vsanOrchestrates(vsan.generation), in: scenario.pace.vsanStage)
+    }
+
+    private var isReadyToReturn: Bool { hosts.all.allSatisfy { hosts[$0].hostdAnswers } }
+
+    mutating func vsanOrchestrates(_ generation: Int) {
+        guard generation == vsan.generation, vsan.isOut, isReadyToReturn, let vcsa else { return }
+        vsan.status = "clusterPoweredOff"
+        letHostsGoOn()
+        start(vcsa, on: guests[vcsa].host, by: "vSAN")
+    }
+
+    mutating func vsanOn(_ generation: Int) {
+        guard generation == vsan.generation, isReadyToReturn else { return }
+        vsan.isOut = false
+        vsan.status = "clusterPoweredOn"
+        letHostsGoOn()
+    }
+
+    private mutating func letHostsGoOn() {
+        for host in hosts.all {
+            hosts[host].keepsVSANMembers = false
+            _ = setMaintenance(host, on: false, by: "vSAN")
+        }
+        vsanRecovered(by: "vCenter")
+    }
+}
