@@ -71,7 +71,7 @@ extension CrashScenarios.Scenario {
         change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
     ) -> Self {
         Self(name: name) { site in
-            site.vsan = LabVSAN(apiVersion: APIVersion(release))
+            site.vsan = LabVSAN(apiVersion: VersionNumber(release))
             change(&site)
         }
     }
@@ -111,6 +111,7 @@ extension CrashScenarios.Scenario {
         vsan("vSAN by vCenter", [8, 0, 3, 0]),
         vsan("vSAN by hand", [7, 0, 2, 0]),
         vsan("vSAN, vCenter gone before", [8, 0, 3, 0]) { site in
+            site.faults[0].at = .seconds(60)
             site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
         },
         vsan("vSAN, vCenter dies", [8, 0, 3, 0]) { site in

@@ -160,13 +160,6 @@ struct ShutdownPlanTests {
             plan.phase(.hosts)?.needs.map(\.rawValue) == ["infrastructure", "arm", "ha agents"])
     }
 
-    @Test func `a vSAN cluster is refused: host by host the last ones lose their storage`() {
-        var fixture = Fixture(hosts: 3)
-        fixture.snapshot.hasVSAN = true
-        let error = planError { () throws(PlanError) in try fixture.shutdown() }
-        #expect(error?.summary.contains("uses vSAN") == true)
-    }
-
     @Test func `a vCSA that is on nobody knows where is refused`() {
         var fixture = Fixture(hosts: 3)
         for index in fixture.snapshot.inventory.guests.indices

@@ -4,10 +4,10 @@ import PowerRun
 /// The vSAN of a simulated cluster.
 public struct LabVSAN: Sendable {
     /// The release of vCenter and of every host: from 7.0U3 vCenter has a procedure of its own.
-    public var apiVersion: APIVersion
+    public var apiVersion: VersionNumber
 
     /// One of this release.
-    public init(apiVersion: APIVersion) { self.apiVersion = apiVersion }
+    public init(apiVersion: VersionNumber) { self.apiVersion = apiVersion }
 
     /// Whether vCenter shuts such a cluster down by itself.
     var hasWizard: Bool { apiVersion >= VSANWay.wizardSince }

@@ -224,13 +224,13 @@ public struct HostView: Hashable, Codable, Sendable {
     /// Whether an HA agent is configured on it (`runtime.dasHostState` present).
     public var haAgentConfigured: Bool
     /// Its release; nil where vCenter does not say, and in older records.
-    public var apiVersion: APIVersion?
+    public var apiVersion: VersionNumber?
 
     /// A host.
     public init(
         name: HostName, reference: String? = nil, connected: Bool = true,
         inMaintenance: Bool = false, haAgentConfigured: Bool = false,
-        apiVersion: APIVersion? = nil
+        apiVersion: VersionNumber? = nil
     ) {
         self.name = name
         self.reference = reference
@@ -366,7 +366,7 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     /// Whether its storage is vSAN: then its hosts must not be shut down one by one.
     public var hasVSAN: Bool
     /// vCenter's own release; nil where vCenter did not answer, and in older records.
-    public var apiVersion: APIVersion?
+    public var apiVersion: VersionNumber?
     /// What could not be read and is missing in it, as an operator would say it. Only labels can
     /// be missing: without anything else there is no snapshot.
     public var warnings: [String]
@@ -376,7 +376,7 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
     /// A snapshot.
     public init(
         cluster: ClusterName, reference: String, inventory: Inventory, automation: Automation,
-        hasVSAN: Bool = false, apiVersion: APIVersion? = nil, warnings: [String] = [],
+        hasVSAN: Bool = false, apiVersion: VersionNumber? = nil, warnings: [String] = [],
         addresses: [String: [String]] = [:]
     ) {
         self.addresses = addresses
@@ -402,7 +402,7 @@ public struct ClusterSnapshot: Hashable, Codable, Sendable {
             inventory: try values.decode(Inventory.self, forKey: .inventory),
             automation: try values.decode(Automation.self, forKey: .automation),
             hasVSAN: try values.decode(Bool.self, forKey: .hasVSAN),
-            apiVersion: try values.decodeIfPresent(APIVersion.self, forKey: .apiVersion),
+            apiVersion: try values.decodeIfPresent(VersionNumber.self, forKey: .apiVersion),
             warnings: try values.decode([String].self, forKey: .warnings),
             addresses: try values.decodeIfPresent([String: [String]].self, forKey: .addresses)
                 ?? [:])

@@ -11,9 +11,9 @@ public enum VSANWay: String, Hashable, Codable, Sendable {
     case manual
 
     /// The first release whose vCenter and hosts have the wizard: 7.0U3.
-    public static let wizardSince = APIVersion([7, 0, 3])
+    public static let wizardSince = VersionNumber([7, 0, 3])
     /// The first release whose hosts have `reboot_helper.py`: 6.7U3.
-    public static let helperSince = APIVersion([6, 7, 3])
+    public static let helperSince = VersionNumber([6, 7, 3])
 }
 
 /// How far vCenter has come with a vSAN cluster's power.
@@ -53,7 +53,7 @@ public struct VSANMembership: Hashable, Sendable {
 }
 
 /// The release of a vCenter or host, as its `about.apiVersion` says it: `7.0.3.0`, `6.7.3`.
-public struct APIVersion: Hashable, Codable, Sendable, Comparable, CustomStringConvertible {
+public struct VersionNumber: Hashable, Codable, Sendable, Comparable, CustomStringConvertible {
     private let parts: [Int]
 
     /// A version of these numbers.
@@ -69,7 +69,7 @@ public struct APIVersion: Hashable, Codable, Sendable, Comparable, CustomStringC
     }
 
     /// Whether one is older: what one of them leaves out is 0.
-    public static func < (left: APIVersion, right: APIVersion) -> Bool {
+    public static func < (left: VersionNumber, right: VersionNumber) -> Bool {
         for place in 0..<max(left.parts.count, right.parts.count) {
             let one = place < left.parts.count ? left.parts[place] : 0
             let other = place < right.parts.count ? right.parts[place] : 0
@@ -85,7 +85,7 @@ public struct APIVersion: Hashable, Codable, Sendable, Comparable, CustomStringC
     public init(from decoder: any Decoder) throws {
         let values = try decoder.singleValueContainer()
         let text = try values.decode(String.self)
-        guard let version = APIVersion(text) else {
+        guard let version = VersionNumber(text) else {
             throw DecodingError.dataCorruptedError(
                 in: values, debugDescription: "\(text.onOneLine) is no version")
         }

@@ -13,7 +13,7 @@ struct HostsAfterTheirGuests: LabRule {
     /// How long before its end a host's guests may start unseen: the time of the call that tells
     /// it. The slowest of the lab that comes to something looks a name up first (`dnsDies`: up to
     /// 3.1 s). An engine that takes longer between its look and its call is to look again.
-    private static let callSeconds = 3.5
+    static let callSeconds = 3.5
 
     mutating func see(_ record: LabRecord, _ site: LabSiteState) {
         guard case .asked(let step, _) = record.record.event else { return }
@@ -54,7 +54,7 @@ struct HostsAfterTheirGuests: LabRule {
 
     /// Whether it was not vpower that started a guest. HA has no business where its agents are
     /// gone; where they could not be stopped, which is on record, it may act at any moment.
-    private static func isByOthers(_ event: LabEvent, _ site: LabSiteState) -> Bool {
+    static func isByOthers(_ event: LabEvent, _ site: LabSiteState) -> Bool {
         switch event.detail {
         case "a person", "boot script": true
         case "HA": site.haAgents
@@ -70,6 +70,8 @@ struct VSANAsAWhole: LabRule {
     var tally = LabTally()
     private var isPrepared = false
     private var isVCenterAtIt = false
+    /// When each guest was started that vpower did not start.
+    private var startedByOthers: [String: Double] = [:]
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard site.scenario.vsan != nil else { return }
@@ -79,11 +81,18 @@ struct VSANAsAWhole: LabRule {
                 at: event.atSeconds,
                 isPrepared ? nil : "\(event.object) was told to stop, and vSAN was not ready")
         case .vsanPowerOff: isVCenterAtIt = true
+        case .guestOn:
+            let isByOthers = HostsAfterTheirGuests.isByOthers(event, site)
+            startedByOthers[event.object] = isByOthers ? event.atSeconds : nil
         case .vsanPrepared:
             let isByHand = event.detail != "vCenter"
             isPrepared = true
             let on = site.power.filter { $0.value == .on && site.isOrdinary($0.key) }.map(\.key)
-                .filter { !site.mayStayOn($0) }.map(site.name).sorted()
+                .filter { guest in
+                    let age = startedByOthers[guest].map { event.atSeconds - $0 }
+                    let isUnseen = age.map { $0 <= HostsAfterTheirGuests.callSeconds } ?? false
+                    return !isUnseen && !site.mayStayOn(guest)
+                }.map(site.name).sorted()
             tally.judge(
                 at: event.atSeconds,
                 isByHand && isVCenterAtIt ? "vSAN was prepared while vCenter was at it" : nil)
