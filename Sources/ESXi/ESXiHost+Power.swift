@@ -40,8 +40,11 @@ extension ESXiHost {
         let seconds = max(1, limit.components.seconds)
         let sections = try await run(
             """
+            # On vSAN it would first make sure that others have what the host stores.
+            mode=''
+            esxcli vsan cluster get >/dev/null 2>&1 && mode='-m noAction'
             \(nonce.begin("said"))
-            esxcli system maintenanceMode set -e \(on) -t \(seconds) 2>&1
+            esxcli system maintenanceMode set -e \(on) -t \(seconds) $mode 2>&1
             """, nonce, attempting: attempting, limit: limit + limits.command)
         if try await inMaintenance() == on { return }
         let said = sections.text("said") ?? ""

@@ -208,6 +208,7 @@ struct SiteLimit: Sendable {
         SiteLimit(key: "arm", path: \.arm),
         SiteLimit(key: "vcsa", path: \.vcsa),
         SiteLimit(key: "infrastructure", path: \.infrastructure),
+        SiteLimit(key: "vsan", path: \.vsan),
         SiteLimit(key: "maintenance", path: \.maintenance),
         SiteLimit(key: "host", path: \.host),
         SiteLimit(key: "settle", path: \.settle),

@@ -160,6 +160,7 @@ extension SiteFile {
               arm: 1m                         # until a host's boot script is installed
               vcsa: 10m                       # until vCSA has shut down
               infrastructure: 5m              # until an infrastructure guest has shut down
+              vsan: 15m                       # until a vSAN cluster is ready, or recovered
               maintenance: 1m                 # until a host is in maintenance mode
               host: 10m                       # until a host is down
               settle: 20s                     # how long a host must be silent to count as down

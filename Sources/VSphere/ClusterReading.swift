@@ -12,8 +12,10 @@ struct ClusterReading {
     /// Properties of all hosts.
     private static let hostPaths = [
         "name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
-        "runtime.dasHostState",
+        "runtime.dasHostState", apiVersionPath,
     ]
+    /// A host's release.
+    private static let apiVersionPath = "config.product.apiVersion"
     /// The agent's marks of vCLS are in here; large, so read once per guest.
     static let extraConfig = "config.extraConfig"
     /// HA, DRS and DPM.
@@ -163,7 +165,8 @@ struct ClusterReading {
                 name: HostName(name), reference: host.reference.id,
                 connected: host["runtime.connectionState"]?.text == "connected",
                 inMaintenance: host["runtime.inMaintenanceMode"]?.bool ?? false,
-                haAgentConfigured: host["runtime.dasHostState"] != nil)
+                haAgentConfigured: host["runtime.dasHostState"] != nil,
+                apiVersion: host[Self.apiVersionPath].flatMap { VersionNumber($0.text) })
             views.append(view)
             connected[host.reference] = view
             references.hosts[view.name] = host.reference

@@ -41,6 +41,13 @@ extension HostOverSOAP {
                     // 0 would mean: no limit. `evacuatePoweredOffVms` is vCenter's alone
                     // (facts/vsphere.md 2.9).
                     $0.add("timeout", Int(max(1, limit.components.seconds)))
+                    guard on else { return }
+                    // On vSAN it would first make sure that others have what the host stores.
+                    $0.add("maintenanceSpec", "HostMaintenanceSpec") {
+                        $0.add("vsanMode", "VsanHostDecommissionMode") {
+                            $0.add("objectAction", "noAction")
+                        }
+                    }
                 }
             } catch {
                 guard case .fault(let fault) = error, fault.type == "Timedout" else { throw error }

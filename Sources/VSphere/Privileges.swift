@@ -9,6 +9,8 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
     case settings = "Global.Settings"
     /// HA, DRS and DPM are changed: on the cluster.
     case editCluster = "Host.Inventory.EditCluster"
+    /// vCenter shuts a vSAN cluster down with its hosts, and starts it: on the cluster.
+    case hostPower = "Host.Config.Power"
     /// Guests are asked to shut down, and their power is cut: on each guest.
     case powerOff = "VirtualMachine.Interact.PowerOff"
     /// Guests are started: on each guest.
@@ -23,6 +25,7 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .settings: "put vCLS into retreat mode and back"
         case .editCluster: "change HA, DRS and DPM"
+        case .hostPower: "shut a vSAN cluster down and start it"
         case .powerOff: "shut guests down and cut their power"
         case .powerOn: "start guests"
         case .suspend: "suspend guests"
@@ -68,7 +71,8 @@ extension VCenterCluster {
                         privileges: isBySetting ? [.settings] : [],
                         of: [.init(reference: root, name: "the vCenter")]),
                     PrivilegeQuestion(
-                        privileges: [.editCluster],
+                        privileges: [.editCluster]
+                            + (VSANWay(for: snapshot) == .wizard ? [.hostPower] : []),
                         of: [.init(reference: cluster, name: snapshot.cluster.rawValue)]),
                     PrivilegeQuestion(
                         privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : [])

@@ -16,13 +16,20 @@ struct SOAPWire: VimWire {
             throw .refused("a value holds a control character that XML cannot carry")
         }
         return HTTPSRequest(
-            method: "POST", path: "/sdk",
+            method: "POST", path: call.method.isOfVSAN ? "/vsanHealth" : "/sdk",
             headers: [
                 .init("Content-Type", "text/xml; charset=\"utf-8\""),
-                .init("SOAPAction", "\"urn:vim25/\(version)\""),
+                .init("SOAPAction", "\"\(call.method.namespace)/\(version(of: call.method))\""),
             ],
             body: Array(xml.text.utf8), timeout: timeout, stallLimit: stallLimit ?? timeout,
             cookies: cookies)
+    }
+
+    /// The first version of vSAN's calls that has those that vpower makes: newer servers know it.
+    static let vsanVersion = "vSAN 7.0U3"
+
+    private func version(of method: VimMethod) -> String {
+        method.isOfVSAN ? Self.vsanVersion : version
     }
 
     func contentRequest(timeout: Duration) throws(CallFailure) -> HTTPSRequest {
@@ -79,7 +86,8 @@ struct XMLText: Sendable {
             <soapenv:Header>
             """
         write("operationID", .text(call.operation))
-        text += "</soapenv:Header><soapenv:Body><\(call.method.rawValue) xmlns=\"urn:vim25\">"
+        text += "</soapenv:Header><soapenv:Body><\(call.method.rawValue)"
+        text += " xmlns=\"\(call.method.namespace)\">"
         write("_this", .reference(call.object))
         write(call.arguments)
         text += "</\(call.method.rawValue)></soapenv:Body></soapenv:Envelope>"

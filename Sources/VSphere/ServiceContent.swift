@@ -34,7 +34,8 @@ struct ServiceContent: Hashable, Sendable {
         }
         self.about = VCenterAbout(
             name: about["fullName"]?.text ?? about["name"]?.text ?? "",
-            version: about["version"]?.text ?? "", apiType: about["apiType"]?.text ?? "",
+            version: about["version"]?.text ?? "",
+            apiVersion: about["apiVersion"]?.text ?? "", apiType: about["apiType"]?.text ?? "",
             instanceUUID: about["instanceUuid"]?.text.lowercased())
         rootFolder = try manager("rootFolder")
         propertyCollector = try manager("propertyCollector")
@@ -53,6 +54,8 @@ public struct VCenterAbout: Hashable, Sendable {
     public var name: String
     /// E.g. `8.0.3`.
     public var version: String
+    /// E.g. `8.0.3.0`: it tells updates apart, which `version` does not before 7.0.
+    public var apiVersion: String
     /// `VirtualCenter`, or `HostAgent` for an ESXi host.
     public var apiType: String
     /// The service's own identity: not that of the guest it runs in. nil when it gives none.

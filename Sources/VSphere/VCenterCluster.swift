@@ -14,6 +14,8 @@ public final class VCenterCluster: ClusterControl {
     let limits: VCenterLimits
     private let labels: LabelKinds
     let vim: VimClient
+    /// vSAN's calls, which are made as SOAP alone.
+    let vsan: VimClient
     private let tagReader: TagReader
     let watch: InventoryWatch
     private let closed = Atomic(false)
@@ -40,6 +42,11 @@ public final class VCenterCluster: ClusterControl {
         vim = VimClient(
             https: https, user: site.user, password: password.value, limits: limits,
             transport: site.transport)
+        vsan =
+            site.transport == .soap
+            ? vim
+            : VimClient(
+                https: https, user: site.user, password: password.value, limits: limits)
         tagReader = TagReader(
             https: https, user: site.user, password: password.value, limits: limits)
         watch = InventoryWatch(vim: vim, name: cluster, limits: limits, labels: labels)
@@ -97,7 +104,8 @@ public final class VCenterCluster: ClusterControl {
         return ClusterSnapshot(
             cluster: name, reference: cluster.reference.id, inventory: inventory,
             automation: try ClusterReading.automation(cluster, vclsOption: option.setting),
-            hasVSAN: ClusterReading.hasVSAN(cluster), warnings: warnings)
+            hasVSAN: ClusterReading.hasVSAN(cluster),
+            apiVersion: VersionNumber(session.content.about.apiVersion), warnings: warnings)
     }
 
     /// The guests' tags; nil when they are not wanted, or cannot be read: no outage waits for them.
@@ -137,6 +145,7 @@ public final class VCenterCluster: ClusterControl {
         closed.store(true, ordering: .relaxed)
         await watch.stop()
         await tagReader.logOut()
+        if vsan !== vim { await vsan.logOut() }
         await vim.logOut()
     }
 

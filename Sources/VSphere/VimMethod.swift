@@ -1,4 +1,4 @@
-/// Every method of vim25 that vpower calls. What is not here cannot be sent; a test walks them all
+/// Every method of vim25, and of vSAN's part of it, that vpower calls. What is not here cannot be sent; a test walks them all
 /// and compares what is sent with pyvmomi's types.
 enum VimMethod: String, CaseIterable, Sendable {
     case answerVM = "AnswerVM"
@@ -13,8 +13,10 @@ enum VimMethod: String, CaseIterable, Sendable {
     case hasPrivilegeOnEntities = "HasPrivilegeOnEntities"
     case login = "Login"
     case logout = "Logout"
+    case performClusterPowerAction = "PerformClusterPowerAction"
     case powerOffVM = "PowerOffVM_Task"
     case powerOnVM = "PowerOnVM_Task"
+    case queryClusterPowerContext = "QueryClusterPowerContext"
     case queryOptions = "QueryOptions"
     case reconfigureAutostart = "ReconfigureAutostart"
     case reconfigureComputeResource = "ReconfigureComputeResource_Task"
@@ -27,4 +29,11 @@ enum VimMethod: String, CaseIterable, Sendable {
     case terminateVM = "TerminateVM"
     case updateOptions = "UpdateOptions"
     case waitForUpdatesEx = "WaitForUpdatesEx"
+
+    /// Whether it is vSAN's: another namespace at another endpoint, in the same session
+    /// (facts/vsphere.md 2.16).
+    var isOfVSAN: Bool { self == .performClusterPowerAction || self == .queryClusterPowerContext }
+
+    /// The namespace of its messages.
+    var namespace: String { isOfVSAN ? "urn:vsan" : "urn:vim25" }
 }

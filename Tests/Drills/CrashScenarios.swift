@@ -71,7 +71,8 @@ extension CrashScenarios.Scenario {
         change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
     ) -> Self {
         Self(name: name) { site in
-            site.vsan = LabVSAN(apiVersion: VersionNumber(release))
+            site.hasVSAN = true
+            site.apiVersion = VersionNumber(release)
             change(&site)
         }
     }

@@ -189,6 +189,33 @@ import Testing
     }
 
     @Test(arguments: HostKind.allCases.filter(\.hasScript))
+    func `vSAN is prepared once every host keeps its members, and is recovered`(
+        kind: HostKind
+    ) async throws {
+        try await HostBench.with(kind, prepare: { $0.hasVSAN = true }) { bench in
+            let host = try bench.control
+            #expect(try await !host.keepsVSANMembers())
+            #expect(
+                await reason { () async throws(HostError) in
+                    try await host.prepareVSAN(within: .seconds(20))
+                } == .refused)
+            for other in bench.world.scenario.hosts where other.name != HostBench.name {
+                bench.world.keepVSANMembers(other.name, true)
+            }
+            for _ in 1...2 { try await host.keepVSANMembers(true) }
+            #expect(try await host.keepsVSANMembers())
+            for _ in 1...2 { try await host.prepareVSAN(within: .seconds(20)) }
+            #expect(try await !host.vsanMembership().isHealthy)
+            try await host.recoverVSAN(within: .seconds(20))
+            try await host.keepVSANMembers(false)
+            #expect(try await !host.keepsVSANMembers())
+            #expect(
+                try await host.vsanMembership()
+                    == VSANMembership(members: 3, isHealthy: true))
+        }
+    }
+
+    @Test(arguments: HostKind.allCases.filter(\.hasScript))
     func `where HA is off no agent is there to stop and none can be started`(
         kind: HostKind
     ) async throws {

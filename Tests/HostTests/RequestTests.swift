@@ -62,6 +62,7 @@ import Testing
             atPath: scratch, withIntermediateDirectories: true)
         var scenario = LabScenario.standard()
         scenario.suit(release)
+        scenario.hasVSAN = true
         for index in scenario.guests.indices {
             switch scenario.guests[index].name {
             case "mid-queue01": scenario.guests[index].hangsAtPowerOff = true
@@ -104,6 +105,8 @@ import Testing
                     AutomationChange(ha: false, drsLevel: .manual, drsOverrides: false, dpm: true))
             }
             await send { try await cluster.retreatVCLS() }
+            await send { _ = try await cluster.vsanPower() }
+            await send { try await cluster.powerVSAN(false, reason: "test") }
             let web = try guest("app-web01")
             await send { try await cluster.shutDown(web) }
             await send { _ = try await cluster.powerOff(try guest("mid-queue01")) }

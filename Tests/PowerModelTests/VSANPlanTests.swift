@@ -3,7 +3,8 @@ import Testing
 
 /// Plans of a vSAN cluster.
 struct VSANPlanTests {
-    private static func fixture(vcenter: String? = "8.0.3.0", hosts: String? = "8.0.3.0") -> Fixture {
+    private static func fixture(vcenter: String? = "8.0.3.0", hosts: String? = "8.0.3.0") -> Fixture
+    {
         var fixture = Fixture(guests: [
             Fixture.guest("app-1"), Fixture.guest("mid-1"), Fixture.guest("dns1"),
         ])

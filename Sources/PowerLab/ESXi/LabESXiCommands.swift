@@ -19,6 +19,8 @@ struct LabESXiCommands: Sendable {
             return arguments == ["-s"]
                 ? Reply(output: options.secureBoot ? "Enabled\n" : "Disabled\n")
                 : Reply(errors: "usage: secureBoot.py [-h] [-s] [-c]\n", status: 2)
+        case "esxcfg-advcfg": return await advancedSetting(arguments)
+        case "python": return await python(arguments)
         case "vmware-fdm": return await haAgent(arguments)
         default:
             return Reply(errors: "sh: \(words.first ?? ""): not found\n", status: 127)
@@ -172,6 +174,7 @@ struct LabESXiCommands: Sendable {
 
     private func longerEsxcli(_ words: [String]) async -> Reply {
         switch words.joined(separator: " ") {
+        case "vsan cluster get": return await vsanCluster()
         case "storage core adapter rescan --all":
             await backend.rescanStorage(host)
             return Reply()

@@ -1,3 +1,5 @@
+public import PowerModel
+
 /// What a simulated host's commands ask of the site behind it.
 public protocol LabHostBackend: Sendable {
     /// The guests registered on a host.
@@ -19,6 +21,14 @@ public protocol LabHostBackend: Sendable {
     func runsHAAgent(_ host: String) async -> Bool
     /// HA's agent is stopped on a host, or started, where HA is configured.
     func setHAAgent(_ host: String, runs: Bool) async
+    /// Whether a host keeps its list of a vSAN cluster's members.
+    func keepsVSANMembers(_ host: String) async -> Bool
+    /// It keeps that list from now on, or does not.
+    func keepVSANMembers(_ host: String, _ on: Bool) async
+    /// The host prepares its vSAN cluster, or recovers it; what it says where it does not.
+    func helpVSAN(_ host: String, _ verb: LabVSANVerb) async -> String?
+    /// What the host sees of its vSAN cluster; nil where it is in none.
+    func vsanMembership(_ host: String) async -> VSANMembership?
     /// The volumes a host sees, mounted or not.
     func datastores(on host: String) async -> [LabHostDatastore]
     /// The host looks for storage anew.
@@ -40,6 +50,14 @@ public enum LabPowerVerb: String, Hashable, Sendable {
     case on
     /// Its memory is written to disk.
     case suspend
+}
+
+/// A verb of vSAN's `reboot_helper.py`.
+public enum LabVSANVerb: String, Hashable, Sendable {
+    /// Before all hosts go.
+    case prepare
+    /// When all hosts are back.
+    case recover
 }
 
 /// What came of registering a guest.

@@ -1,3 +1,5 @@
+public import PowerModel
+
 /// A site behind simulated hosts that is kept in memory: every act takes effect at once, and is
 /// noted in order.
 public actor LabHostMemory: LabHostBackend {
@@ -24,6 +26,7 @@ public actor LabHostMemory: LabHostBackend {
         var hostdReady = true
         var maintenance = false
         var runsHAAgent = true
+        var keepsMembers = false
     }
 
     private var hosts: [String: Host] = [:]
@@ -153,6 +156,24 @@ public actor LabHostMemory: LabHostBackend {
         guard hosts[host]?.runsHAAgent == !runs else { return }
         hosts[host]?.runsHAAgent = runs
         note(host, runs ? "HA agent started" : "HA agent stopped")
+    }
+
+    /// Whether the host keeps its list of vSAN's members.
+    public func keepsVSANMembers(_ host: String) -> Bool { hosts[host]?.keepsMembers ?? false }
+
+    /// It keeps that list, or does not.
+    public func keepVSANMembers(_ host: String, _ on: Bool) { hosts[host]?.keepsMembers = on }
+
+    /// Notes it; refuses to prepare while the list is not kept.
+    public func helpVSAN(_ host: String, _ verb: LabVSANVerb) -> String? {
+        if verb == .prepare, hosts[host]?.keepsMembers != true { return "the list is not kept" }
+        note(host, "vSAN \(verb.rawValue)")
+        return nil
+    }
+
+    /// All hosts are members.
+    public func vsanMembership(_ host: String) -> VSANMembership? {
+        VSANMembership(members: hosts.count, isHealthy: true)
     }
 
     /// The volumes.

@@ -22,7 +22,7 @@ struct LabRootfs: Sendable {
     /// Commands that are handed to the lab.
     static let labCommands = [
         "vim-cmd", "esxcli", "poweroff", "reboot", "halt", "lab-backup-saved", "secureBoot.py",
-        "vmware-fdm",
+        "vmware-fdm", "esxcfg-advcfg", "python",
     ]
 
     /// Where such a command is, but for those in /bin.

@@ -65,8 +65,8 @@ public struct MemoryCluster: ClusterControl {
         return try await ask("take a snapshot") { world in
             ClusterSnapshot(
                 cluster: name, reference: reference, inventory: world.inventory(),
-                automation: world.automationNow(), hasVSAN: world.scenario.vsan != nil,
-                apiVersion: world.scenario.vsan?.apiVersion)
+                automation: world.automationNow(), hasVSAN: world.scenario.hasVSAN,
+                apiVersion: world.scenario.apiVersion)
         }
     }
 
@@ -391,9 +391,7 @@ public struct MemoryHost: HostControl {
 
     /// What it sees of the vSAN cluster.
     public func vsanMembership() async throws(HostError) -> VSANMembership {
-        try await ask("read vSAN's members") { world in
-            VSANMembership(members: world.vsanMembers, isHealthy: world.isStorageThere)
-        }
+        try await ask("read vSAN's members") { $0.vsanMembership }
     }
 
     /// Tells it to power itself off.

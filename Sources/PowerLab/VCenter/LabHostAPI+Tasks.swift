@@ -102,7 +102,7 @@ extension LabHostAPI {
             world.shutDownHost(host)
         case .register(let path, _):
             try LabVCenterServer.register(path, on: host, in: world)
-        case .reconfigure, .powerOnMany:
+        case .reconfigure, .powerOnMany, .powerVSAN:
             throw VimFault("NotSupported", "A host has no cluster.")
         }
     }

@@ -143,7 +143,8 @@ extension LabState {
                     toolsRunning: guest.toolsRunning, isStopping: guest.isStopping,
                     hasQuestion: guest.hasQuestion)
             },
-            automation: all.automation, haAgents: all.haAgents, vcenter: all.vcenter,
+            automation: all.automation, hasVSAN: all.hasVSAN, haAgents: all.haAgents,
+            vcenter: all.vcenter,
             wall: all.wall, places: all.places)
     }
 }

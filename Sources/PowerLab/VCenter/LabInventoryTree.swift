@@ -179,6 +179,8 @@ struct LabInventoryTree: LabTree {
                 "vmSwapPlacement": .string("vmDirectory"), "spbmEnabled": .bool(true),
                 "dasConfig": .object(das), "drsConfig": .object(drs),
                 "dpmConfigInfo": .object(dpm), "drsVmConfig": drsLevelsOfGuests,
+                "vsanConfigInfo": snapshot.hasVSAN
+                    ? .object(VimObject("VsanClusterConfigInfo", ["enabled": .bool(true)])) : nil,
                 "systemVMsConfig": automation.vclsMode.map {
                     .object(
                         VimObject(

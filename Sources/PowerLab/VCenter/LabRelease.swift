@@ -36,6 +36,8 @@ public enum LabRelease: String, CaseIterable, Hashable, Sendable {
         }
     }
 
+    /// Whether vCenter shuts a vSAN cluster down by itself.
+    var hasVSANPower: Bool { self != .v67 }
     /// Whether vCenter serves VI JSON.
     public var hasJSON: Bool { self != .v67 && self != .v70u3 }
     /// Whether it answers `POST /api/vcenter/system?action=hello`.
@@ -72,6 +74,7 @@ public enum LabRelease: String, CaseIterable, Hashable, Sendable {
 extension LabScenario {
     /// Makes the cluster's own agents what this release deploys where all hosts have it too.
     public mutating func suit(_ release: LabRelease) {
+        apiVersion = VersionNumber(release.newest.text) ?? apiVersion
         switch release.vcls {
         case .none:
             guests.removeAll { $0.nature.isVCLS }

@@ -74,6 +74,7 @@ struct LabTask: Sendable {
         case exitMaintenance(HostName)
         case shutDownHost(HostName, force: Bool)
         case register(String, HostName)
+        case powerVSAN(on: Bool)
 
         /// How vCenter calls it.
         var descriptionID: String {
@@ -87,6 +88,7 @@ struct LabTask: Sendable {
             case .exitMaintenance: "HostSystem.exitMaintenanceMode"
             case .shutDownHost: "HostSystem.shutdown"
             case .register: "Folder.registerVm"
+            case .powerVSAN: "com.vmware.vsan.clustermgmt.tasks.clusterpower"
             }
         }
     }

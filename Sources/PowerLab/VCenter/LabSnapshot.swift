@@ -27,6 +27,7 @@ struct LabSnapshot: Sendable {
     let hosts: [Host]
     let guests: [Guest]
     let automation: Automation
+    let hasVSAN: Bool
     let haAgents: Bool
     let vcenter: LabWorld.VCenterState
     let wall: Timestamp
@@ -71,7 +72,8 @@ extension LabState {
                     power: guest.power, toolsRunning: guest.toolsRunning,
                     isStopping: guest.stopping, hasQuestion: hasQuestion(place))
             }.sorted { $0.number < $1.number },
-            automation: automationNow(), haAgents: haAgents, vcenter: state, wall: time.wall,
+            automation: automationNow(), hasVSAN: scenario.hasVSAN, haAgents: haAgents,
+            vcenter: state, wall: time.wall,
             places: LabPlaces(scenario.guests.map(\.labels)))
     }
 

@@ -18,10 +18,17 @@ extension LabVCenterServer {
         if call.receiver.type == "VirtualMachine", let running = task(of: call.receiver) {
             throw LabVCenterServer.inProgress(running)
         }
+        return start(try work(of: call, snapshot), on: call.receiver, key, reader)
+    }
+
+    /// Starts a task that does this to an object.
+    func start(
+        _ work: LabTask.Work, on entity: VimReference, _ key: String, _ reader: LabPropertyReader
+    ) -> VimValue {
+        let snapshot = reader.tree.snapshot
         let task = LabTask(
-            id: "task-\(nextNumber())", work: try work(of: call, snapshot),
-            entity: call.receiver,
-            entityName: reader.properties(of: call.receiver)?["name"]?.text ?? "",
+            id: "task-\(nextNumber())", work: work, entity: entity,
+            entityName: reader.properties(of: entity)?["name"]?.text ?? "",
             userName: sessions[key]?.userName ?? "", queued: snapshot.wall)
         tasks[task.id] = task
         revision += 1
@@ -138,6 +145,8 @@ extension LabVCenterServer {
                 throw VimFault("InvalidState", "The host is not in maintenance mode.")
             }
             world.shutDownHost(host)
+        case .powerVSAN(let on):
+            if let why = world.turn({ $0.powerVSAN(on) }) { throw VimFault("VimFault", why) }
         case .register(let path, let host):
             try LabVCenterServer.reach(host, snapshot)
             try LabVCenterServer.register(path, on: host, in: world)

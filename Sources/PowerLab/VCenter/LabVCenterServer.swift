@@ -170,6 +170,9 @@ public actor LabVCenterServer: LabVimServer {
         taskRuns = [:]
     }
 
+    /// Keeps a request for who checks what a client sends.
+    func note(_ body: [UInt8], of method: String) { requests[method] = body }
+
     /// A number nobody has had.
     func nextNumber() -> Int {
         lastNumber += 1
@@ -198,10 +201,15 @@ public actor LabVCenterServer: LabVimServer {
         if path.hasPrefix(Self.jsonPrefix) { return await answerJSON(request, on: channel) }
         if path == "/api/vcenter/system" { return await answerHello(request) }
         if path.hasPrefix("/api/") || path.hasPrefix("/rest/") { return await answerREST(request) }
-        guard path == "/sdk" || path == "/sdk/" else { return text("", .notFound, "text/plain") }
+        guard path == "/sdk" || path == "/sdk/" || path == Self.vsanPath else {
+            return text("", .notFound, "text/plain")
+        }
         guard request.method == .post else { return text("", .methodNotAllowed, "text/plain") }
         do {
             let body = try await request.body.collect(upTo: LabVCenterServer.largestRequest)
+            if path == Self.vsanPath {
+                return answerVSAN(Array(body.readableBytesView), headers: request.headers)
+            }
             return await answer(
                 Array(body.readableBytesView), headers: request.headers, on: channel)
         } catch {

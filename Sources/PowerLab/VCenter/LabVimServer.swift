@@ -127,12 +127,17 @@ extension LabVimServer {
 
     /// Refuses a call for which the user has no privilege.
     func demandPrivilege(for call: VimCall) throws(VimFault) {
-        guard let privilege = Self.demanded[call.method], withheld.contains(privilege) else {
-            return
+        if let privilege = Self.demanded[call.method] {
+            try demand(privilege, on: call.receiver)
         }
+    }
+
+    /// Refuses what needs a privilege that the user does not have.
+    func demand(_ privilege: String, on object: VimReference) throws(VimFault) {
+        guard withheld.contains(privilege) else { return }
         throw VimFault(
             "NoPermission", "Permission to perform this operation was denied.",
-            ["object": .reference(call.receiver), "privilegeId": .string(privilege)])
+            ["object": .reference(object), "privilegeId": .string(privilege)])
     }
 
     /// Says of each entity which privileges the user has there. Only of the session that asks.

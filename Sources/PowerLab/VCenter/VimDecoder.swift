@@ -23,6 +23,8 @@ struct VimDecoder {
 
     let table: VimTable
     let version: VimVersion
+    /// The namespace of calls and their types.
+    var namespace = VimDecoder.vim
 
     /// The call inside an envelope.
     func call(in bytes: [UInt8]) throws(VimFault) -> VimCall {
@@ -49,9 +51,9 @@ struct VimDecoder {
     }
 
     private func call(of element: LabXMLElement) throws(VimFault) -> VimCall {
-        guard element.namespace == VimDecoder.vim else {
+        guard element.namespace == namespace else {
             throw .invalidRequest(
-                "{\(element.namespace)}\(element.name) is not of \(VimDecoder.vim)")
+                "{\(element.namespace)}\(element.name) is not of \(namespace)")
         }
         guard let first = element.children.first, first.name == "_this" else {
             throw .invalidRequest("\(element.name) must begin with _this")
@@ -83,8 +85,8 @@ struct VimDecoder {
         for field in declared where field.exists(in: version) {
             var found: [VimValue] = []
             while let next = rest.first, next.name == field.name {
-                guard next.namespace == VimDecoder.vim else {
-                    throw .invalidRequest("\(owner): \(next.name) is not of \(VimDecoder.vim)")
+                guard next.namespace == namespace else {
+                    throw .invalidRequest("\(owner): \(next.name) is not of \(namespace)")
                 }
                 if !found.isEmpty, !field.isArray {
                     throw .invalidRequest("\(owner): \(field.name) is there twice")
@@ -148,7 +150,7 @@ struct VimDecoder {
         try onlyAttributes([VimDecoder.typeAttribute], in: element)
         var type = declared
         if let given = try givenType(element) {
-            guard given.namespace == VimDecoder.vim, table.isData(given.name, a: declared) else {
+            guard given.namespace == namespace, table.isData(given.name, a: declared) else {
                 throw mismatch(element, given.name, declared)
             }
             type = given.name
@@ -168,7 +170,7 @@ struct VimDecoder {
             try onlyAttributes([VimDecoder.typeAttribute], in: element)
             return try simple(element, given.name)
         }
-        guard given.namespace == VimDecoder.vim else {
+        guard given.namespace == namespace else {
             throw mismatch(element, given.name, "anyType")
         }
         if let values = table.enumerations[given.name] {
@@ -204,7 +206,7 @@ struct VimDecoder {
         _ element: LabXMLElement, _ type: String, _ values: [String]
     ) throws(VimFault) -> VimValue {
         try onlyAttributes([VimDecoder.typeAttribute], in: element)
-        if let given = try givenType(element), given != LabXMLName(VimDecoder.vim, type) {
+        if let given = try givenType(element), given != LabXMLName(namespace, type) {
             throw mismatch(element, given.name, type)
         }
         guard element.children.isEmpty, values.contains(element.text) else {
@@ -216,14 +218,14 @@ struct VimDecoder {
     private func reference(
         _ element: LabXMLElement, to declared: String
     ) throws(VimFault) -> VimReference {
-        guard element.namespace == VimDecoder.vim else {
-            throw .invalidRequest("\(element.name) is not of \(VimDecoder.vim)")
+        guard element.namespace == namespace else {
+            throw .invalidRequest("\(element.name) is not of \(namespace)")
         }
         try onlyAttributes(
             [VimDecoder.typeAttribute, LabXMLName("", "type"), LabXMLName("", "serverGuid")],
             in: element)
         if let given = try givenType(element),
-            given != LabXMLName(VimDecoder.vim, "ManagedObjectReference")
+            given != LabXMLName(namespace, "ManagedObjectReference")
         {
             throw mismatch(element, given.name, "ManagedObjectReference")
         }

@@ -3,10 +3,12 @@
 struct VimEncoder {
     let table: VimTable
     let version: VimVersion
+    /// The namespace of answers and their types.
+    var namespace = VimDecoder.vim
 
     /// The answer to a call; nil for a method that gives nothing back.
     func response(to method: String, _ result: VimValue?) -> String {
-        var text = "<\(method)Response xmlns=\"\(VimDecoder.vim)\">"
+        var text = "<\(method)Response xmlns=\"\(namespace)\">"
         switch result {
         case .list(let elements, let type)? where method != "Fetch":
             for element in elements { write(element, as: "returnval", declared: type, to: &text) }
@@ -23,7 +25,7 @@ struct VimEncoder {
         var text = "<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>"
         text += VimEncoder.escape(fault.message) + "</faultstring><detail>"
         let name = fault.detail.type + "Fault"
-        text += "<\(name) xmlns=\"\(VimDecoder.vim)\"" + typeAttribute(fault.detail.type) + ">"
+        text += "<\(name) xmlns=\"\(namespace)\"" + typeAttribute(fault.detail.type) + ">"
         writeFields(of: fault.detail, to: &text)
         text += "</\(name)></detail></soapenv:Fault>"
         return VimEncoder.envelope(text)

@@ -6,7 +6,40 @@ extension VimTable {
         objects: objectTypes, enumerations: enumerationValues, methods: methodList,
         managed: managedTypes)
 
+    /// vSAN's calls for a cluster's power, in a namespace of their own, and what of vim25 they name.
+    static let vsan = VimTable(
+        objects: objectTypes + [
+            .init(
+                "PerformClusterPowerActionSpec", base: "DynamicData",
+                [
+                    "targetPowerStatus string", "isOrchestration boolean?",
+                    "initialPowerStatus string?", "powerOffReason string?",
+                    "infraVMs &VirtualMachine*", "infraVMUuids string*",
+                ]),
+            .init(
+                "ClusterPowerContext", base: "DynamicData",
+                [
+                    "currentClusterPowerStatus string", "orderedClusterPowerStatus string*",
+                    "trackingTask &Task?", "lastErrorMessage LocalizableMessage?",
+                    "lastErrorMOs &ManagedObject*",
+                ]),
+        ], enumerations: enumerationValues,
+        methods: [
+            .init(
+                "PerformClusterPowerAction", on: "VsanClusterPowerSystem",
+                ["cluster &ComputeResource", "spec PerformClusterPowerActionSpec"]),
+            .init(
+                "QueryClusterPowerContext", on: "VsanClusterPowerSystem",
+                ["cluster &ComputeResource"]),
+        ], managed: managedTypes + [.init("VsanClusterPowerSystem", base: nil, [])])
+
     private static let objectTypes: [VimObjectType] = [
+        .init(
+            "VsanClusterConfigInfo", base: "DynamicData",
+            [
+                "enabled boolean?", "defaultConfig VsanClusterConfigInfoHostDefaultInfo?",
+                "vsanEsaEnabled boolean? 8.0.0.1", "vsanCyberRecoveryEnabled boolean? 9.1.0.0",
+            ]),
         .init(
             "PropertyFilterSpec", base: "DynamicData",
             [

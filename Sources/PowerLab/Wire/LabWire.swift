@@ -219,7 +219,7 @@ extension ClusterLimits {
             ("hostBack", hostBack), ("infrastructure", infrastructure), ("look", look),
             ("maintenance", maintenance), ("margin", margin), ("settle", settle),
             ("start", start), ("startGap", startGap), ("tools", tools),
-            ("vcenterBack", vcenterBack), ("vcls", vcls), ("vcsa", vcsa),
+            ("vcenterBack", vcenterBack), ("vcls", vcls), ("vcsa", vcsa), ("vsan", vsan),
         ]
     }
 }

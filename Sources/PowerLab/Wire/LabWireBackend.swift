@@ -1,4 +1,4 @@
-import PowerModel
+package import PowerModel
 
 /// What the lab's servers ask of the world.
 package struct LabWireBackend: LabHostBackend, LabUPSBackend {
@@ -83,6 +83,22 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
 
     package func setHAAgent(_ host: String, runs: Bool) async {
         world.setHAAgent(HostName(host), runs: runs)
+    }
+
+    package func keepsVSANMembers(_ host: String) async -> Bool {
+        world.keepsVSANMembers(HostName(host))
+    }
+
+    package func keepVSANMembers(_ host: String, _ on: Bool) async {
+        world.keepVSANMembers(HostName(host), on)
+    }
+
+    package func helpVSAN(_ host: String, _ verb: LabVSANVerb) async -> String? {
+        world.helpVSAN(HostName(host), prepares: verb == .prepare)
+    }
+
+    package func vsanMembership(_ host: String) async -> VSANMembership? {
+        world.vsanMembership()
     }
 
     package func datastores(on host: String) async -> [LabHostDatastore] {

@@ -150,7 +150,8 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         var random = LabRandom(seed: ~seed)
         guard random.chance(0.2) else { return }
         let release: [Int] = random.chance(0.6) ? [8, 0, 3, 0] : [7, 0, 2, 0]
-        scenario.vsan = LabVSAN(apiVersion: VersionNumber(release))
+        scenario.hasVSAN = true
+        scenario.apiVersion = VersionNumber(release)
         scenario.pace.vsanStage = scaled(scenario.pace.vsanStage, &random)
     }
 

@@ -26,8 +26,10 @@ public struct LabScenario: Sendable {
     public var infrastructure: GuestChoice = []
     /// How questions of guests are answered.
     public var answers: [QuestionAnswer] = []
-    /// The cluster's vSAN; nil where it has other storage.
-    public var vsan: LabVSAN?
+    /// Whether the cluster's storage is vSAN.
+    public var hasVSAN = false
+    /// The release of vCenter and of every host.
+    public var apiVersion = VersionNumber([8, 0, 3, 0])
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 

@@ -216,7 +216,7 @@ extension LabState {
         hosts[host].hostdUpAt = now
         hostChanged(host)
         note(.hostdUp, hosts[host].spec.name.rawValue)
-        if scenario.vsan != nil { vsanHostBack() }
+        if scenario.hasVSAN { vsanHostBack() }
         // EAM deploys what is missing as soon as a host can take it.
         if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
         mendVCSA()

@@ -1,16 +1,9 @@
-public import PowerModel
+import PowerModel
 import PowerRun
 
-/// The vSAN of a simulated cluster.
-public struct LabVSAN: Sendable {
-    /// The release of vCenter and of every host: from 7.0U3 vCenter has a procedure of its own.
-    public var apiVersion: VersionNumber
-
-    /// One of this release.
-    public init(apiVersion: VersionNumber) { self.apiVersion = apiVersion }
-
-    /// Whether vCenter shuts such a cluster down by itself.
-    var hasWizard: Bool { apiVersion >= VSANWay.wizardSince }
+extension LabScenario {
+    /// Whether vCenter shuts the cluster down by itself, as a vSAN cluster.
+    var hasVSANWizard: Bool { hasVSAN && apiVersion >= VSANWay.wizardSince }
 }
 
 /// A vSAN cluster as it is now.
@@ -37,12 +30,17 @@ enum LabVSANStage: Int, Sendable {
 extension LabState {
     /// Whether guests can be started: on vSAN, only while most hosts are there and nothing is paused.
     var isStorageThere: Bool {
-        if scenario.vsan == nil { return true }
+        if !scenario.hasVSAN { return true }
         return !vsan.isPaused && vsanMembers * 2 > scenario.hosts.count
     }
 
     /// How many hosts see one another.
     var vsanMembers: Int { hosts.all.count { hosts[$0].answers && hosts[$0].hostdReady } }
+
+    /// What a host sees of the cluster.
+    var vsanMembership: VSANMembership {
+        VSANMembership(members: vsanMembers, isHealthy: isStorageThere)
+    }
 
     /// Whether every host is there and out of maintenance mode.
     private var isVSANWhole: Bool { hosts.all.allSatisfy { hosts[$0].takesGuests } }
@@ -92,7 +90,7 @@ extension LabState {
 
     /// vCenter is asked to shut the cluster down, or to start it; returns why it does not.
     mutating func powerVSAN(_ on: Bool) -> String? {
-        guard scenario.vsan?.hasWizard == true else { return "it has no vSAN that can be so" }
+        guard scenario.hasVSANWizard else { return "it has no vSAN that can be so" }
         if case .changing = vsanPower { return "another action is under way" }
         if on {
             guard hosts.all.allSatisfy({ hosts[$0].hostdAnswers }) else {

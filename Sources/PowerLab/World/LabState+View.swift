@@ -67,7 +67,7 @@ extension LabState {
             name: spec.name, reference: spec.reference,
             connected: hosts[place].power == .on && hosts[place].hostdReady,
             inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks,
-            apiVersion: scenario.vsan?.apiVersion)
+            apiVersion: scenario.apiVersion)
     }
 
     /// Whether a guest waits for the answer to a question.

@@ -172,6 +172,26 @@ extension LabWorld {
         _ = turn(name) { $0.setHAAgent($1, runs: runs) }
     }
 
+    /// Whether the host keeps its list of vSAN's members.
+    public func keepsVSANMembers(_ name: HostName) -> Bool {
+        turn(name) { $0.hosts[$1].keepsVSANMembers } == true
+    }
+
+    /// The host keeps its list of vSAN's members, or does not.
+    public func keepVSANMembers(_ name: HostName, _ on: Bool) {
+        _ = turn(name) { $0.keepVSANMembers(on, on: $1) }
+    }
+
+    /// The host prepares the vSAN cluster, or recovers it; returns what it says when it does not.
+    public func helpVSAN(_ name: HostName, prepares: Bool) -> String? {
+        turn(name) { prepares ? $0.prepareVSAN(on: $1) : $0.recoverVSAN(on: $1) } ?? "no such host"
+    }
+
+    /// What hosts see of the vSAN cluster; nil where there is none.
+    public func vsanMembership() -> VSANMembership? {
+        turn { !$0.scenario.hasVSAN ? nil : $0.vsanMembership }
+    }
+
     /// Tells the host to power itself off.
     public func shutDownHost(_ name: HostName) { _ = turn(name) { $0.shutDownHost($1) } }
 

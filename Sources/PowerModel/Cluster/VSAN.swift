@@ -14,6 +14,14 @@ public enum VSANWay: String, Hashable, Codable, Sendable {
     public static let wizardSince = VersionNumber([7, 0, 3])
     /// The first release whose hosts have `reboot_helper.py`: 6.7U3.
     public static let helperSince = VersionNumber([6, 7, 3])
+
+    /// How such a cluster goes down: by vCenter where it and every host can; nil without vSAN.
+    public init?(for cluster: ClusterSnapshot) {
+        if !cluster.hasVSAN { return nil }
+        let releases = [cluster.apiVersion] + cluster.inventory.hosts.map(\.apiVersion)
+        self =
+            releases.allSatisfy { $0.map { $0 >= Self.wizardSince } ?? false } ? .wizard : .manual
+    }
 }
 
 /// How far vCenter has come with a vSAN cluster's power.

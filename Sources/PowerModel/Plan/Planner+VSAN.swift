@@ -6,7 +6,7 @@ extension Planner {
     func wholeVSAN(
         _ groups: Groups, _ moment: Moment, dependents: [ClusterName]
     ) throws(PlanError) -> Plan {
-        let way = vsanWay(moment.now)
+        let way = VSANWay(for: moment.now) ?? .manual
         if way == .manual { try checkHelper(moment.now.inventory) }
         let hosts = site.hosts.map(\.name).sorted()
         let maintained = Set(hosts.filter { maintains($0, moment.goal) })
@@ -31,13 +31,6 @@ extension Planner {
             machinesDown(after: .hosts),
         ]
         return Plan(kind: .vsan, cluster: site.name, phases: joined(phases))
-    }
-
-    /// vCenter's own procedure where it and every host have it.
-    private func vsanWay(_ now: ClusterSnapshot) -> VSANWay {
-        let releases = [now.apiVersion] + now.inventory.hosts.map(\.apiVersion)
-        return releases.allSatisfy { $0.map { $0 >= VSANWay.wizardSince } ?? false }
-            ? .wizard : .manual
     }
 
     private func limit(of way: VSANWay) -> Duration {
@@ -72,7 +65,7 @@ extension Planner {
                     + left.map(\.guest.name.onOneLine).sorted().joined(separator: ", "))
         }
         let infrastructure = groups.infrastructure.members.filter { $0.guest.power == .on }
-        if vsanWay(now) == .wizard, groups.vcsa?.power == .on, !infrastructure.isEmpty {
+        if VSANWay(for: now) == .wizard, groups.vcsa?.power == .on, !infrastructure.isEmpty {
             warnings.append(
                 "vCenter stops itself last, so infrastructure goes down before it, and it must "
                     + "reach its hosts without: "

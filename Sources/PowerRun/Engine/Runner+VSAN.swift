@@ -28,7 +28,8 @@ extension Runner {
         return await prepareVSAN(hosts, wait)
     }
 
-    private static let staysOn = "the hosts are left on: without it the last ones lose their storage"
+    private static let staysOn =
+        "the hosts are left on: without it the last ones lose their storage"
 
     // MARK: By vCenter
 

@@ -131,10 +131,13 @@ XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 
 
-def local(element):
+VSAN = "urn:vsan"
+
+
+def local(element, wanted):
     namespace, _, name = element.tag.rpartition("}")
-    if namespace != "{" + NAMESPACE:
-        raise ValueError(f"{element.tag} is not of {NAMESPACE}")
+    if namespace != "{" + wanted:
+        raise ValueError(f"{element.tag} is not of {wanted}")
     return name
 
 
@@ -142,19 +145,21 @@ def check_request(method, body):
     """Compares one request with pyvmomi's types: names, order, how often, and types."""
     call = list(ElementTree.fromstring(body).find(SOAP + "Body"))[0]
     this = list(call)[0]
-    if local(call) != method or local(this) != "_this":
+    # vSAN's calls are in a namespace of their own, whatever they name.
+    namespace = VSAN if call.tag.startswith("{" + VSAN) else NAMESPACE
+    if local(call, namespace) != method or local(this, namespace) != "_this":
         raise ValueError("is another call, or does not begin with _this")
-    kind = VmomiSupport.GetWsdlType(NAMESPACE, this.get("type"))
+    kind = VmomiSupport.GetWsdlType(namespace, this.get("type"))
     info = next((one for one in kind._GetMethodList() if one.wsdlName == method), None)
     if info is None:
         raise ValueError(f"{this.get('type')} has no such method")
-    check_sequence(list(call)[1:], list(info.params), method)
+    check_sequence(list(call)[1:], list(info.params), method, namespace)
 
 
-def check_sequence(elements, infos, path):
+def check_sequence(elements, infos, path, namespace):
     place, seen = 0, set()
     for element in elements:
-        name = local(element)
+        name = local(element, namespace)
         found = next((i for i in range(place, len(infos)) if infos[i].name == name), None)
         if found is None:
             raise ValueError(f"{path}.{name} is not known, or not in its place")
@@ -164,13 +169,13 @@ def check_sequence(elements, infos, path):
             raise ValueError(f"{path}.{name} is there twice")
         seen.add(name)
         place = found
-        check_value(element, kind.Item if many else kind, f"{path}.{name}")
+        check_value(element, kind.Item if many else kind, f"{path}.{name}", namespace)
     for info in infos:
         if info.name not in seen and not info.flags & F_OPTIONAL:
             raise ValueError(f"{path}.{info.name} is missing")
 
 
-def check_value(element, kind, path):
+def check_value(element, kind, path, namespace):
     given = element.get(XSI_TYPE)
     if kind is object or kind is VmomiSupport.GetVmodlType("anyType"):
         if given is None:
@@ -186,7 +191,7 @@ def check_value(element, kind, path):
         if not issubclass(VmomiSupport.GetWsdlType(NAMESPACE, element.get("type")), kind):
             raise ValueError(f"{path} refers to a {element.get('type')}")
     elif issubclass(kind, VmomiSupport.DataObject):
-        check_sequence(list(element), kind._GetPropertyList(), path)
+        check_sequence(list(element), kind._GetPropertyList(), path, namespace)
     elif issubclass(kind, VmomiSupport.Enum):
         if element.text not in kind.values:
             raise ValueError(f"{path} is {element.text}, not one of {kind.values}")
@@ -213,7 +218,7 @@ def check_requests(bodies):
 
 OBJECTS = """PropertyFilterSpec PropertySpec ObjectSpec SelectionSpec TraversalSpec RetrieveOptions
 WaitOptions ComputeResourceConfigSpec ClusterConfigSpecEx ClusterDasConfigInfo ClusterDrsConfigInfo
-ClusterDpmConfigInfo ClusterSystemVMsConfigSpec OptionValue HostMaintenanceSpec
+ClusterDpmConfigInfo ClusterSystemVMsConfigSpec VsanClusterConfigInfo OptionValue HostMaintenanceSpec
 VsanHostDecommissionMode
 ServiceContent AboutInfo UserSession RetrieveResult ObjectContent DynamicProperty MissingProperty
 LocalizedMethodFault UpdateSet PropertyFilterUpdate ObjectUpdate PropertyChange MissingObject

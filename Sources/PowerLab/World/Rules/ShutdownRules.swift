@@ -74,7 +74,7 @@ struct VSANAsAWhole: LabRule {
     private var startedByOthers: [String: Double] = [:]
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
-        guard site.scenario.vsan != nil else { return }
+        guard site.scenario.hasVSAN else { return }
         switch event.kind {
         case .hostTold:
             tally.judge(
@@ -207,7 +207,7 @@ struct OrderDown: LabRule {
         var wrong: String?
         if site.power[vcsa] == .on, isAwaited(vcsa, site) {
             wrong = "\(event.object) was told to stop before vCSA was off"
-        } else if site.scenario.vsan == nil, site.place[vcsa] == event.object,
+        } else if !site.scenario.hasVSAN, site.place[vcsa] == event.object,
             site.isToStop(vcsa)
         {
             let others = site.hostsOn.filter {
