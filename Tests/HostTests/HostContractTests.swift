@@ -206,6 +206,14 @@ import Testing
             #expect(try await host.keepsVSANMembers())
             for _ in 1...2 { try await host.prepareVSAN(within: .seconds(20)) }
             #expect(try await !host.vsanMembership().isHealthy)
+            for row in bench.world.rows(on: HostBench.name) where row.power == .on {
+                try bench.world.powerOffGuest(row.id)
+            }
+            // Not first making sure that others have what it stores.
+            for on in [true, false] {
+                try await host.setMaintenance(on, within: .seconds(10))
+                #expect(bench.world.inMaintenance(HostBench.name) == on)
+            }
             try await host.recoverVSAN(within: .seconds(20))
             try await host.keepVSANMembers(false)
             #expect(try await !host.keepsVSANMembers())

@@ -75,6 +75,12 @@ struct VSANPlanTests {
         }
         #expect(error?.summary.contains("6.7U3") == true)
         #expect(error?.summary.contains("h1") == true)
+        // So does `check`, which makes no plan.
+        let old = Self.fixture(vcenter: "6.7.2", hosts: "6.7.2")
+        #expect(
+            planError { () throws(PlanError) in
+                try old.planner.warnings(now: old.snapshot)
+            }?.summary == error?.summary)
     }
 
     @Test func `no host of it has a boot script`() {

@@ -14,12 +14,14 @@ struct OldRecordTests {
             try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
         var inventory = try #require(fields["inventory"] as? [String: Any])
         #expect(fields.removeValue(forKey: "addresses") != nil)
+        #expect(fields.removeValue(forKey: "apiVersion") as? String == "7.0.3.0")
         #expect(inventory.removeValue(forKey: "found") != nil)
         fields["inventory"] = inventory
         let old = try JSONDecoder().decode(
             ClusterSnapshot.self, from: JSONSerialization.data(withJSONObject: fields))
         var expected = new
         expected.addresses = [:]
+        expected.apiVersion = nil
         expected.inventory.found = FoundGuests()
         #expect(old == expected)
     }

@@ -134,6 +134,7 @@ func snapshot(guests: [String] = weirdNames) -> ClusterSnapshot {
         cluster: cluster, reference: "domain-c8", inventory: inventory,
         automation: Automation(
             ha: true, drsEnabled: true, drsLevel: .fullyAutomated, dpm: false, vcls: .unset),
+        hasVSAN: true, apiVersion: VersionNumber([7, 0, 3, 0]),
         addresses: ["vc.example.org": ["10.0.0.5", "fe80::1"]])
 }
 
@@ -150,7 +151,9 @@ func plan() -> Plan {
         .freeze, .retreat, .arm(host, orders),
         .stopGuest(guest, name: "$(reboot)'\"; `x` 日本語", .leave),
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
-        .stopMachine(MachineName("nas")), .startMachine(MachineName("nas")),
+        .stopVSAN(.wizard, [host], vcsa: guest), .stopVSAN(.manual, [host], vcsa: nil),
+        .startVSAN(.wizard, [host]), .stopMachine(MachineName("nas")),
+        .startMachine(MachineName("nas")),
         .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
         .startGuestOnHost(guest, name: "a", host, StartTerms(mayStopFor: .seconds(600))),
         .awaitVCenter,

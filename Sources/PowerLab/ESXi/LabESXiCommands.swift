@@ -203,6 +203,12 @@ struct LabESXiCommands: Sendable {
             let state = on ? "enabled" : "disabled"
             return Reply(output: "Maintenance mode is already \(state).\n", status: 1)
         }
+        // Without it vSAN first copies what the host stores, for which nobody has the time.
+        if on, await backend.vsanMembership(host) != nil,
+            (flags["-m"] ?? flags["--vsanmode"]) != "noAction"
+        {
+            return Reply(output: "Error: The operation timed out.\n", status: 1)
+        }
         let limit = (flags["-t"] ?? flags["--timeout"]).flatMap { Int($0) } ?? 0
         guard await backend.setMaintenance(host, on: on, limitSeconds: limit) else {
             return Reply(output: "Error: The operation timed out.\n", status: 1)

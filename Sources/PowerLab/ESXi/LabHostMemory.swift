@@ -26,7 +26,6 @@ public actor LabHostMemory: LabHostBackend {
         var hostdReady = true
         var maintenance = false
         var runsHAAgent = true
-        var keepsMembers = false
     }
 
     private var hosts: [String: Host] = [:]
@@ -158,23 +157,17 @@ public actor LabHostMemory: LabHostBackend {
         note(host, runs ? "HA agent started" : "HA agent stopped")
     }
 
-    /// Whether the host keeps its list of vSAN's members.
-    public func keepsVSANMembers(_ host: String) -> Bool { hosts[host]?.keepsMembers ?? false }
+    /// There is no vSAN, so no list of its members.
+    public func keepsVSANMembers(_ host: String) -> Bool { false }
 
-    /// It keeps that list, or does not.
-    public func keepVSANMembers(_ host: String, _ on: Bool) { hosts[host]?.keepsMembers = on }
+    /// There is nothing to keep.
+    public func keepVSANMembers(_ host: String, _ on: Bool) {}
 
-    /// Notes it; refuses to prepare while the list is not kept.
-    public func helpVSAN(_ host: String, _ verb: LabVSANVerb) -> String? {
-        if verb == .prepare, hosts[host]?.keepsMembers != true { return "the list is not kept" }
-        note(host, "vSAN \(verb.rawValue)")
-        return nil
-    }
+    /// There is no vSAN to help.
+    public func helpVSAN(_ host: String, _ verb: LabVSANVerb) -> String? { "there is no vSAN" }
 
-    /// All hosts are members.
-    public func vsanMembership(_ host: String) -> VSANMembership? {
-        VSANMembership(members: hosts.count, isHealthy: true)
-    }
+    /// There is no vSAN.
+    public func vsanMembership(_ host: String) -> VSANMembership? { nil }
 
     /// The volumes.
     public func datastores(on host: String) -> [LabHostDatastore] { hosts[host]?.datastores ?? [] }

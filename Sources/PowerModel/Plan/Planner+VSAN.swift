@@ -84,7 +84,8 @@ extension Planner {
 
     // MARK: Refusals
 
-    private func checkHelper(_ inventory: Inventory) throws(PlanError) {
+    /// Hosts that have no helper to stop vSAN with.
+    func checkHelper(_ inventory: Inventory) throws(PlanError) {
         let old = inventory.hosts.filter { host in
             host.apiVersion.map { $0 < VSANWay.helperSince } ?? false
         }

@@ -48,8 +48,7 @@ public struct Planner: Sendable {
         let groups = try groups(of: now.inventory)
         let moment = Moment(now: now, goal: goal, run: run, wall: wall)
         let plan = try plan(scope, groups, moment)
-        let ofVSAN = plan.kind == .vsan ? vsanWarnings(now, groups) : []
-        return (plan, warnings(now.inventory, groups) + ofVSAN)
+        return (plan, warnings(now, groups, isWhole: plan.kind.isWhole))
     }
 
     private func plan(
@@ -70,11 +69,16 @@ public struct Planner: Sendable {
 
     /// What an operator should know of the guests of this cluster before they go down: those that
     /// no tier names, and orders among them that the tiers forbid.
+    /// - Throws: also for a vSAN cluster that has no procedure to go down by.
     public func warnings(now: ClusterSnapshot) throws(PlanError) -> [String] {
-        warnings(now.inventory, try groups(of: now.inventory))
+        if VSANWay(for: now) == .manual { try checkHelper(now.inventory) }
+        return warnings(now, try groups(of: now.inventory), isWhole: true)
     }
 
-    private func warnings(_ inventory: Inventory, _ groups: Groups) -> [String] {
+    private func warnings(
+        _ now: ClusterSnapshot, _ groups: Groups, isWhole: Bool
+    ) -> [String] {
+        let inventory = now.inventory
         let unnamed = groups.unnamed.map(\.name.onOneLine).sorted()
         var warnings: [String] = []
         if !unnamed.isEmpty {
@@ -89,7 +93,7 @@ public struct Planner: Sendable {
                 "\(guest.name.onOneLine) is to go down after \(after.name.onOneLine), but that is "
                     + "in a later tier: it goes down before it")
         }
-        return warnings
+        return warnings + (now.hasVSAN && isWhole ? vsanWarnings(now, groups) : [])
     }
 }
 

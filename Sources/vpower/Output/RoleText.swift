@@ -35,9 +35,10 @@ struct RoleText {
         New-VIPermission -Entity (Get-Folder -NoRecursion) `
           -Principal '\(domain.uppercased())\\\(name)' -Role vpower -Propagate $true
 
-        # Host.Config.Power is needed only for a vSAN cluster from 7.0U3. Suspend is needed only where a tier has `onLimit: suspend`. AnswerQuestion is
-        # needed only where a cluster has `answers`, Settings only before vCenter
-        # 8.0U2 or where the advanced setting of vCLS is there.
+        # Host.Config.Power is needed only for a vSAN cluster, Suspend only where a tier
+        # has `onLimit: suspend`. AnswerQuestion is needed only where a cluster has
+        # `answers`, Settings only before vCenter 8.0U2 or where the advanced setting of
+        # vCLS is there.
         """
     }
 
