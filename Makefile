@@ -46,9 +46,11 @@ soak: ## Live through SEEDS bad afternoons of the simulated site, in release
 		--filter 'SeedSweep.*afternoon'
 
 # With the standard library inside, as the README builds vpower.
-bench: ## Time a simulated outage, and one of 1,000 hosts, in release
+bench: setup ## Time an outage, one of 1,000 hosts, and 1,000 guests at vcsim
 	$(CORE) build --product benchmarks $(RELEASE) --static-swift-stdlib $(IMPORTS)
 	.build/core/release/benchmarks
+	$(SWIFT) build --product crowd -c release --scratch-path .build/crowd $(IMPORTS)
+	scripts/bench-crowd .build/crowd/release/crowd
 
 deb:
 	@echo "make $@: not there yet" >&2; exit 1

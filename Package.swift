@@ -113,10 +113,16 @@ let others: [Target] = [
         swiftSettings: strict),
     .executableTarget(name: "vpower-notify", dependencies: [], swiftSettings: strict),
 
+    .executableTarget(
+        name: "crowd", dependencies: ["VSphere", "Transport", "PowerModel", "PowerRun"],
+        path: "Tests/Crowd",
+        swiftSettings: strict),
+
     tests("PowerModelTests", ["PowerModel"]),
     tests("PowerRunTests", ["PowerModel", "PowerRun", "PowerLab"]),
     tests("TransportTests", ["Transport", "PowerLab"]),
-    tests("VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun", "PowerLab"]),
+    tests(
+        "VSphereTests", ["VSphere", "Transport", "PowerModel", "PowerRun", "PowerLab", "crowd"]),
     tests(
         "ESXiTests", ["ESXi", "Transport", "Templates", "PowerModel", "PowerRun", "PowerLab"],
         resources: [.copy("Fixtures")]),

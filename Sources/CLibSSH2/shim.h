@@ -29,10 +29,12 @@ static inline int vp_userauth_password(
 /* The public half is derived from the private one. The passphrase is never NULL: libssh2's
    callback calls strlen on it. */
 static inline int vp_userauth_key_file(
-    LIBSSH2_SESSION *session, const char *user, const char *path) {
+    LIBSSH2_SESSION *session, const char *user, const char *path, const char *passphrase) {
     return libssh2_userauth_publickey_fromfile_ex(
-        session, user, (unsigned int)strlen(user), NULL, path, "");
+        session, user, (unsigned int)strlen(user), NULL, path, passphrase);
 }
+
+typedef LIBSSH2_USERAUTH_PUBLICKEY_SIGN_FUNC((*vp_sign));
 
 typedef LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC((*vp_kbdint_answer));
 

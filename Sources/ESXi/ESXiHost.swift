@@ -45,13 +45,13 @@ public final class ESXiHost: HostControl {
     ///
     /// - Parameters:
     ///   - site: The host as the site file describes it.
-    ///   - password: The password, where the site file asks for a login with one.
+    ///   - secret: What its login needs: a password, or a key's passphrase.
     ///   - limits: How long anything may take.
     ///   - otherPorts: Ports besides SSH that must be silent for the host to be so.
     ///   - addresses: What names resolved to earlier, for when DNS is down; nil asks.
-    /// - Throws: `loginRefused` when a password is asked for and none is given.
+    /// - Throws: `loginRefused` when a secret is asked for and none is given.
     public init(
-        site: HostSite, password: Secret?, limits: ESXiLimits = ESXiLimits(),
+        site: HostSite, secret: Secret?, limits: ESXiLimits = ESXiLimits(),
         otherPorts: [Int] = [ESXiHost.webPort], addresses: AddressBook? = nil
     ) throws(HostError) {
         host = site.name
@@ -60,13 +60,16 @@ public final class ESXiHost: HostControl {
         address = site.ssh.host
         ports = [site.ssh.port] + otherPorts
         let login: SSHTarget.Login
-        switch (site.login, password) {
-        case (.key(let path), _): login = .key(path: path)
-        case (.password, let password?): login = .password(SSHPassword(password.value))
-        case (.password(let reference), nil):
+        switch (site.login, secret.map { SSHPassword($0.value) }) {
+        case (.agent(let socket, let key), _): login = .agent(socket: socket, fingerprint: key)
+        case (.key(let path, nil), _): login = .key(path: path)
+        case (.key(let path, _?), let passphrase?):
+            login = .key(path: path, passphrase: passphrase)
+        case (.password, let password?): login = .password(password)
+        case (.password(let reference), nil), (.key(_, let reference?), nil):
             throw HostError(
                 host: site.name, attempting: "log in as \(site.user)", reason: .loginRefused,
-                detail: "no password was given; the site file names \(reference)")
+                detail: "no secret was given; the site file names \(reference)")
         }
         session = SSHSession(
             SSHTarget(

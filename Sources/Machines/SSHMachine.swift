@@ -26,15 +26,15 @@ public final class SSHMachine: MachineControl {
     ///
     /// - Parameters:
     ///   - site: The machine as the site file describes it.
-    ///   - password: The password, where the site file asks for a login with one.
+    ///   - secret: What its login needs: a password, or a key's passphrase.
     ///   - broadcast: Where magic packets go.
     ///   - wakePort: The UDP port they go to.
     ///   - commandLimit: The longest that the shutdown command may take.
     ///   - silenceLimit: Until a port that does not answer counts as silent.
     ///   - addresses: What names resolved to earlier, for when DNS is down; nil asks.
-    /// - Throws: `loginRefused` when a password is asked for and none is given.
+    /// - Throws: `loginRefused` when a secret is asked for and none is given.
     public init(
-        site: MachineSite, password: Secret?, broadcast: String = WakeOnLAN.everyone,
+        site: MachineSite, secret: Secret?, broadcast: String = WakeOnLAN.everyone,
         wakePort: Int = WakeOnLAN.port, commandLimit: Duration = SSHMachine.commandLimitDefault,
         silenceLimit: Duration = SSHMachine.silenceLimitDefault, addresses: AddressBook? = nil
     ) throws(MachineError) {
@@ -45,13 +45,16 @@ public final class SSHMachine: MachineControl {
         self.commandLimit = commandLimit
         self.silenceLimit = silenceLimit
         let login: SSHTarget.Login
-        switch (site.login, password) {
-        case (.key(let path), _): login = .key(path: path)
-        case (.password, let password?): login = .password(SSHPassword(password.value))
-        case (.password(let reference), nil):
+        switch (site.login, secret.map { SSHPassword($0.value) }) {
+        case (.agent(let socket, let key), _): login = .agent(socket: socket, fingerprint: key)
+        case (.key(let path, nil), _): login = .key(path: path)
+        case (.key(let path, _?), let passphrase?):
+            login = .key(path: path, passphrase: passphrase)
+        case (.password, let password?): login = .password(password)
+        case (.password(let reference), nil), (.key(_, let reference?), nil):
             throw MachineError(
                 machine: site.name, attempting: "log in as \(site.user)", reason: .loginRefused,
-                detail: "no password was given; the site file names \(reference)")
+                detail: "no secret was given; the site file names \(reference)")
         }
         session = SSHSession(
             SSHTarget(

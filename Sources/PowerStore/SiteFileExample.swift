@@ -68,7 +68,8 @@ extension SiteFile {
                 address: 192.0.2.11           # default: the name
                 sshPort: 22                   # default
                 user: root                    # default
-                key: /etc/vpower/keys/esx     # a private key (ECDSA); or password: file:/...
+                key: /etc/vpower/keys/esx     # a private key: `vpower keys generate` makes one
+                passphrase: file:/etc/vpower/secrets/esx-key   # default: it has none
                 hostKeys:                     # from `vpower trust`; a changed key is refused
                   - SHA256:0123456789abcdefghijABCDEFGHIJ0123456789abc
                 # The host's own SOAP endpoint: with it, a host is asked over SOAP, and over SSH
@@ -84,7 +85,7 @@ extension SiteFile {
                 feeds: [ups-a]                # what its power supplies hang on
                 feedsNeeded: 1                # default; how many of them must be healthy
                 wake: 0c:c4:7a:12:34:56       # hardware address for Wake-on-LAN; default: none
-              - name: esx2.example.org
+              - name: esx2.example.org        # in place of key: password or agent
                 password: file:/etc/vpower/secrets/esx
                 hostKeys: [SHA256:abcdefghij0123456789ABCDEFGHIJabcdefghij010]
                 feeds: [ups-a]
@@ -186,7 +187,8 @@ extension SiteFile {
             address: 192.0.2.20               # default: the name
             sshPort: 22                       # default
             user: vpower
-            key: /etc/vpower/keys/nas         # or password: file:/...
+            agent: /run/vpower/agent.sock     # an SSH agent's key; or key, or password
+            agentKey: SHA256:ABCDEFGHIJabcdefghij0123456789ABCDEFGHIJ01A   # default: its only one
             hostKeys: [SHA256:ABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ01A]
             shutdownCommand: sudo /sbin/poweroff
             wake: 0c:c4:7a:65:43:20           # default: none

@@ -3,12 +3,14 @@ import PowerModel
 /// A cluster's `hosts`.
 extension SiteReader {
     private static let hostKeys = [
-        "name", "address", "sshPort", "user", "key", "password", "hostKeys", "api", "control",
-        "feeds", "feedsNeeded", "wake",
+        "name", "address", "sshPort", "user", "hostKeys", "api", "control", "feeds",
+        "feedsNeeded", "wake",
     ]
 
     func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
-        guard let map = SiteMap(node, "the host", keys: Self.hostKeys, self) else { return nil }
+        guard let map = SiteMap(node, "the host", keys: Self.hostKeys + Self.loginKeys, self) else {
+            return nil
+        }
         let name = uniqueName(map, "host", in: &lines)
         let access = access(map, name: name)
         let user = map.value("user", .name("a user, e.g. root")) ?? "root"

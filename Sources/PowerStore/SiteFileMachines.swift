@@ -11,10 +11,12 @@ extension SiteReader {
 
     private func machine(_ node: YAMLNode, names: inout [String: Int]) -> MachineSite? {
         let keys = [
-            "name", "address", "sshPort", "user", "key", "password", "hostKeys",
-            "shutdownCommand", "wake", "feeds", "limit",
+            "name", "address", "sshPort", "user", "hostKeys", "shutdownCommand", "wake", "feeds",
+            "limit",
         ]
-        guard let map = SiteMap(node, "the machine", keys: keys, self) else { return nil }
+        guard let map = SiteMap(node, "the machine", keys: keys + Self.loginKeys, self) else {
+            return nil
+        }
         let name = uniqueName(map, "machine", in: &names)
         let access = access(map, name: name)
         let user = map.required("user", .name("the user to log in as"))
@@ -60,18 +62,36 @@ extension SiteReader {
         return name
     }
 
+    /// The keys that say how to log in over SSH.
+    static let loginKeys = ["key", "passphrase", "agent", "agentKey", "password"]
+
+    /// One of three ways.
     private func login(_ map: SiteMap) -> HostLogin? {
-        let key = map.value("key", .path)
-        let password = map.value("password", .secret)
-        switch (map["key"], map["password"]) {
-        case (nil, nil):
-            map.missing("key", "the path of a private key; or `password`, a reference to one")
+        let ways = ["key", "agent", "password"].filter { map[$0] != nil }
+        guard let way = ways.first else {
+            map.missing(
+                "key",
+                "the path of a private key; or `password`, a reference to one; or `agent`, the "
+                    + "socket of an SSH agent")
             return nil
-        case (_?, let extra?):
-            report(extra, "`password` beside `key`: give one of them")
+        }
+        if let other = ways.dropFirst().first, let node = map[other] {
+            report(node, "`\(other)` beside `\(way)`: give one of them")
             return nil
-        default:
-            return key.map { .key(path: $0) } ?? password.map { .password($0) }
+        }
+        for (part, whole) in [("passphrase", "key"), ("agentKey", "agent")] where way != whole {
+            if let node = map[part] { report(node, "`\(part)` without `\(whole)`") }
+        }
+        return switch way {
+        case "key":
+            map.value("key", .path).map {
+                .key(path: $0, passphrase: map.value("passphrase", .secret))
+            }
+        case "agent":
+            map.value("agent", .path).map {
+                .agent(socket: $0, fingerprint: map.value("agentKey", .hostKey))
+            }
+        default: map.value("password", .secret).map { .password($0) }
         }
     }
 

@@ -10,20 +10,25 @@ extension SSHConnection {
             throw deadline.error(.keyUnusable, "the user's name is empty or holds a NUL")
         }
         switch target.login {
-        case .key(let path): try logIn(target.user, keyFile: path, until: deadline)
+        case .key(let path, let passphrase):
+            try logIn(target.user, keyFile: path, passphrase?.text, until: deadline)
+        case .agent(let socket, let fingerprint):
+            try logIn(target.user, agent: socket, fingerprint, until: deadline)
         case .password(let password):
             try logIn(target.user, password: password.text, until: deadline)
         }
     }
 
-    private func logIn(_ user: String, keyFile path: String, until deadline: SSHDeadline)
-        throws(SSHError)
-    {
+    private func logIn(
+        _ user: String, keyFile path: String, _ passphrase: String?, until deadline: SSHDeadline
+    ) throws(SSHError) {
         guard !path.isEmpty, access(path, R_OK) == 0 else {
             let why = String(cString: strerror(errno))
             throw deadline.error(.keyUnusable, "the private key \(path) cannot be read: \(why)")
         }
-        let code = try retry(until: deadline) { vp_userauth_key_file($0, user, path) }
+        let code = try retry(until: deadline) {
+            vp_userauth_key_file($0, user, path, passphrase ?? "")
+        }
         switch code {
         case 0: return
         case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
@@ -32,8 +37,9 @@ extension SSHConnection {
             LIBSSH2_ERROR_METHOD_NOT_SUPPORTED:
             throw deadline.error(
                 .keyUnusable,
-                "the private key \(path) cannot be used (\(lastError)): it must be "
-                    + "an ECDSA key without a passphrase, as `vpower keys` makes it")
+                "the private key \(path) cannot be used (\(lastError)): it must be an ECDSA key, "
+                    + "as `vpower keys generate` makes it, and its passphrase, if it has one, the "
+                    + "one that the site file names")
         default: throw deadline.error(.broken, "the login broke off: \(lastError)")
         }
     }
@@ -42,7 +48,37 @@ extension SSHConnection {
         Self.knowsRSAWithSHA2
             ? ""
             : ". If it is an RSA key: libssh2 \(Self.libraryVersion) cannot sign with rsa-sha2, "
-                + "which ESXi 7 and newer want; use an ECDSA key"
+                + "which ESXi 7 and newer want; use an ECDSA key (`vpower keys generate`)"
+    }
+
+    /// One key, once.
+    private func logIn(
+        _ user: String, agent path: String, _ fingerprint: String?, until deadline: SSHDeadline
+    ) throws(SSHError) {
+        let agent = try SSHAgent(path: path, until: deadline)
+        let identity = try agent.identity(fingerprint)
+        let signing = SSHSigning(agent, identity.blob)
+        var box: UnsafeMutableRawPointer? = Unmanaged.passUnretained(signing).toOpaque()
+        defer { withExtendedLifetime(signing) {} }
+        let code = try retry(until: deadline) {
+            libssh2_userauth_publickey(
+                $0, user, identity.blob, identity.blob.count,
+                { _, signature, count, data, length, box in
+                    guard let box = box?.pointee, let data else { return -1 }
+                    return Unmanaged<SSHSigning>.fromOpaque(box).takeUnretainedValue()
+                        .sign(UnsafeBufferPointer(start: data, count: length), signature, count)
+                }, &box)
+        }
+        if code == 0 { return }
+        if let problem = agent.problem { throw problem }
+        switch code {
+        case LIBSSH2_ERROR_AUTHENTICATION_FAILED, LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED:
+            throw deadline.error(
+                .loginRefused,
+                "the server refused the agent's key \(identity.algorithm) \(identity.fingerprint)"
+                    + (identity.algorithm == "ssh-rsa" ? rsaHint : ""))
+        default: throw deadline.error(.broken, "the login broke off: \(lastError)")
+        }
     }
 
     /// keyboard-interactive first, since it is all that ESXi 8 offers; the "password" method only
@@ -119,6 +155,32 @@ extension SSHConnection {
                     .reply(to: UnsafeBufferPointer(start: prompts, count: Int(count)), responses)
             }
         }
+    }
+}
+
+/// Lets an agent sign what libssh2 wants to be signed.
+private final class SSHSigning {
+    private let agent: SSHAgent
+    private let blob: [UInt8]
+
+    init(_ agent: SSHAgent, _ blob: [UInt8]) {
+        self.agent = agent
+        self.blob = blob
+    }
+
+    /// 0 with a signature, which libssh2 frees; else -1.
+    func sign(
+        _ data: UnsafeBufferPointer<UInt8>,
+        _ signature: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?,
+        _ count: UnsafeMutablePointer<Int>?
+    ) -> Int32 {
+        guard let bytes = agent.sign(Array(data), with: blob), let signature, let count,
+            let copy = malloc(bytes.count)
+        else { return -1 }
+        memcpy(copy, bytes, bytes.count)
+        signature.pointee = copy.assumingMemoryBound(to: UInt8.self)
+        count.pointee = bytes.count
+        return 0
     }
 }
 

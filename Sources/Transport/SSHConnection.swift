@@ -1,5 +1,4 @@
 import CLibSSH2
-import FoundationEssentials
 import Glibc
 
 /// One libssh2 session on one socket. Unique ownership is the thread rule: whoever holds it is the
@@ -91,12 +90,11 @@ struct SSHConnection: ~Copyable {
         guard let hash = libssh2_hostkey_hash(session, LIBSSH2_HOSTKEY_HASH_SHA256) else {
             throw deadline.error(.broken, "the server showed no host key")
         }
-        let bytes = Data(bytes: hash, count: 32)
-        var text = bytes.base64EncodedString()
-        while text.last == "=" { text.removeLast() }
+        let sum = UnsafeBufferPointer(start: hash, count: 32).map { UInt8(bitPattern: $0) }
         let algorithm = libssh2_session_methods(session, LIBSSH2_METHOD_HOSTKEY)
         return SSHHostKey(
-            fingerprint: "SHA256:" + text, algorithm: algorithm.map { String(cString: $0) } ?? "")
+            fingerprint: SSHFingerprint.text(sum),
+            algorithm: algorithm.map { String(cString: $0) } ?? "")
     }
 
     /// Refuses a server that is not one of those trusted. To be called before any login.

@@ -109,8 +109,26 @@ enum SSHDial {
         // Commands are small and answered at once: waiting to fill a packet only costs time.
         setsockopt(
             socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+        noticeSilence(on: socket)
         return socket
     }
+
+    /// A host that loses its power says nothing: its connection breaks after half a minute of
+    /// silence in place of holding a long command, or a queue of them, until each one's limit.
+    private static func noticeSilence(on socket: Int32) {
+        func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+            var value = value
+            setsockopt(socket, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
+        set(SOL_SOCKET, SO_KEEPALIVE, 1)
+        set(Int32(IPPROTO_TCP), TCP_KEEPIDLE, silentSeconds / 3)
+        set(Int32(IPPROTO_TCP), TCP_KEEPINTVL, silentSeconds / 6)
+        set(Int32(IPPROTO_TCP), TCP_KEEPCNT, 4)
+        set(Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, silentSeconds * 1000)
+    }
+
+    /// How long a connection may be silent, acknowledgements included, before it counts as broken.
+    private static let silentSeconds: Int32 = 30
 
     private static func waitUntilConnected(_ socket: Int32, until deadline: SSHDeadline)
         throws(SSHError)

@@ -2,9 +2,12 @@
 public struct SSHTarget: Sendable {
     /// How to log in.
     public enum Login: Sendable {
-        /// With the private key in this file, in PEM or OpenSSH form, without a passphrase. ECDSA
-        /// is what ESXi 8 accepts (facts/esxi.md section 5).
-        case key(path: String)
+        /// With the private key in this file, in PEM or OpenSSH form, and its passphrase if it has
+        /// one. ECDSA is what ESXi 8 accepts (facts/esxi.md section 5).
+        case key(path: String, passphrase: SSHPassword? = nil)
+        /// With a key of the SSH agent at this socket: the one with this fingerprint, or its only
+        /// one. No second key is tried.
+        case agent(socket: String, fingerprint: String?)
         /// With a password: keyboard-interactive, else the "password" method where it is offered.
         case password(SSHPassword)
     }
@@ -46,7 +49,7 @@ public struct SSHTarget: Sendable {
     }
 }
 
-/// A password on its way to an SSH server. It prints as dots everywhere.
+/// A password or passphrase on its way into an SSH login. It prints as dots everywhere.
 public struct SSHPassword: Sendable, CustomStringConvertible, CustomDebugStringConvertible,
     CustomReflectable
 {

@@ -23,8 +23,8 @@ struct Vpower: AsyncParsableCommand {
             CommandGroup(
                 name: "Before an outage",
                 subcommands: [
-                    InitCommand.self, TrustCommand.self, CheckCommand.self, PlanCommand.self,
-                    DrillCommand.self, RenderLocalshCommand.self,
+                    InitCommand.self, KeysCommand.self, TrustCommand.self, CheckCommand.self,
+                    PlanCommand.self, DrillCommand.self, RenderLocalshCommand.self,
                 ]),
             CommandGroup(
                 name: "During and after",

@@ -56,7 +56,7 @@ import Transport
                 user: lab.user, login: .key(path: lab.userKeyPath),
                 hostKeys: [await lab.hostKeyFingerprint], feeds: [])
             let host = try ESXiHost(
-                site: description, password: nil, limits: limits, otherPorts: otherPorts)
+                site: description, secret: nil, limits: limits, otherPorts: otherPorts)
             result = .success(try await body(Bench(lab: lab, site: site, host: host)))
         } catch {
             result = .failure(error)
@@ -310,8 +310,8 @@ import Transport
                 name: HostName("esx2"), ssh: Endpoint(host: "127.0.0.1", port: 1),
                 login: .key(path: "/none"),
                 hostKeys: [], feeds: [])
-            let open = try ESXiHost(site: site, password: nil, otherPorts: [sshPort])
-            let silent = try ESXiHost(site: site, password: nil, otherPorts: [])
+            let open = try ESXiHost(site: site, secret: nil, otherPorts: [sshPort])
+            let silent = try ESXiHost(site: site, secret: nil, otherPorts: [])
             #expect(await !open.isSilent())
             #expect(await silent.isSilent())
         }
@@ -323,7 +323,7 @@ import Transport
             login: .password(.environment(name: "ESX_PASSWORD")), hostKeys: [], feeds: [])
         #expect(
             await reason { () async throws(HostError) in
-                try ESXiHost(site: site, password: nil)
+                try ESXiHost(site: site, secret: nil)
             } == .loginRefused)
     }
 

@@ -144,7 +144,7 @@ struct HostBench {
                 name: name, ssh: Endpoint(host: lab.address, port: Int(await lab.port)),
                 user: lab.user, login: .key(path: lab.userKeyPath),
                 hostKeys: [await lab.hostKeyFingerprint], feeds: [])
-            ssh = try ESXiHost(site: site, password: nil, otherPorts: [])
+            ssh = try ESXiHost(site: site, secret: nil, otherPorts: [])
         }
         let none = HostBench(world: world, host: MemoryHost(name, in: world), account: account)
         guard kind.release != nil else {

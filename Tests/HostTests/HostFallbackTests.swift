@@ -48,7 +48,7 @@ import VSphere
                 ssh: Endpoint(host: lab.address, port: Int(await lab.port)), user: lab.user,
                 login: .key(path: "/nonexistent/key"), hostKeys: [await lab.hostKeyFingerprint],
                 feeds: [])
-            let ssh = try ESXiHost(site: site, password: nil, otherPorts: [])
+            let ssh = try ESXiHost(site: site, secret: nil, otherPorts: [])
             #expect(
                 await reason { () async throws(HostError) in _ = try await ssh.guests() }
                     == .wayUnusable)
@@ -94,7 +94,7 @@ import VSphere
                     name: HostBench.name,
                     ssh: Endpoint(host: lab.address, port: Int(await lab.port)), user: lab.user,
                     login: .key(path: other), hostKeys: [await lab.hostKeyFingerprint], feeds: [])
-                let wrong = try ESXiHost(site: site, password: nil, otherPorts: [])
+                let wrong = try ESXiHost(site: site, secret: nil, otherPorts: [])
                 #expect(
                     await reason { () async throws(HostError) in _ = try await wrong.guests() }
                         == .loginRefused)

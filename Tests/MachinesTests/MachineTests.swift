@@ -23,14 +23,14 @@ import Testing
     @Test func `a machine's packets arrive at the broadcast address`() async throws {
         let receiver = try Receiver()
         let machine = try SSHMachine(
-            site: machine(port: 1, wake: "00:1a:2b:3c:4d:5e"), password: nil,
+            site: machine(port: 1, wake: "00:1a:2b:3c:4d:5e"), secret: nil,
             broadcast: "127.0.0.1", wakePort: receiver.port)
         try await machine.wake()
         #expect(receiver.next() == WakeOnLAN.packet(for: "00:1a:2b:3c:4d:5e"))
     }
 
     @Test func `a machine without an address is not woken and says so`() async throws {
-        let machine = try SSHMachine(site: machine(port: 1), password: nil)
+        let machine = try SSHMachine(site: machine(port: 1), secret: nil)
         await #expect(throws: MachineError.self) { try await machine.wake() }
     }
 
@@ -104,7 +104,7 @@ private func machine(
         try SSHMachine(
             site: machine(
                 port: Int(await lab.port), command: command, key: lab.userKeyPath,
-                hostKeys: trusted ? [await lab.hostKeyFingerprint] : []), password: nil)
+                hostKeys: trusted ? [await lab.hostKeyFingerprint] : []), secret: nil)
     }
 
     private func failure(_ machine: SSHMachine) async -> MachineError? {
@@ -165,7 +165,7 @@ private func machine(
     @Test func `a login with a password needs one`() {
         #expect(throws: MachineError.self) {
             try SSHMachine(
-                site: machine(port: 1, login: .password(.environment(name: "NAS"))), password: nil)
+                site: machine(port: 1, login: .password(.environment(name: "NAS"))), secret: nil)
         }
     }
 }

@@ -44,6 +44,25 @@ struct LatencyTests {
         #expect(took <= path * 1.05, "\(took) against \(path)")
     }
 
+    @Test func `a tier ends when its last guest is seen off, not at the next look at the clock`()
+        throws
+    {
+        var pace = Self.pace
+        pace.guestStops = .milliseconds(61_300)
+        let site = MemorySite(.standard(pace: pace))
+        let watch = PhaseTimes(site.time)
+        var around = site.around(announcer: watch, site: Self.site)
+        around.pace = EnginePace()
+        let made = around
+        let took = try simulate(site) {
+            _ = try await site.goDown(
+                Operation(in: made, control: RunControl(), makeID: { "l" }))
+            return await watch.took
+        }
+        let apps = try #require(took[.guests(TierName("apps"))])
+        #expect(apps < pace.guestStops + .milliseconds(100), "\(apps)")
+    }
+
     @Test func `coming back takes at most 5 percent more than the critical path`() throws {
         let site = MemorySite(.standard(pace: Self.pace))
         var around = site.around(announcer: Quiet(), site: Self.site)
@@ -67,5 +86,22 @@ struct LatencyTests {
         let parts = [240, 60, 180, 30, 10]
         let path = Duration.seconds(parts.reduce(0, +))
         #expect(took <= path * 1.05, "\(took) against \(path)")
+    }
+}
+
+/// How long each phase took.
+private actor PhaseTimes: Announcer {
+    private let time: any TimeSource
+    private var began: [PhaseName: Duration] = [:]
+    var took: [PhaseName: Duration] = [:]
+
+    init(_ time: any TimeSource) { self.time = time }
+
+    func announce(_ record: Record) async {
+        switch record.event {
+        case .phaseStarted(let phase): began[phase] = time.elapsed
+        case .phaseEnded(let phase): took[phase] = began[phase].map { time.elapsed - $0 }
+        default: break
+        }
     }
 }

@@ -71,6 +71,17 @@ func site(_ from: String, _ to: String) throws -> Site {
         #expect(lines(of: try changed(bad.from, bad.to)) == expected)
     }
 
+    @Test func `a login takes a key with its passphrase, or an agent's key`() throws {
+        let hosts = try ["key: /k/esx\n        passphrase: env:A", "agent: /run/agent"].map {
+            try site("key: /k/esx", $0).clusters[0].hosts[0].login
+        }
+        #expect(
+            hosts == [
+                .key(path: "/k/esx", passphrase: .environment(name: "A")),
+                .agent(socket: "/run/agent"),
+            ])
+    }
+
     @Test func `the shortest site file has the defaults of the model`() throws {
         let feed = Feed(
             name: FeedName("a"), server: Endpoint(host: "localhost", port: 3493), ups: "ups1")
@@ -122,7 +133,7 @@ func site(_ from: String, _ to: String) throws -> Site {
                 "site.yaml:9:15: `password` without `user`: give both or none",
                 #"site.yaml:10:1: unknown key "cluster" in the site file (did you mean "clusters"?); allowed: site, feeds, clusters, machines"#,
                 "site.yaml:12:5: the machine has no `hostKeys`: a list of SHA256: and 43 characters, as `vpower trust` and `ssh-keygen -l` print them",
-                "site.yaml:12:5: the machine has no `key`: the path of a private key; or `password`, a reference to one",
+                "site.yaml:12:5: the machine has no `key`: the path of a private key; or `password`, a reference to one; or `agent`, the socket of an SSH agent",
                 "site.yaml:12:5: the machine has no `shutdownCommand`: a command on one line, e.g. /sbin/poweroff",
                 "site.yaml:12:5: the machine has no `user`: the user to log in as",
             ])
@@ -560,12 +571,17 @@ let badSites: [BadSite] = [
     ),
     BadSite(
         "key: /k/esx", "wake: 01:00:5e:00:00:01",
-        "15:9: the host has no `key`: the path of a private key; or `password`, a reference to one",
+        "15:9: the host has no `key`: the path of a private key; or `password`, a reference to one; or `agent`, the socket of an SSH agent",
         #"16:15: `wake` is "01:00:5e:00:00:01"; expected a hardware address of one machine, e.g. 0c:c4:7a:12:34:56"#
     ),
     BadSite(
         "key: /k/esx", "key: /k/esx\n        password: env:A",
         "17:19: `password` beside `key`: give one of them"),
+    BadSite(
+        "key: /k/esx", "agent: /run/agent\n        passphrase: env:A\n        agentKey: md5",
+        "17:21: `passphrase` without `key`",
+        #"18:19: `agentKey` is "md5"; expected SHA256: and 43 characters, as `vpower trust` and `ssh-keygen -l` print them"#
+    ),
     BadSite(
         "key: /k/esx", "key: /k/esx\n        control: soap",
         "17:18: `control` is soap, but the host has no `api`, which SOAP logs in with"),
@@ -605,7 +621,7 @@ let badSites: [BadSite] = [
         "feeds: [a]", "feeds: [a]\n      - name: esx1",
         "19:9: the host has no `feeds`: a list of names of feeds",
         "19:9: the host has no `hostKeys`: a list of SHA256: and 43 characters, as `vpower trust` and `ssh-keygen -l` print them",
-        "19:9: the host has no `key`: the path of a private key; or `password`, a reference to one",
+        "19:9: the host has no `key`: the path of a private key; or `password`, a reference to one; or `agent`, the socket of an SSH agent",
         #"19:15: the host "esx1" is there already, at line 15"#),
     BadSite(
         "guests: [\"web*\"]", "guests: [*-db]",

@@ -114,8 +114,11 @@ struct Child {
 
 /// Runs a program to its end and gives what it printed.
 @discardableResult
-func run(_ program: String, _ arguments: [String], in folder: URL) throws -> String {
-    let child = try Child(program, arguments, in: folder, joinErrors: true)
+func run(
+    _ program: String, _ arguments: [String], in folder: URL, environment: [String: String] = [:]
+) throws -> String {
+    let child = try Child(
+        program, arguments, in: folder, environment: environment, joinErrors: true)
     close(child.input)
     let reader = LineReader(child.output)
     var text = ""
@@ -257,6 +260,8 @@ final class LocalServer: Sendable {
             [script, certificate.pem, certificate.key] + (folder.map { [$0.path] } ?? []))
     }
 
+    static let password = "pass & <word>"
+
     /// The simulator, built on its first use.
     static func vcsim(
         _ certificate: Certificate, idle: String? = nil, guests: Int = 8,
@@ -270,7 +275,7 @@ final class LocalServer: Sendable {
         if let idle { arguments += ["-idle", idle] }
         return try LocalServer(
             Places.root.appending(path: ".build/tools/vcsim").path, arguments,
-            environment: ["VCSIM_PASSWORD": "pass & <word>"])
+            environment: ["VCSIM_PASSWORD": password])
     }
 
     private static let built: Result<Void, any Error> = Result {

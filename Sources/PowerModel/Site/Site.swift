@@ -349,10 +349,23 @@ public enum HostRoute: String, CaseIterable, Hashable, Sendable {
 
 /// How vpower logs in to a host.
 public enum HostLogin: Hashable, Sendable {
-    /// With a private key in this file (ECDSA for ESXi 8: facts/esxi.md section 5).
-    case key(path: String)
+    /// With a private key in this file (ECDSA for ESXi 8: facts/esxi.md section 5), and its
+    /// passphrase if it has one.
+    case key(path: String, passphrase: SecretReference? = nil)
+    /// With a key of the SSH agent at this socket: the one with this fingerprint, `SHA256:` and
+    /// the base64 that `ssh-add -l` prints, or its only one.
+    case agent(socket: String, fingerprint: String? = nil)
     /// With a password, through keyboard-interactive.
     case password(SecretReference)
+
+    /// The secret it needs, if any.
+    public var secret: SecretReference? {
+        switch self {
+        case .key(_, let passphrase): passphrase
+        case .agent: nil
+        case .password(let reference): reference
+        }
+    }
 }
 
 /// The limits of a cluster's waits. Each has a name and a default from the vendor's own scripts

@@ -62,6 +62,7 @@ extension Runner {
                 }
                 // A budget that was cut ends some whose turn had come; they may be the last.
                 await recordOutcomes(of: &crowd, in: &gaps)
+                if crowd.isEmpty { break }
                 if case .saw = event { group.addTask { .saw(await view.look()) } }
                 if let moment = crowd.takeTimer(
                     now: around.time.elapsed, atMost: around.pace.look)

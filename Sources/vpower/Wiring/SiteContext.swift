@@ -106,7 +106,7 @@ struct SiteContext: Sendable {
     func makeHost(_ host: HostSite) throws -> HostAdapters {
         HostAdapters(
             ssh: try ESXiHost(
-                site: host, password: try password(of: host.login), addresses: addresses),
+                site: host, secret: try host.login.secret.map(secret), addresses: addresses),
             soap: try host.api.map { api in
                 HostOverSOAP(
                     host.name, site: api, password: try secret(api.password), addresses: addresses)
@@ -116,7 +116,7 @@ struct SiteContext: Sendable {
     func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
         try machines(of: cluster).map { machine in
             try SSHMachine(
-                site: machine, password: try password(of: machine.login), addresses: addresses)
+                site: machine, secret: try machine.login.secret.map(secret), addresses: addresses)
         }
     }
 
@@ -126,10 +126,6 @@ struct SiteContext: Sendable {
 
     /// A feed, for whoever needs no more of it than the protocol.
     func feedControl(_ feed: Feed) throws -> any FeedControl { try makeFeed(feed) }
-
-    private func password(of login: HostLogin) throws -> Secret? {
-        if case .password(let reference) = login { try secret(reference) } else { nil }
-    }
 
     /// Everything a run needs, wired to the real site.
     func surroundings(
