@@ -183,6 +183,13 @@ extension CheckerTests.Broken {
 
     static let all: [Self] = [
         Self(
+            rule: "1: a vSAN cluster goes down as a whole", how: "hosts go, and none prepared vSAN",
+            wrap: { around, _ in doubled(around) { $0.skipsVSAN = true } },
+            prepare: { site in
+                site.hasVSAN = true
+                site.apiVersion = VersionNumber([7, 0, 2, 0])
+            }),
+        Self(
             rule: "1: no host is stopped under a guest", how: "it does not look before it stops",
             down: { plan in
                 for index in plan.phases.indices where plan.phases[index].name == .hosts {

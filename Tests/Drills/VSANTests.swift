@@ -78,15 +78,4 @@ struct VSANTests {
         #expect(!end.log.contains { $0.kind == .vsanPrepared || $0.kind == .hostTold })
         #expect(end.log.contains { $0.kind == .hostLost })
     }
-
-    @Test func `the checker sees hosts go that were not prepared`() throws {
-        var bad = afternoon(Self.manual)
-        bad.wrap = { around in
-            var around = around
-            around.hosts = around.hosts.mapValues { HostDouble(inner: $0, skipsVSAN: true) }
-            return around
-        }
-        let end = try bad.live()
-        #expect(end.violations.contains { $0.contains("vSAN was not ready") })
-    }
 }
