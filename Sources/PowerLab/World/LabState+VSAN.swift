@@ -103,6 +103,7 @@ extension LabState {
         vsan.isOut = true
         note(on ? .vsanPowerOn : .vsanPowerOff)
         if on {
+            vsan.status = "hostsOutOfMM"
             schedule(.vsanOn(vsan.generation), in: scenario.pace.vsanStage)
         } else {
             vsan.status = "haDisabled"
@@ -150,7 +151,11 @@ extension LabState {
     }
 
     mutating func vsanOn(_ generation: Int) {
-        guard generation == vsan.generation, isReadyToReturn else { return }
+        guard generation == vsan.generation else { return }
+        guard isReadyToReturn else {
+            vsan.status = "clusterPoweredOff"
+            return
+        }
         vsan.isOut = false
         vsan.status = "clusterPoweredOn"
         letHostsGoOn()
