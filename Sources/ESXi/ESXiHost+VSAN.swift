@@ -2,8 +2,8 @@ public import PowerModel
 public import PowerRun
 
 /// vSAN by the host's shell: what the vendor's own scripts do before 7.0U3, and where vCenter is
-/// gone (facts/esxi.md section 7). None of it was ever run on a real cluster: neither how the helper
-/// says no, nor what it makes of being asked twice, is known.
+/// gone (facts/esxi.md section 7). None of it was ever run on a real cluster: neither how the
+/// helper says no, nor what it makes of being asked twice, is known.
 extension ESXiHost {
     private static let option = "/VSAN/IgnoreClusterMemberListUpdates"
     private static let helper = "/usr/lib/vmware/vsan/bin/reboot_helper.py"
@@ -52,7 +52,8 @@ extension ESXiHost {
         try await help("recover", VSANText.isRecovered, "recover vSAN", within: limit)
     }
 
-    /// Runs the helper, unless it is at work already: an earlier try that was not waited for. Two at
+    /// Runs the helper, unless it is at work already: an earlier try that was not waited for. Two
+    /// at
     /// the same time are a race. `mkdir` tells which of two is first; a helper that is gone has no
     /// claim any more.
     private func help(

@@ -1,5 +1,5 @@
-/// Every method of vim25, and of vSAN's part of it, that vpower calls. What is not here cannot be sent; a test walks them all
-/// and compares what is sent with pyvmomi's types.
+/// Every method of vim25, and of vSAN's part of it, that vpower calls. What is not here cannot be
+/// sent; a test walks them all and compares what is sent with pyvmomi's types.
 enum VimMethod: String, CaseIterable, Sendable {
     case answerVM = "AnswerVM"
     case continueRetrievePropertiesEx = "ContinueRetrievePropertiesEx"

@@ -6,7 +6,8 @@ extension VimTable {
         objects: objectTypes, enumerations: enumerationValues, methods: methodList,
         managed: managedTypes)
 
-    /// vSAN's calls for a cluster's power, in a namespace of their own, and what of vim25 they name.
+    /// vSAN's calls for a cluster's power, in a namespace of their own, and what of vim25 they
+    /// name.
     static let vsan = VimTable(
         objects: objectTypes + [
             .init(

@@ -27,8 +27,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case hostTold, hostOff, hostLost, hostUp, hostdUp
         /// Maintenance mode.
         case maintenanceOn, maintenanceOff
-        /// vCenter was asked to shut a vSAN cluster down, or to start it; it was prepared, by a host
-        /// or by vCenter (`detail`); it was recovered.
+        /// vCenter was asked to shut a vSAN cluster down, or to start it; it was prepared, by a
+        /// host or by vCenter (`detail`); it was recovered.
         case vsanPowerOff, vsanPowerOn, vsanPrepared, vsanRecovered
         /// A boot script was installed, or taken out; it began; it is done.
         case armed, disarmed, bootScriptBegan, bootScriptDone

@@ -28,7 +28,8 @@ enum LabVSANStage: Int, Sendable {
 /// vSAN, as the vendor's own documents describe it (facts/vsphere.md 2.16, esxi.md section 7); what
 /// really happens was never seen.
 extension LabState {
-    /// Whether guests can be started: on vSAN, only while most hosts are there and nothing is paused.
+    /// Whether guests can be started: on vSAN, only while most hosts are there and nothing is
+    /// paused.
     var isStorageThere: Bool {
         if !scenario.hasVSAN { return true }
         return !vsan.isPaused && vsanMembers * 2 > scenario.hosts.count

@@ -242,7 +242,8 @@ extension Runner {
     // MARK: Both
 
     /// Guests that are on and must not be; they are asked to go down as late ones are.
-    /// - Parameter mustRead: whether a host that cannot be read is in the way. vCenter looks itself.
+    /// - Parameter mustRead: whether a host that cannot be read is in the way. vCenter looks
+    /// itself.
     private func guestsOn(
         _ hosts: [HostName], _ late: inout [HostName: LateGuests], mustRead: Bool, _ wait: Wait
     ) async -> String? {

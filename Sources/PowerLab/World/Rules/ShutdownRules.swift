@@ -63,8 +63,8 @@ struct HostsAfterTheirGuests: LabRule {
     }
 }
 
-/// DESIGN 4: no host of a vSAN cluster is told to stop before the cluster as a whole is ready for it,
-/// which no guest is on for, and which nobody does by hand while vCenter may be at it.
+/// DESIGN 4: no host of a vSAN cluster is told to stop before the cluster as a whole is ready for
+/// it, which no guest is on for, and which nobody does by hand while vCenter may be at it.
 struct VSANAsAWhole: LabRule {
     let name = "1: a vSAN cluster goes down as a whole"
     var tally = LabTally()
