@@ -5,8 +5,8 @@ import NIOCore
 import PowerModel
 
 /// The part of vCenter's REST interface that knows tags, in both its shapes (facts/vsphere.md
-/// 2.0.3, 2.1): `/api` with bare values, `/rest` with wrapped ones. As strict as the SOAP side:
-/// what a request may not hold is refused.
+/// 2.0.3, 2.1): `/api` with bare values, `/rest` with wrapped ones. As strict as the SOAP side: what
+/// a request may not hold is refused.
 extension LabVCenterServer {
     private static let listAttached = "list-attached-tags-on-objects"
 
