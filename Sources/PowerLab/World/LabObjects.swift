@@ -63,6 +63,8 @@ struct LabHost: Sendable {
     /// Guests its boot script could not start.
     var bootFailed: [String] = []
     var inMaintenance = false
+    /// Whether it sleeps: off, by DPM's doing.
+    var inStandby = false
     /// Whether somebody stopped HA's agent since the host booted.
     var haAgentStopped = false
     /// Whether it keeps its list of a vSAN cluster's members: a setting, which a boot leaves.
@@ -94,7 +96,14 @@ struct LabHost: Sendable {
     /// Whether guests may be placed on it.
     var takesGuests: Bool { power == .on && hostdReady && !inMaintenance }
 
-    init(spec: LabHostSpec) { fixed = Fixed(spec) }
+    init(spec: LabHostSpec) {
+        fixed = Fixed(spec)
+        inStandby = spec.inStandby
+        if inStandby {
+            power = .off
+            hostdReady = false
+        }
+    }
 }
 
 /// One UPS.
