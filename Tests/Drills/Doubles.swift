@@ -86,6 +86,9 @@ struct ClusterDouble: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)
     }
+    func shutDownAppliance(reason: String) async throws(ClusterError) {
+        try await inner.shutDownAppliance(reason: reason)
+    }
     func close() async { await inner.close() }
 }
 

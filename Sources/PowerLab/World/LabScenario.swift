@@ -26,6 +26,8 @@ public struct LabScenario: Sendable {
     public var infrastructure: GuestChoice = []
     /// How questions of guests are answered.
     public var answers: [QuestionAnswer] = []
+    /// Whether vpower's user may have vCSA power itself off.
+    public var mayShutDownAppliance = true
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 

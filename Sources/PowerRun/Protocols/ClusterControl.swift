@@ -47,6 +47,10 @@ public protocol ClusterControl: Sendable {
     /// done it.
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
 
+    /// Tells vCenter's own appliance to power itself off, which needs no Tools in its guest.
+    /// Returns when it has accepted that: look at the guest, through its host.
+    func shutDownAppliance(reason: String) async throws(ClusterError)
+
     /// Logs out. Never fails: what cannot be logged out expires.
     func close() async
 }
