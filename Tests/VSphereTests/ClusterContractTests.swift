@@ -12,6 +12,8 @@ import VSphere
     enum Kind: Hashable, CaseIterable, CustomTestStringConvertible {
         case memory
         case vcenter(LabRelease, VCenterTransport)
+        /// With guests' power over REST.
+        case rest(LabRelease)
 
         /// The one that tests of one kind use.
         static let wire = Kind.vcenter(.v80u3, .soap)
@@ -19,17 +21,31 @@ import VSphere
         static let allCases: [Kind] =
             [.memory] + LabRelease.allCases.map { .vcenter($0, .soap) }
             + LabRelease.allCases.filter(\.hasJSON).map { .vcenter($0, .json) }
+            // One of each shape, `/rest` and `/api`.
+            + [.rest(.v67), .rest(.v80u3)]
 
         var testDescription: String {
             switch self {
             case .memory: "memory"
             case .vcenter(let release, let transport): "\(release.rawValue) \(transport.rawValue)"
+            case .rest(let release): "\(release.rawValue) soap, power over REST"
             }
         }
 
-        private var release: LabRelease {
-            if case .vcenter(let release, _) = self { release } else { .v90 }
+        /// Which vCenter it is; nil where there is none on the wire.
+        var server: LabRelease? {
+            switch self {
+            case .memory: nil
+            case .vcenter(let release, _), .rest(let release): release
+            }
         }
+        var transport: VCenterTransport {
+            if case .vcenter(_, let transport) = self { transport } else { .soap }
+        }
+        var guestPower: GuestPowerRoute {
+            if case .rest = self { .rest } else { .vim }
+        }
+        private var release: LabRelease { server ?? .v90 }
         /// Whether its clusters say themselves whether they have vCLS.
         var knowsMode: Bool { ![.v67, .v70u3, .v80u1].contains(release) }
         /// Whether it says how the cluster's own services are.
@@ -39,7 +55,7 @@ import VSphere
 
         /// How many guests of vCLS its standard site has.
         var agents: Int {
-            if case .vcenter(let release, _) = self, release.vcls == .none { 0 } else { 2 }
+            server?.vcls == LabRelease.VCLS.none ? 0 : 2
         }
     }
 
@@ -49,7 +65,7 @@ import VSphere
         let cluster: any ClusterControl
         let server: LabVCenterServer?
         let address: LabVCenterAddress?
-        var transport = VCenterTransport.soap
+        var kind = Kind.memory
 
         static let user = "vpower@vsphere.local"
         static let password = "pass & <word>\"'"
@@ -69,7 +85,7 @@ import VSphere
                     endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
                     password: .file(path: "/secret"),
                     trust: .pinned(sha256: sha256 ?? address.certificateSHA256),
-                    transport: transport),
+                    transport: kind.transport, guestPower: kind.guestPower),
                 password: Secret(password), labels: labels, limits: limits)
         }
 
@@ -122,9 +138,9 @@ import VSphere
     ) async throws {
         var scenario = LabScenario.standard(pace: Self.pace)
         prepare(&scenario)
-        if case .vcenter(let release, _) = kind { scenario.suit(release) }
+        if let release = kind.server { scenario.suit(release) }
         let world = LabWorld(scenario, time: RealTime())
-        guard case .vcenter(let release, let transport) = kind else {
+        guard let release = kind.server else {
             return try await body(
                 Bench(world: world, cluster: MemoryCluster(world), server: nil, address: nil))
         }
@@ -141,7 +157,7 @@ import VSphere
             func bench(_ cluster: any ClusterControl) -> Bench {
                 Bench(
                     world: world, cluster: cluster, server: server, address: address,
-                    transport: transport)
+                    kind: kind)
             }
             let cluster = try bench(MemoryCluster(world)).client()
             try await body(bench(cluster))
@@ -549,6 +565,22 @@ import VSphere
             await other.close()
             #expect(await server.sessionCount == 0)
             await other.close()
+        }
+    }
+
+    @Test func `who is called off leaves no session behind either`() async throws {
+        try await with(.wire) { bench in
+            let server = try #require(bench.server)
+            let other = try bench.client()
+            _ = try await other.snapshot()
+            #expect(await [server.sessionCount, server.restSessionCount] == [1, 1])
+            let caller = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await other.close()
+            }
+            caller.cancel()
+            await caller.value
+            #expect(await [server.sessionCount, server.restSessionCount] == [0, 0])
         }
     }
 

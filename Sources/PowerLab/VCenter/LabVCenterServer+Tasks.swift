@@ -18,18 +18,33 @@ extension LabVCenterServer {
         if call.receiver.type == "VirtualMachine", let running = task(of: call.receiver) {
             throw LabVCenterServer.inProgress(running)
         }
+        let task = begin(
+            try work(of: call, snapshot), on: call.receiver,
+            named: reader.properties(of: call.receiver)?["name"]?.text ?? "",
+            for: sessions[key]?.userName ?? "", snapshot)
+        return .reference(task.reference)
+    }
+
+    /// Starts a task.
+    func begin(
+        _ work: LabTask.Work, on entity: VimReference, named name: String, for user: String,
+        _ snapshot: LabSnapshot
+    ) -> LabTask {
         let task = LabTask(
-            id: "task-\(nextNumber())", work: try work(of: call, snapshot),
-            entity: call.receiver,
-            entityName: reader.properties(of: call.receiver)?["name"]?.text ?? "",
-            userName: sessions[key]?.userName ?? "", queued: snapshot.wall)
+            id: "task-\(nextNumber())", work: work, entity: entity, entityName: name,
+            userName: user, queued: snapshot.wall)
         tasks[task.id] = task
         revision += 1
         taskRuns[task.id] = Task { [weak self, world] in
             _ = await world.change(after: .max, within: LabVCenterServer.taskTime)
             await self?.run(task)
         }
-        return .reference(task.reference)
+        return task
+    }
+
+    /// Returns when a task has ended, or nobody waits for it any more.
+    func untilEnded(_ task: LabTask) async {
+        await taskRuns[task.id]?.value
     }
 
     private func work(

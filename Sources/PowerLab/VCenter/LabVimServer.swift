@@ -127,12 +127,15 @@ extension LabVimServer {
 
     /// Refuses a call for which the user has no privilege.
     func demandPrivilege(for call: VimCall) throws(VimFault) {
-        guard let privilege = Self.demanded[call.method], withheld.contains(privilege) else {
-            return
-        }
+        try demandPrivilege(call.method, on: call.receiver)
+    }
+
+    /// The same of a method, however it is asked for.
+    func demandPrivilege(_ method: String, on object: VimReference) throws(VimFault) {
+        guard let privilege = Self.demanded[method], withheld.contains(privilege) else { return }
         throw VimFault(
             "NoPermission", "Permission to perform this operation was denied.",
-            ["object": .reference(call.receiver), "privilegeId": .string(privilege)])
+            ["object": .reference(object), "privilegeId": .string(privilege)])
     }
 
     /// Says of each entity which privileges the user has there. Only of the session that asks.
