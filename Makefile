@@ -36,14 +36,17 @@ lint: ## Check the format of the Swift files and the shell scripts
 CORE := VPOWER_CORE=1 $(SWIFT)
 RELEASE := -c release --scratch-path .build/core
 SEEDS ?= 100000
+SESSIONS ?= 1000
 # Another first seed goes on where an earlier soak ended.
 FIRST ?= 1
 
-soak: ## Live through SEEDS bad afternoons of the simulated site, in release
+soak: setup ## Live through SEEDS bad afternoons, and SESSIONS connections that end badly
 	$(CORE) build --build-tests $(RELEASE) $(IMPORTS)
 	VPOWER_FIRST_SEED=$(FIRST) VPOWER_SEEDS=$(SEEDS) \
 		$(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
 		--filter 'SeedSweep.*afternoon'
+	$(SWIFT) build --product cycles --sanitize=address --scratch-path .build/asan $(IMPORTS)
+	scripts/soak-wrappers .build/asan/debug/cycles $(SESSIONS)
 
 # With the standard library inside, as the README builds vpower.
 bench: setup ## Time an outage, one of 1,000 hosts, and 1,000 guests at vcsim

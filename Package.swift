@@ -117,6 +117,8 @@ let others: [Target] = [
         name: "crowd", dependencies: ["VSphere", "Transport", "PowerModel", "PowerRun"],
         path: "Tests/Crowd",
         swiftSettings: strict),
+    .executableTarget(
+        name: "cycles", dependencies: ["Transport"], path: "Tests/Cycles", swiftSettings: strict),
 
     tests("PowerModelTests", ["PowerModel"]),
     tests("PowerRunTests", ["PowerModel", "PowerRun", "PowerLab"]),

@@ -12,7 +12,7 @@ struct ClusterReading {
     /// Properties of all hosts.
     private static let hostPaths = [
         "name", "parent", "runtime.connectionState", "runtime.inMaintenanceMode",
-        "runtime.dasHostState",
+        "runtime.dasHostState", "runtime.powerState", "runtime.standbyMode",
     ]
     /// The agent's marks of vCLS are in here; large, so read once per guest.
     static let extraConfig = "config.extraConfig"
@@ -159,11 +159,13 @@ struct ClusterReading {
             guard let name = host["name"]?.text, !name.isEmpty else {
                 throw .unreadable("has a host without a name: \(host.reference.id)")
             }
-            let view = HostView(
+            var view = HostView(
                 name: HostName(name), reference: host.reference.id,
                 connected: host["runtime.connectionState"]?.text == "connected",
                 inMaintenance: host["runtime.inMaintenanceMode"]?.bool ?? false,
                 haAgentConfigured: host["runtime.dasHostState"] != nil)
+            view.haAgentFault = Self.agentFault(of: host)
+            view.inStandby = Self.isAsleep(host)
             views.append(view)
             connected[host.reference] = view
             references.hosts[view.name] = host.reference
@@ -192,6 +194,19 @@ struct ClusterReading {
         }
         let inventory = Inventory(version: version, hosts: views, guests: guests)
         return (inventory, references)
+    }
+
+    /// A host that DPM has put to sleep. vCenter may have lost touch with it, and not know its
+    /// power (facts/vsphere.md 2.10).
+    private static func isAsleep(_ host: ObjectProperties) -> Bool {
+        host["runtime.powerState"]?.text == "standBy"
+            || ["in", "entering"].contains(host["runtime.standbyMode"]?.text)
+    }
+
+    /// The states of an agent that it does not leave by itself (facts/vsphere.md 2.4).
+    private static func agentFault(of host: ObjectProperties) -> String? {
+        let state = host["runtime.dasHostState"]?["state"]?.text
+        return ["initializationError", "uninitializationError"].contains(state) ? state : nil
     }
 
     /// instanceUuid where there is one of its own. vCenter keeps them unique; should two guests

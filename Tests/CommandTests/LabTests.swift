@@ -137,6 +137,31 @@ extension CommandTests {
             #expect(text.contains("is not in the SSO group \(group)"), "\(check.all)")
         }
 
+        @Test func `trap 4.3: check tells a host's lockdown mode`() async throws {
+            #expect(try await lab.say("lockdown esx1.lab strict") == "ok")
+            let check = try await lab.vpower("check")
+            #expect(try await lab.say("lockdown esx1.lab disabled") == "ok")
+            let text = check.out.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(text.contains("host esx1.lab lockdown mode is strict"), "\(check.all)")
+            #expect(!text.contains("host esx3.lab lockdown"), "\(check.all)")
+            #expect(try await lab.say("lockdown esx9.lab strict").hasPrefix("no such host"))
+        }
+
+        @Test func `what the lab's vCenter does on request is survived`() async throws {
+            for word in ["pages 1", "expire"] { #expect(try await lab.say(word) == "ok") }
+            let small = try await lab.vpower("check")
+            #expect(small.code == 0, "\(small.all)")
+            #expect(try await lab.say("pages 100") == "ok")
+            #expect(try await lab.say("lock") == "ok")
+            let locked = try await lab.vpower("check")
+            #expect(try await lab.say("unlock") == "ok")
+            #expect(locked.code == 1, "\(locked.all)")
+            #expect(locked.out.contains("was refused"), "\(locked.all)")
+            let after = try await lab.vpower("check")
+            #expect(after.code == 0, "\(after.all)")
+            #expect(try await lab.say("pages 0").contains("1 or more"))
+        }
+
         @Test
         func `check logs in over each way, says which is used, and tells a refused login once`()
             async throws

@@ -16,8 +16,10 @@ enum HostKind: Hashable, CaseIterable, CustomTestStringConvertible {
     case soap(LabRelease)
     /// Both at one host, SOAP first.
     case both
+    /// The real one against govmomi's simulator, as far as that goes (see `VcsimHost`).
+    case vcsim
 
-    static let allCases: [HostKind] = [.memory, .ssh, .both] + everySOAP
+    static let allCases: [HostKind] = [.memory, .ssh, .both, .vcsim] + everySOAP
     /// At each release.
     static let everySOAP = LabRelease.allCases.map { HostKind.soap($0) }
     /// At one release, where it makes no difference.
@@ -27,14 +29,14 @@ enum HostKind: Hashable, CaseIterable, CustomTestStringConvertible {
         if case .soap(let release) = self { "soap \(release.rawValue)" } else { "\(self)" }
     }
     /// Whether it has the boot script.
-    var hasScript: Bool { release == nil || self == .both }
+    var hasScript: Bool { [.memory, .ssh, .both].contains(self) }
     var hasSSH: Bool { self == .ssh || self == .both }
     /// What the endpoint is; nil without one.
     var release: LabRelease? {
         switch self {
         case .soap(let release): release
         case .both: .v80u3
-        case .memory, .ssh: nil
+        case .memory, .ssh, .vcsim: nil
         }
     }
 }
@@ -46,7 +48,7 @@ struct HostBench {
     static let user = "root"
     static let password = "pass & <word>\"'"
 
-    let world: LabWorld
+    private let site: LabWorld?
     let host: any HostWay
     var ssh: ESXiHost?
     var soap: HostOverSOAP?
@@ -54,6 +56,40 @@ struct HostBench {
     var api: LabHostAPI?
     var address: LabVCenterAddress?
     let account: LabHostAccount
+    /// The guests at first, where there is no lab.
+    var firstRows: [HostGuest] = []
+
+    init(
+        world: LabWorld?, host: any HostWay, ssh: ESXiHost? = nil, soap: HostOverSOAP? = nil,
+        lab: LabESXiHost? = nil, api: LabHostAPI? = nil, address: LabVCenterAddress? = nil,
+        account: LabHostAccount
+    ) {
+        site = world
+        self.host = host
+        self.ssh = ssh
+        self.soap = soap
+        self.lab = lab
+        self.api = api
+        self.address = address
+        self.account = account
+    }
+
+    /// The lab's world: a case that needs it cannot be tried on anything else.
+    var world: LabWorld {
+        guard let site else { preconditionFailure("the case needs the lab: see VcsimHost") }
+        return site
+    }
+
+    /// The guests of the host, as they are at first.
+    var rows: [HostGuest] {
+        guard let site else { return firstRows }
+        return site.rows(on: Self.name).map {
+            HostGuest(name: $0.name, vmxPath: $0.vmxPath, power: $0.power)
+        }
+    }
+
+    /// What happened to guests; nil where nobody keeps a log.
+    var log: [LabEvent.Kind]? { site?.log.map(\.kind) }
 
     /// The host with its boot script, where it has one.
     var control: any HostControl {
@@ -62,6 +98,10 @@ struct HostBench {
 
     /// The guest of this name as its host knows it.
     func guest(_ name: String) throws -> BootGuest {
+        if site == nil {
+            let row = try #require(firstRows.first { $0.name == name })
+            return BootGuest(name: row.name, vmxPath: row.vmxPath)
+        }
         let spec = try #require(world.scenario.guests.first { $0.name == name })
         return BootGuest(name: spec.name, vmxPath: spec.vmxPath)
     }
@@ -108,6 +148,7 @@ struct HostBench {
         prepare(&scenario)
         let world = LabWorld(scenario, time: RealTime())
         let account = LabHostAccount(user: user, password: password, time: RealTime())
+        if kind == .vcsim { return try await VcsimHost.with(account, body) }
         if kind == .memory {
             let host = MemoryHost(name, in: world)
             return try await body(HostBench(world: world, host: host, account: account))

@@ -63,6 +63,8 @@ struct LabHostClientTests {
         #expect(seen.suspend == nil)
         #expect(seen.register == ["here already": "AlreadyExists", "no file": "NotFound"])
         #expect(seen.maintenance == "Timedout")
+        #expect(seen.exit == "InvalidState")
+        #expect(seen.shutdown == nil && seen.then == "poweredOff")
         #expect(seen.evacuate == "NotSupported")
         func settings(_ enabled: Bool, _ delay: Int, _ guests: [String: [Seen.Word]]) -> Seen.Start
         {
@@ -114,7 +116,8 @@ private struct Seen: Decodable {
     var about, ids, tree, off: [String]
     var view: [Int]
     var guests: [String: [String]]
-    var lockdown, offAgain: String
+    var lockdown, offAgain, then: String
+    var shutdown, exit: String?
     var privileges: [Bool]
     var wrongPassword, noTools, shutdownOff, on, suspend, maintenance, evacuate: String?
     var cluster, notForced, afterLogout: String?
@@ -124,7 +127,7 @@ private struct Seen: Decodable {
 
     enum CodingKeys: String, CodingKey {
         case about, ids, tree, off, view, guests, lockdown, privileges, on, suspend, maintenance
-        case evacuate, cluster, register, autostart, forced
+        case shutdown, then, exit, evacuate, cluster, register, autostart, forced
         case offAgain = "off again"
         case wrongPassword = "wrong password"
         case noTools = "no tools"

@@ -151,6 +151,8 @@ struct LabVCenterClientTests {
         #expect(seen.cluster.task.states == ["running", "success"])
         #expect(seen.cluster.changed == state(false, "manual", true))
         #expect(seen.cluster.onlyHA == state(true, "manual", true))
+        #expect(seen.cluster.overrides == [nil, .flag(false)])
+        #expect(seen.cluster.modes == ["None", "ABSENT", "SYSTEM_MANAGED"])
         #expect(seen.cluster.unserved == "NotSupported")
         #expect(seen.cluster.wrongSpec == "InvalidArgument")
         #expect(seen.cluster.notModify == state(false, "fullyAutomated", false))
@@ -207,9 +209,11 @@ private struct Seen: Decodable {
     struct Cluster: Decodable {
         var before, changed, onlyHA, notModify: [Value]
         var task: TaskSeen
+        var modes: [String]
+        var overrides: [Value?]
         var unserved, wrongSpec: String?
         enum CodingKeys: String, CodingKey {
-            case before, changed, task, unserved
+            case before, changed, task, modes, overrides, unserved
             case onlyHA = "only HA"
             case notModify = "not modify"
             case wrongSpec = "wrong spec"

@@ -122,7 +122,7 @@ struct LabVCenterRig: Sendable {
     }
 
     /// Logs in and gives back the cookie as it was set.
-    func login() async throws -> String {
+    func login(action: String = "urn:vim25/8.0.3.0") async throws -> String {
         let answer = try await post(
             Data(
                 Self.envelope(
@@ -131,7 +131,7 @@ struct LabVCenterRig: Sendable {
                     <userName>\(Self.user)</userName>\
                     <password>pass&amp;&lt;word>"'</password></Login>
                     """
-                ).utf8))
+                ).utf8), action: action)
         for line in answer.headers.split(separator: "\r\n") {
             guard line.lowercased().hasPrefix("set-cookie: ") else { continue }
             return String(line.dropFirst("set-cookie: ".count).prefix { $0 != ";" })

@@ -48,6 +48,18 @@ struct GuestReviewTests {
         }
     }
 
+    @Test func `trap 4.4: a guest that is broken is no target, and check names it`() throws {
+        var guest = Fixture.guest("web\n1")
+        guest.nature = .unusable
+        guest.power = .unknown
+        let review = try Self.review(guest)
+        #expect(review.problems == ["web\\u{a}1 is orphaned, inaccessible or invalid"])
+        var fixture = Fixture(guests: [guest, Fixture.guest("db")])
+        fixture.site.vcsaGuest = nil
+        let plan = try fixture.shutdown()
+        #expect(!plan.guests.contains(guest.id))
+    }
+
     @Test func `a guest whose key its host lacks cannot be started`() throws {
         var guest = Self.encrypted(.native)
         guest.encryption?.isLocked = true

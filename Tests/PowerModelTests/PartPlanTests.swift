@@ -93,6 +93,19 @@ struct PartPlanTests {
         #expect(back.ids(.vcsaBack) == ["start/id-dns1", "start/id-vcsa"])
     }
 
+    /// In retreat mode DRS does nothing before 9.0, and while it is manual it only recommends.
+    @Test func `trap 4.2: a plan that lets DRS move guests leaves vCLS and DRS alone`() throws {
+        let fixture = Fixture(guests: Self.usual)
+        for scope in [PlanScope.hosts([Self.h2]), .tiers([Self.apps])] {
+            let plan = try fixture.shutdown(scope)
+            let names = plan.phases.map(\.name)
+            #expect(!names.isEmpty)
+            #expect(Set(names).isDisjoint(with: [.freeze, .retreat, .haAgents]))
+            let back = try restore(fixture, after: plan).phases.map(\.name)
+            #expect(Set(back).isDisjoint(with: [.thaw, .haBack]))
+        }
+    }
+
     @Test func `a host that stays keeps vCSA, and nobody waits for it`() throws {
         let fixture = Fixture(guests: Self.usual)
         let plan = try fixture.shutdown(.hosts([Self.h3]))

@@ -48,6 +48,16 @@ import Testing
         }
     }
 
+    /// Trap (facts/vsphere.md 2.1, 4.5): with no slot left nobody logs in any more, and sources
+    /// disagree on how long an idle session lives.
+    @Test func `trap 4.5: a daemon that crashes in a loop leaves vCenter enough sessions`() throws {
+        let text = try String(contentsOfFile: Self.folder + "/vpower.service", encoding: .utf8)
+        let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("RestartSec=") })
+        let pause = try #require(Int(line.dropFirst("RestartSec=".count)))
+        let (longestIdleSeconds, sessionsAtMost, clusters) = (120 * 60, 2000, 2)
+        #expect(longestIdleSeconds / pause * clusters < sessionsAtMost)
+    }
+
     @Test func `systemd-tmpfiles makes the spool for upsmon's group`() async throws {
         let scratch = try Scratch()
         let root = scratch.path + "/root"

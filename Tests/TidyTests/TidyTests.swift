@@ -168,6 +168,28 @@ import Testing
         }
     }
 
+    @Test func `every trap of the facts on vSphere has its tests`() throws {
+        let tests = repository.swift.map(\.file).filter { $0.top == "Tests" }
+        var seen: [String: Int] = [:]
+        for trap in TrapTable.all {
+            let section = String(try #require(trap.key.split(separator: "/").first))
+            seen[section, default: 0] += 1
+            #expect(trap.key == "\(section)/\(seen[section] ?? 0)", "in order, each once")
+            #expect(!trap.tests.isEmpty && !trap.about.isEmpty)
+            for (place, name) in trap.tests.enumerated() {
+                let file = tests.first { $0.text.contains("func `\(name)`(") }
+                #expect(file != nil, "\(trap.key): there is no test `\(name)`")
+                guard place == 0, let row = trap.row, let file else { continue }
+                let folder = file.path.prefix { $0 != "+" && $0 != "." }
+                let rows = tests.filter { $0.path.hasPrefix(folder) }
+                #expect(
+                    rows.contains { $0.text.contains("\"\(row)\"") },
+                    "\(trap.key): `\(name)` has no row \"\(row)\"")
+            }
+        }
+        #expect(seen == TrapTable.counts)
+    }
+
     @Test func `every runbook says first what not to do`() {
         let pages = repository.files.filter { $0.top == "Runbooks" && $0.path.hasSuffix(".md") }
         #expect(pages.count >= 4)

@@ -253,6 +253,18 @@ final class LocalServer: Sendable {
         return false
     }
 
+    /// Tells it something that it ends with "ok"; gives what it says before that. One at a time.
+    func ask(_ line: String) async throws -> [String] {
+        let before = said.count
+        try tell(line)
+        for _ in 0..<200 {
+            let now = said.dropFirst(before)
+            if now.last == "ok" { return now.dropLast() }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw Missing(description: "the server does not answer \(line)")
+    }
+
     static func https(_ certificate: Certificate, folder: URL? = nil) throws -> LocalServer {
         let script = Places.tools.appending(path: "https-server.py").path
         return try LocalServer(
@@ -265,7 +277,8 @@ final class LocalServer: Sendable {
     /// The simulator, built on its first use.
     static func vcsim(
         _ certificate: Certificate, idle: String? = nil, guests: Int = 8,
-        delayMilliseconds: Int = 0, isCrowd: Bool = false
+        delayMilliseconds: Int = 0, isCrowd: Bool = false, names: String? = nil,
+        password: String = "pass & <word>"
     ) throws -> LocalServer {
         try built.get()
         var arguments = ["-certificate", certificate.pem, "-key", certificate.key]
@@ -273,6 +286,7 @@ final class LocalServer: Sendable {
         arguments += ["-delay", "\(delayMilliseconds)"]
         if isCrowd { arguments += ["-crowd"] }
         if let idle { arguments += ["-idle", idle] }
+        if let names { arguments += ["-names", names] }
         return try LocalServer(
             Places.root.appending(path: ".build/tools/vcsim").path, arguments,
             environment: ["VCSIM_PASSWORD": password])

@@ -1,8 +1,8 @@
 public import PowerRun
 import Synchronization
 
-/// The one account of a simulated host, which SSH and SOAP log in to: five refused logins lock it
-/// for both (facts/vsphere.md 2.1).
+/// The one account of a simulated host, which SSH and SOAP log in to, or of the lab's vCenter, with
+/// SOAP, VI JSON and REST: five refused logins lock it for all of them (facts/vsphere.md 2.1).
 public final class LabHostAccount: Sendable {
     /// How many refused logins lock it.
     public static let refusalsMax = 5
@@ -24,6 +24,12 @@ public final class LabHostAccount: Sendable {
         self.user = user
         self.password = password
         self.time = time
+    }
+
+    /// Locks it as refused logins do, or unlocks it as an administrator does.
+    public func setLocked(_ isLocked: Bool) {
+        let now = time.elapsed
+        state.withLock { $0 = State(refusals: 0, lockedAt: isLocked ? now : nil) }
     }
 
     /// Refused logins since the last one that was accepted.

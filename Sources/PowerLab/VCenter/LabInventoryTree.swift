@@ -236,8 +236,10 @@ struct LabInventoryTree: LabTree {
                     host.isConnected ? "connected" : "notResponding",
                     type: "HostSystemConnectionState"),
                 "powerState": .simple(
-                    host.isConnected ? "poweredOn" : "unknown", type: "HostSystemPowerState"),
-                "standbyMode": .string("none"), "inMaintenanceMode": .bool(host.inMaintenance),
+                    host.inStandby ? "standBy" : host.isConnected ? "poweredOn" : "unknown",
+                    type: "HostSystemPowerState"),
+                "standbyMode": .string(host.inStandby ? "in" : "none"),
+                "inMaintenanceMode": .bool(host.inMaintenance),
                 "dasHostState": haState(of: host).map {
                     .object(VimObject("ClusterDasFdmHostState", ["state": .string($0)]))
                 },
@@ -276,7 +278,7 @@ struct LabInventoryTree: LabTree {
     }
 
     private func haState(of host: LabSnapshot.Host) -> String? {
-        guard snapshot.haAgents else { return nil }
+        guard snapshot.haAgents else { return host.agentFault }
         guard host.isConnected else { return "hostDown" }
         return snapshot.hosts.first(where: \.isConnected)?.name == host.name
             ? "master" : "connectedToMaster"

@@ -8,6 +8,9 @@ struct LabSnapshot: Sendable {
         let reference: VimReference
         let isConnected: Bool
         let inMaintenance: Bool
+        var inStandby = false
+        /// What is wrong with its HA agent for good.
+        var agentFault: String?
     }
 
     struct Guest: Sendable {
@@ -61,7 +64,10 @@ extension LabState {
                 return LabSnapshot.Host(
                     name: host.spec.name,
                     reference: VimReference("HostSystem", host.spec.reference),
-                    isConnected: host.hostdAnswers, inMaintenance: host.inMaintenance)
+                    isConnected: host.hostdAnswers, inMaintenance: host.inMaintenance,
+                    inStandby: host.inStandby,
+                    agentFault: !haAgents && isActive(.haAgentSticks, host.spec.name.rawValue)
+                        ? Self.agentFault : nil)
             },
             guests: guests.all.filter { guests[$0].exists }.map { place in
                 let guest = guests[place]

@@ -106,7 +106,8 @@ extension LabVCenterServer {
     private func login(
         _ call: VimCall, _ live: LabSession?, _ snapshot: LabSnapshot, _ cookie: inout String?
     ) throws(VimFault) -> VimValue {
-        guard live == nil, call["userName"]?.text == user, call["password"]?.text == password
+        let name = call["userName"]?.text ?? ""
+        guard live == nil, account.accepts(user: name, password: call["password"]?.text ?? "")
         else {
             throw VimFault(
                 "InvalidLogin", "Cannot complete login due to an incorrect user name or password.")

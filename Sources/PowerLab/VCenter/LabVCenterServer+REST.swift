@@ -90,7 +90,10 @@ extension LabVCenterServer {
         guard !refusesRESTLogins else { throw .unauthenticated }
         let words = (request.headers[.authorization] ?? "").split(separator: " ")
         guard words.count == 2, words[0] == "Basic", let proof = Data(base64Encoded: "\(words[1])"),
-            String(decoding: proof, as: UTF8.self) == "\(user):\(password)"
+            case let both = String(decoding: proof, as: UTF8.self),
+            let colon = both.firstIndex(of: ":"),
+            account.accepts(
+                user: String(both[..<colon]), password: String(both[both.index(after: colon)...]))
         else { throw .unauthenticated }
         let key = UUID().uuidString.lowercased()
         restSessions.insert(key)

@@ -12,6 +12,13 @@ public struct LabVCenterAddress: Hashable, Sendable {
     public var certificateSHA256: String
     /// Its certificate as a PEM file.
     public var certificatePEMPath: String
+
+    /// Where something listens that is spoken to as the lab's vCenter is.
+    public init(port: Int, certificateSHA256: String, certificatePEMPath: String) {
+        self.port = port
+        self.certificateSHA256 = certificateSHA256
+        self.certificatePEMPath = certificatePEMPath
+    }
 }
 
 /// The simulated site's vCenter on the wire: vim25 SOAP over HTTPS (facts/vsphere.md section 2).
@@ -23,10 +30,11 @@ public struct LabVCenterAddress: Hashable, Sendable {
 public actor LabVCenterServer: LabVimServer {
     let world: LabWorld
     let user: String
-    let password: String
+    /// What all its interfaces log in to.
+    public nonisolated let account: LabHostAccount
     private let directory: String
     /// The most objects in one answer, whatever a client asks for.
-    let pageSize: Int
+    private(set) var pageSize: Int
     /// Which release of vSphere it is.
     public let release: LabRelease
     let table = VimTable.vim25
@@ -82,8 +90,8 @@ public actor LabVCenterServer: LabVimServer {
     ) {
         self.world = world
         self.user = user
-        self.password = password
         self.directory = directory
+        account = LabHostAccount(user: user, password: password, time: world.time)
         self.pageSize = max(1, pageSize)
         self.release = release
     }
@@ -101,6 +109,18 @@ public actor LabVCenterServer: LabVimServer {
 
     /// Forgets the logins to the REST interface.
     public func endRESTSessions() { restSessions = [] }
+
+    /// Sets how many objects an answer has at most, whatever a client asks for: the rest comes in
+    /// further pages.
+    public func setPageSize(_ objects: Int) { pageSize = max(1, objects) }
+
+    /// How many views and private property collectors live sessions hold open.
+    public var openObjects: (views: Int, collectors: Int) {
+        (
+            sessions.values.reduce(0) { $0 + $1.views.count },
+            sessions.values.reduce(0) { $0 + $1.collectors.count - 1 }
+        )
+    }
 
     /// Says whether the tagging service answers.
     public func setTaggingUp(_ isUp: Bool) { isTaggingUp = isUp }

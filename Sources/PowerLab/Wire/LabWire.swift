@@ -119,6 +119,14 @@ public actor LabWire {
         hosts.first { $0.name == host.rawValue }?.fileContents(path)
     }
 
+    /// Sets the lockdown mode of a host's own endpoint: `disabled`, `normal` or `strict`; its user
+    /// stays an exception user. False where there is no such endpoint.
+    public func setLockdown(_ mode: String, on host: HostName) async -> Bool {
+        guard let api = apis.first(where: { $0.host == host }) else { return false }
+        await api.setLockdown("lockdown" + mode.capitalized, keepsOut: false)
+        return true
+    }
+
     private static func follow(_ transition: LabTransition, _ hosts: [LabESXiHost]) async {
         switch transition {
         case .hostOff(let name, let orderly):

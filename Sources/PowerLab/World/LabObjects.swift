@@ -63,6 +63,8 @@ struct LabHost: Sendable {
     /// Guests its boot script could not start.
     var bootFailed: [String] = []
     var inMaintenance = false
+    /// Whether it sleeps: off, by DPM's doing.
+    var inStandby = false
     /// Whether somebody stopped HA's agent since the host booted.
     var haAgentStopped = false
     /// Grows with each boot, so that what an earlier boot had planned is void.
@@ -92,7 +94,14 @@ struct LabHost: Sendable {
     /// Whether guests may be placed on it.
     var takesGuests: Bool { power == .on && hostdReady && !inMaintenance }
 
-    init(spec: LabHostSpec) { fixed = Fixed(spec) }
+    init(spec: LabHostSpec) {
+        fixed = Fixed(spec)
+        inStandby = spec.inStandby
+        if inStandby {
+            power = .off
+            hostdReady = false
+        }
+    }
 }
 
 /// One UPS.

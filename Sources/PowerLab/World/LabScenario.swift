@@ -28,6 +28,9 @@ public struct LabScenario: Sendable {
     public var answers: [QuestionAnswer] = []
     /// Whether vpower's user may have vCSA power itself off.
     public var mayShutDownAppliance = true
+    /// Whether HA, where it is on, starts by itself what went down with the power of all hosts, as
+    /// soon as they are back. In which order is not known (facts/vsphere.md 4.1).
+    public var haStartsAtBoot = false
     /// What goes wrong, and when.
     public var faults: [PlannedFault] = []
 
@@ -114,6 +117,8 @@ public struct LabHostSpec: Sendable {
     public var name: HostName
     /// vCenter's reference of it.
     public var reference: String
+    /// Whether DPM has put it to sleep: nothing may be on there at first.
+    public var inStandby = false
 
     /// A host.
     public init(name: HostName, reference: String) {

@@ -158,6 +158,7 @@ extension LabState {
     mutating func powerOnHost(_ host: HostPlace) {
         guard hasOutput, hosts[host].power == .off else { return }
         hosts[host].power = .booting
+        hosts[host].inStandby = false
         schedule(.hostUp(host), in: scenario.pace.hostBoots)
     }
 
@@ -216,6 +217,14 @@ extension LabState {
         hosts[host].hostdUpAt = now
         hostChanged(host)
         note(.hostdUp, hosts[host].spec.name.rawValue)
+        // After a cut of everything HA starts by itself what it had protected.
+        if scenario.haStartsAtBoot, automation.ha, haAgents {
+            let lost = guests.all.filter {
+                guests[$0].spec.nature == .ordinary && guests[$0].power == .off
+                    && !guests[$0].stoppedCleanly
+            }
+            if !lost.isEmpty { schedule(.haRestarts(lost), in: scenario.pace.haRestarts) }
+        }
         // EAM deploys what is missing as soon as a host can take it.
         if vcenterState() == .up { schedule(.vclsFollows, in: scenario.pace.vclsFollows) }
         mendVCSA()

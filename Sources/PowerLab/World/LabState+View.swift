@@ -63,11 +63,17 @@ extension LabState {
     private mutating func shown(_ place: HostPlace) -> HostView {
         let spec = hosts[place].spec
         let sticks = !haAgents && hits(.haAgentSticks, spec.name.rawValue)
-        return HostView(
+        var view = HostView(
             name: spec.name, reference: spec.reference,
             connected: hosts[place].power == .on && hosts[place].hostdReady,
             inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks)
+        view.inStandby = hosts[place].inStandby
+        view.haAgentFault = sticks ? Self.agentFault : nil
+        return view
     }
+
+    /// What vCenter says of an agent that it could not take away.
+    static let agentFault = "uninitializationError"
 
     /// Whether a guest waits for the answer to a question.
     func hasQuestion(_ place: GuestPlace) -> Bool {

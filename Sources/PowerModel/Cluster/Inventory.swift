@@ -223,6 +223,17 @@ public struct HostView: Hashable, Codable, Sendable {
     public var inMaintenance: Bool
     /// Whether an HA agent is configured on it (`runtime.dasHostState` present).
     public var haAgentConfigured: Bool
+    /// What is wrong with its HA agent and does not pass by itself, in vCenter's word
+    /// (`uninitializationError`); nil where nothing is.
+    public var haAgentFault: String?
+    private var standby: Bool?
+
+    /// Whether DPM has put it to sleep: nothing runs on it, and nothing reaches it.
+    public var inStandby: Bool {
+        get { standby ?? false }
+        // Absent in the records of a release that did not know of it.
+        set { standby = newValue ? true : nil }
+    }
 
     /// A host.
     public init(

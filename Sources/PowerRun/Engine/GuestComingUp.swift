@@ -60,10 +60,15 @@ struct GuestComingUp: GuestOnItsWay {
             if now < end, let reply = replies.verdict(on: seen?.reply, now: now) { return reply }
             return start(on: seen?.host ?? planned, before: end, now)
         case .unknown, nil:
-            if seen != nil { problem = "its host is not connected" }
+            if let seen { problem = seen.isUnusable ? Self.broken : "its host is not connected" }
             return now >= end ? .over(.gaveUp(problem)) : .wait(until: end)
         }
     }
+
+    /// Nothing can be asked of such a guest (facts/vsphere.md 2.12, 4.4).
+    private static let broken =
+        "vCenter shows it as inaccessible or invalid: its storage is not back, or it is encrypted and "
+        + "its host lacks its key; then unlock it in vCenter when the key provider answers"
 
     /// On: over when its Tools answer too, where they are waited for, and what comes after it has
     /// waited as long as it is to.

@@ -11,6 +11,8 @@ final class GuestView: Sendable {
         var host: HostName?
         /// The host that has it, where that did not come back and still is not there.
         var lostWith: HostName?
+        /// Whether vCenter shows it as broken, whatever its host does.
+        var isUnusable = false
         /// How the question it waits with is answered, where the site file says so.
         var reply: GivenReply?
     }
@@ -110,6 +112,9 @@ final class GuestView: Sendable {
                     power: shown[next].power, tools: shown[next].tools, host: host,
                     lostWith: host.flatMap { gone.contains($0) ? $0 : nil })
                 if host != nil { state.places[place] = host }
+                if shown[next].power == .unknown {
+                    seen[place]?.isUnusable = shown[next].nature == .unusable
+                }
                 if shown[next].hasQuestion {
                     seen[place]?.reply = reply(to: shown[next], &state)
                 }

@@ -6,7 +6,8 @@ extension Operation {
     /// cut.
     ///
     /// A host or machine is off when it was told to stop and seen down in this outage, and is
-    /// silent now: one that came back by itself since, or that a run gave up on, is not. What else
+    /// silent now: one that came back by itself since, or that a run gave up on, is not. So is one
+    /// that DPM had put to sleep before, by vCenter's own word, while it is silent. What else
     /// a run left undone, a hook say, has no part in it. Where the witness is silent too, silence
     /// proves nothing: unless machines went down, which may have taken it with them.
     /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
@@ -22,7 +23,9 @@ extension Operation {
         {
             notOff.append("the witness \(witness) is silent, so that silence proves nothing")
         }
+        let inventory = ledger.snapshot?.inventory
         for name in around.site.hosts.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
+            if silence[name] == true, inventory?.host(name)?.inStandby == true { continue }
             if !hostsDown.contains(name) {
                 notOff.append("host \(name) was not seen down")
             } else if silence[name] != true {

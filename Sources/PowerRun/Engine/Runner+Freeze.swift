@@ -26,11 +26,23 @@ extension Runner {
             return true
         } missing: { inventory in
             guard let agents else { return nil }
-            let late = inventory.hosts.filter { $0.connected && $0.haAgentConfigured != agents }
-                .map(\.name.rawValue)
-            if late.isEmpty { return nil }
-            return "HA's agent has not followed on \(late.joined(separator: ", "))"
+            let connected = inventory.hosts.filter(\.connected)
+            let late = connected.filter { $0.haAgentConfigured != agents }.map(\.name.rawValue)
+            if !late.isEmpty {
+                return "HA's agent has not followed on \(late.joined(separator: ", "))"
+            }
+            return agents ? Self.faults(ofAgentsOn: connected) : nil
         }
+    }
+
+    /// Agents that are there and will not work by themselves (facts/vsphere.md 2.4).
+    private static func faults(ofAgentsOn hosts: [HostView]) -> String? {
+        let failed = hosts.compactMap { host in
+            host.haAgentFault.map { "\(host.name) (\($0.onOneLine))" }
+        }
+        if failed.isEmpty { return nil }
+        return "HA's agent has failed on \(failed.joined(separator: ", ")): in vCenter, connect "
+            + "the host anew, then \"Reconfigure for vSphere HA\""
     }
 
     /// Asks vCenter for something where it is not so yet, and looks until the inventory shows it.

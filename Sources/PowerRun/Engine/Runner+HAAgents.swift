@@ -16,7 +16,8 @@ extension Runner {
         let failures = await withTaskGroup(of: String?.self) { group in
             for host in open {
                 group.addTask {
-                    switch await self.stopHAAgent(on: host, wait) {
+                    if await self.around.sleeps(host, in: self.goal.inventory) { return nil }
+                    return switch await self.stopHAAgent(on: host, wait) {
                     case .gaveUp(let why): "\(host) (\(why))"
                     case .done, .left, nil: nil
                     }

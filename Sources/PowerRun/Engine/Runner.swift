@@ -229,6 +229,7 @@ public final class Runner: Sendable {
     /// Performs one step; nil when it was told to stop before the step was over.
     private func perform(_ step: Step) async -> StepOutcome? {
         let wait = Wait(for: step, in: self)
+        if let asleep = await leftAsleep(step.action) { return asleep }
         switch step.action {
         case .freeze: return await freeze(wait)
         case .stopHAAgents(let hosts): return await stopHAAgents(on: hosts, wait)

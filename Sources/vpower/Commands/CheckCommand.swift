@@ -40,8 +40,16 @@ struct CheckCommand: AsyncParsableCommand {
         for line in context.holdLines(context.site.clusters) { sheet.note("hold", line) }
         for feed in context.site.feeds { await check(feed, context, &sheet) }
         for cluster in context.site.clusters {
-            await check(cluster, context, &sheet)
-            for host in cluster.hosts { await check(host, of: cluster, context, &sheet) }
+            let asleep = await check(cluster, context, &sheet)
+            for host in cluster.hosts {
+                if asleep.contains(host.name) {
+                    sheet.note(
+                        "host \(host.name)",
+                        "DPM has put it in standby: it is left there, and was not asked")
+                } else {
+                    await check(host, of: cluster, context, &sheet)
+                }
+            }
         }
         return sheet
     }
@@ -73,9 +81,11 @@ struct CheckCommand: AsyncParsableCommand {
         } catch { sheet.bad(what, "\(error)") }
     }
 
+    /// The hosts that sleep.
     private func check(
         _ cluster: ClusterSite, _ context: SiteContext, _ sheet: inout CheckSheet
-    ) async {
+    ) async -> Set<HostName> {
+        var asleep: Set<HostName> = []
         let what = "cluster \(cluster.name)"
         for name in await context.lookUpNames(of: cluster) {
             sheet.bad(what, "\(name.onOneLine) does not resolve: put it into DNS or /etc/hosts")
@@ -93,6 +103,7 @@ struct CheckCommand: AsyncParsableCommand {
                 }
                 let snapshot = await context.complete(
                     try await vcenter.snapshot(), of: cluster, through: vcenter)
+                asleep = Set(snapshot.inventory.hosts.filter(\.inStandby).map(\.name))
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
                     what,
@@ -108,6 +119,7 @@ struct CheckCommand: AsyncParsableCommand {
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
         } catch { sheet.bad(what, "\(error)") }
+        return asleep
     }
 
     private func check(

@@ -18,6 +18,12 @@ struct LabCommand: AsyncParsableCommand {
               wake HOST                 powers on a host that is off
               withhold PRIVILEGE...     takes these from vpower's user at vCenter, and
                                         gives back all others
+              pages N                   vCenter answers with N objects at a time
+              expire                    vCenter forgets every session
+              lock | unlock             vpower's account at vCenter, as five refused
+                                        logins do
+              lockdown HOST MODE        sets a host's lockdown mode: disabled, normal or
+                                        strict; vpower's user stays an exception user
               state                     what is on, as JSON
               sessions                  the live logins at vCenter, as JSON
               log                       everything that happened, as JSON
@@ -104,7 +110,6 @@ struct LabCommand: AsyncParsableCommand {
 
     private func answer(_ line: String, _ lab: LabWire) async -> String {
         let world = lab.world
-        let withhold = "withhold"
         switch line {
         case "mains off":
             world.failMains()
@@ -129,14 +134,32 @@ struct LabCommand: AsyncParsableCommand {
             }
             world.wakeHost(name)
             return "ok"
-        case _ where line == withhold || line.hasPrefix(withhold + " "):
-            let privileges = line.dropFirst(withhold.count).split(separator: " ").map(String.init)
-            await lab.vcenter.withhold(Set(privileges))
-            return "ok"
+        default: return await steer(line.split(separator: " ").map(String.init), lab)
+        }
+    }
+
+    /// What vCenter and the hosts' endpoints do otherwise than usual.
+    private func steer(_ words: [String], _ lab: LabWire) async -> String {
+        switch words.first {
+        case "withhold": await lab.vcenter.withhold(Set(words.dropFirst()))
+        case "expire" where words.count == 1: await lab.vcenter.endSessions()
+        case "lock" where words.count == 1: lab.vcenter.account.setLocked(true)
+        case "unlock" where words.count == 1: lab.vcenter.account.setLocked(false)
+        case "pages" where words.count == 2:
+            guard let objects = Int(words[1]), objects > 0 else { return "pages N: N is 1 or more" }
+            await lab.vcenter.setPageSize(objects)
+        case "lockdown" where words.count == 3:
+            let modes = ["disabled", "normal", "strict"]
+            guard modes.contains(words[2]) else { return "lockdown HOST disabled|normal|strict" }
+            guard await lab.setLockdown(words[2], on: HostName(words[1])) else {
+                return "no such host, or none with an endpoint of its own"
+            }
         default:
             return "unknown command: mains off|mains on|output off|wake HOST|"
-                + "withhold PRIVILEGE...|state|sessions|log|quit"
+                + "withhold PRIVILEGE...|pages N|expire|lock|unlock|lockdown HOST MODE|"
+                + "state|sessions|log|quit"
         }
+        return "ok"
     }
 
     private func state(_ world: LabWorld) -> State {

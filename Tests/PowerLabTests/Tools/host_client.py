@@ -6,6 +6,7 @@ Prints one JSON object with what it saw; the Swift test says what must be in it.
 
 import json
 import sys
+import time
 
 from pyVim.connect import Disconnect
 from pyVmomi import vim
@@ -64,6 +65,12 @@ def main():
         bool(part.isGranted) for part in content.authorizationManager.HasPrivilegeOnEntities(
             [host], content.sessionManager.currentSession.key,
             ["Host.Config.Maintenance"])[0].privAvailability]
+    backup = found["db-backup"]
+    seen["shutdown"] = refused(backup.ShutdownGuest)
+    end = time.monotonic() + 10
+    while backup.runtime.powerState != "poweredOff" and time.monotonic() < end:
+        time.sleep(0.05)
+    seen["then"] = str(backup.runtime.powerState)
     web = found["app-web01"]
     seen["no tools"] = refused(lambda: found["mid-notools"].ShutdownGuest())
     seen["off"] = wait_for(web.PowerOffVM_Task())["states"]
@@ -78,6 +85,7 @@ def main():
             "here already": web.summary.config.vmPathName, "no file": "[datastore 1] no/such.vmx",
         }.items()}
     seen["maintenance"] = wait_for(host.EnterMaintenanceMode_Task(timeout=1))["error"]
+    seen["exit"] = wait_for(host.ExitMaintenanceMode_Task(timeout=1))["error"]
     seen["evacuate"] = refused(lambda: host.EnterMaintenanceMode_Task(
         timeout=1, evacuatePoweredOffVms=True))
     seen["autostart"] = [autostart(manager)]

@@ -159,6 +159,13 @@ def cluster_work(cluster):
     seen["changed"] = automation(cluster)
     reconfigure(cluster, dasConfig=vim.cluster.DasConfigInfo(enabled=True))
     seen["only HA"] = automation(cluster)
+    overrides = vim.cluster.DrsConfigInfo(enableVmBehaviorOverrides=False)
+    seen["overrides"] = [reconfigure(cluster, drsConfig=overrides)["error"],
+                         cluster.configurationEx.drsConfig.enableVmBehaviorOverrides]
+    seen["modes"] = [str(cluster.configurationEx.systemVMsConfig)]
+    for mode in ("ABSENT", "SYSTEM_MANAGED"):
+        reconfigure(cluster, systemVMsConfig=vim.cluster.SystemVMsConfigSpec(deploymentMode=mode))
+        seen["modes"].append(cluster.configurationEx.systemVMsConfig.deploymentMode)
     seen["unserved"] = reconfigure(
         cluster, dasConfig=vim.cluster.DasConfigInfo(failoverLevel=2))["error"]
     seen["wrong spec"] = wait_for(cluster.ReconfigureComputeResource_Task(

@@ -3,15 +3,18 @@
 //
 // It listens on 127.0.0.1 with the given certificate and one user, prints {"port":N} and ends
 // when its standard input ends, so that a test that dies leaves nothing behind. On that input,
-// "status N" answers the next call with that HTTP status, "add NAME" clones a guest and "places"
-// puts guest 4 into a folder and a pool, with an attribute and a tag, and guest 5 into a vApp; each
-// is answered with "ok". The password comes from VCSIM_PASSWORD: never an argument.
+// "status N" answers the next call with that HTTP status, "add NAME" clones a guest, "places"
+// puts guest 4 into a folder and a pool, with an attribute and a tag, and guest 5 into a vApp, "off
+// UUID" cuts a guest's power, and "dump" prints what guests there are; each is answered with "ok".
+// The password comes from VCSIM_PASSWORD: never an argument. With -names the guests are called as
+// that JSON list says, and all are ordinary; with -esx it is a host by itself.
 package main
 
 import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
@@ -25,6 +28,7 @@ import (
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/simulator/esx"
 	"github.com/vmware/govmomi/simulator/vpx"
 	"github.com/vmware/govmomi/vapi/rest"
 	_ "github.com/vmware/govmomi/vapi/simulator"
@@ -40,6 +44,9 @@ func main() {
 	delay := flag.Int("delay", 0, "milliseconds by which every call is answered later")
 	crowd := flag.Bool("crowd", false, "tell of changes as fast as vCenter does; see collector.go")
 	idle := flag.Duration("idle", 0, "forget a session that was idle this long")
+	names := flag.String("names", "", "a file with the guests' names, as a JSON list")
+	stay := flag.Bool("stay", false, "end with the process that started it, and read no input")
+	isHost := flag.Bool("esx", false, "be a host instead of a vCenter")
 	flag.Parse()
 
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
@@ -48,14 +55,25 @@ func main() {
 	}
 	simulator.SessionIdleTimeout = *idle
 	model := simulator.VPX()
+	model.ServiceContent = vpx.ServiceContent
+	if *isHost {
+		model = simulator.ESX()
+		model.ServiceContent = esx.ServiceContent
+	}
 	model.Machine = *guests
 	model.DelayConfig.Delay = *delay
-	model.ServiceContent = vpx.ServiceContent
 	if err := model.Create(); err != nil {
 		log.Fatal(err)
 	}
 	defer model.Remove()
-	dress()
+	automate()
+	if *names != "" {
+		if err := rename(*names); err != nil {
+			log.Fatal(err)
+		}
+	} else {
+		dress()
+	}
 	if *crowd {
 		useCollector()
 	}
@@ -66,18 +84,28 @@ func main() {
 	}
 	server := model.Service.NewServer()
 	defer server.Close()
+	if *stay {
+		outlive(os.Getppid())
+	}
 	fmt.Printf("{\"port\":%s}\n", server.URL.Port())
+	if *stay {
+		select {}
+	}
 	obey(server)
 }
 
-// dress makes the model's objects look as a real vCenter shows them.
-func dress() {
+// automate gives clusters what a real vCenter always says of HA and DRS.
+func automate() {
 	for _, entity := range simulator.Map.All("ClusterComputeResource") {
 		cluster := entity.(*simulator.ClusterComputeResource)
 		configuration := cluster.ConfigurationEx.(*types.ClusterConfigInfoEx)
 		configuration.DasConfig.Enabled = types.NewBool(true)
 		configuration.DrsConfig.DefaultVmBehavior = types.DrsBehaviorFullyAutomated
 	}
+}
+
+// dress makes the model's guests look as a real vCenter shows them.
+func dress() {
 	for _, entity := range simulator.Map.All("VirtualMachine") {
 		vm := entity.(*simulator.VirtualMachine)
 		vm.Guest.ToolsRunningStatus = string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
@@ -99,6 +127,96 @@ func dress() {
 	}
 }
 
+// number is what the simulator has put behind "VM" in a guest's name.
+func number(vm *simulator.VirtualMachine) (int, error) {
+	return strconv.Atoi(vm.Name[strings.LastIndex(vm.Name, "VM")+2:])
+}
+
+// inCluster says whether a guest is the cluster's, or the only host's.
+func inCluster(vm *simulator.VirtualMachine) bool {
+	return strings.HasPrefix(vm.Name, "DC0_C0_") || strings.HasPrefix(vm.Name, "ha-host_")
+}
+
+// rename gives the guests these names, with Tools that run.
+func rename(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var names []string
+	if err := json.Unmarshal(text, &names); err != nil {
+		return err
+	}
+	for _, entity := range simulator.Map.All("VirtualMachine") {
+		vm := entity.(*simulator.VirtualMachine)
+		vm.Guest.ToolsRunningStatus = string(types.VirtualMachineToolsRunningStatusGuestToolsRunning)
+		if !inCluster(vm) {
+			continue
+		}
+		place, err := number(vm)
+		if err != nil {
+			return err
+		}
+		if place < len(names) {
+			vm.Name, vm.Config.Name, vm.Summary.Config.Name = names[place], names[place], names[place]
+		}
+	}
+	return nil
+}
+
+// dump prints every guest as it is.
+func dump() error {
+	type guest struct {
+		Name, Reference, UUID, Path, Host, Power string
+	}
+	guests := []guest{}
+	for _, entity := range simulator.Map.All("VirtualMachine") {
+		vm := entity.(*simulator.VirtualMachine)
+		host := simulator.Map.Get(*vm.Runtime.Host).(*simulator.HostSystem)
+		guests = append(guests, guest{
+			vm.Name, vm.Self.Value, vm.Config.InstanceUuid, vm.Summary.Config.VmPathName, host.Name,
+			string(vm.Runtime.PowerState),
+		})
+	}
+	text, err := json.Marshal(guests)
+	if err == nil {
+		fmt.Println(string(text))
+	}
+	return err
+}
+
+// off cuts a guest's power through the API, so that collectors hear of it.
+func off(server *simulator.Server, uuid string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	client, err := govmomi.NewClient(ctx, server.URL, true)
+	if err != nil {
+		return err
+	}
+	for _, entity := range simulator.Map.All("VirtualMachine") {
+		vm := entity.(*simulator.VirtualMachine)
+		if vm.Config.InstanceUuid != uuid {
+			continue
+		}
+		task, err := object.NewVirtualMachine(client.Client, vm.Self).PowerOff(ctx)
+		if err != nil {
+			return err
+		}
+		return task.Wait(ctx)
+	}
+	return fmt.Errorf("no guest %s", uuid)
+}
+
+// outlive ends this program when the one that started it has ended.
+func outlive(parent int) {
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(200 * time.Millisecond)
+		}
+		os.Exit(0)
+	}()
+}
+
 // obey reads commands until the test closes the pipe.
 func obey(server *simulator.Server) {
 	lines := bufio.NewScanner(os.Stdin)
@@ -113,6 +231,14 @@ func obey(server *simulator.Server) {
 			simulator.StatusSDK = status
 		case len(words) == 2 && words[0] == "add":
 			if err := add(server, words[1]); err != nil {
+				log.Fatal(err)
+			}
+		case len(words) == 2 && words[0] == "off":
+			if err := off(server, words[1]); err != nil {
+				log.Fatal(err)
+			}
+		case len(words) == 1 && words[0] == "dump":
+			if err := dump(); err != nil {
 				log.Fatal(err)
 			}
 		case len(words) == 1 && words[0] == "places":
