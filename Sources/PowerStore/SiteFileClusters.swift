@@ -125,9 +125,12 @@ extension SiteReader {
     }
 
     private func vcenter(_ cluster: SiteMap) -> VCenterSite? {
-        let keys = ["address", "port", "user", "password", "certificate", "transport", "proxy"]
+        let keys = [
+            "address", "port", "user", "password", "certificate", "transport", "guestPower",
+            "proxy",
+        ]
         guard let node = cluster["vcenter"] else {
-            cluster.missing("vcenter", "the keys \(keys.dropLast(2).joined(separator: ", "))")
+            cluster.missing("vcenter", "the keys \(keys.dropLast(3).joined(separator: ", "))")
             return nil
         }
         guard let map = SiteMap(node, "`vcenter`", keys: keys, self) else { return nil }
@@ -137,10 +140,12 @@ extension SiteReader {
         let password = map.required("password", .secret)
         let trust = certificate(map)
         let transport: VCenterTransport? = map.value("transport", .oneWord)
+        let guestPower: GuestPowerRoute? = map.value("guestPower", .oneWord)
         guard let address, let user, let password, let trust else { return nil }
         return VCenterSite(
             endpoint: Endpoint(host: address, port: port), user: user, password: password,
-            trust: trust, transport: transport ?? .soap, proxy: map.value("proxy", .proxy))
+            trust: trust, transport: transport ?? .soap, guestPower: guestPower ?? .vim,
+            proxy: map.value("proxy", .proxy))
     }
 
     /// How the certificate of a vCenter or a host is verified.

@@ -52,6 +52,9 @@ extension SiteFile {
               # soap (default), or json: VI JSON, where vCenter is 8.0U1 or newer. Neither
               # has been run against a real vCenter yet; soap is what vCenters know longest.
               transport: soap
+              # vim (default): guests are shut down, stopped and started as all else is asked; or
+              # rest: over the REST API, which has no tasks to follow and names no host to start on
+              guestPower: vim
               # proxy: http://proxy.example.org:3128   # default: none, whatever the environment says
             vcsa: vcenter                     # the guest that is this vCenter: name or instanceUuid;
                                               # default: found by its host name and addresses

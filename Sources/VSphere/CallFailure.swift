@@ -7,6 +7,12 @@ enum CallFailure: Error, Hashable, Sendable {
     case transport(HTTPSError)
     /// vCenter answered with a fault, as SOAP or in a task.
     case fault(VimFault)
+    /// vCenter's REST interface answered with a fault of its own.
+    case rest(RESTFault)
+    /// vCenter's REST interface cannot be used: it lets nobody in, or does not answer in its form.
+    case restUnusable(String)
+    /// A guest's Tools do not answer, seen by looking.
+    case toolsUnavailable(String)
     /// An HTTP status that is not vim's: a proxy in front, or a vCenter that is starting.
     case status(Int)
     /// The answer cannot be understood.
@@ -34,6 +40,9 @@ enum CallFailure: Error, Hashable, Sendable {
                 Self.reason(fault.type),
                 fault.description.withoutStop + (Self.advice(fault.type).map { ". \($0)" } ?? "")
             )
+        case .rest(let fault): (fault.reason, fault.description.withoutStop)
+        case .restUnusable(let what): (.refused, what)
+        case .toolsUnavailable(let what): (.toolsUnavailable, what)
         case .status(let status): Self.status(status)
         case .unreadable(let what): (.badAnswer, "the answer \(what)")
         case .timedOut(let what): (.timedOut, what)

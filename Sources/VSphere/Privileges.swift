@@ -1,9 +1,13 @@
 public import PowerModel
 public import PowerRun
 
-/// What vpower's user must be allowed at a vCenter (facts/vsphere.md 3). System.Read comes with
-/// every role; a shutdown of hosts goes through the hosts themselves.
+/// What vpower's user must be allowed at a vCenter (facts/vsphere.md 3). A shutdown of hosts goes
+/// through the hosts themselves; tags and vCSA's own shutdown are no matter of vCenter's inventory.
 public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
+    /// The inventory is followed, and advanced settings are read: at the vCenter's root.
+    case view = "System.View"
+    /// Hosts, guests and automation are read: on the cluster, its hosts and each guest.
+    case read = "System.Read"
     /// vCLS is put into retreat mode by an advanced setting of the vCenter, where the cluster's own
     /// mode does not do it: at its root.
     case settings = "Global.Settings"
@@ -20,9 +24,14 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
     /// Guests' questions are answered where the site file says how: on each guest.
     case answerQuestion = "VirtualMachine.Interact.AnswerQuestion"
 
+    /// Whether every role has it: it is granted with the role, and named in none.
+    public var isInEveryRole: Bool { self == .view || self == .read }
+
     /// What cannot be done without it, in an operator's words.
     public var purpose: String {
         switch self {
+        case .view: "follow the inventory"
+        case .read: "read hosts and guests"
         case .settings: "put vCLS into retreat mode and back"
         case .editCluster: "change HA, DRS and DPM"
         case .hostPower: "shut a vSAN cluster down and start it"
@@ -63,24 +72,31 @@ extension VCenterCluster {
                         reference: Reference(kind: "VirtualMachine", id: $0), name: guest.name)
                 }
             }
+            let hosts = snapshot.inventory.hosts.compactMap { host in
+                host.reference.map {
+                    PrivilegeObject(
+                        reference: Reference(kind: "HostSystem", id: $0), name: host.name.rawValue)
+                }
+            }
             return try await self.vim.withSession { session throws(CallFailure) in
                 let root = session.content.rootFolder
                 let isBySetting = self.isRetreatBySetting(snapshot.automation, in: session)
                 let questions: [PrivilegeQuestion<VCenterPrivilege>] = [
                     PrivilegeQuestion(
-                        privileges: isBySetting ? [.settings] : [],
+                        privileges: [.view] + (isBySetting ? [.settings] : []),
                         of: [.init(reference: root, name: "the vCenter")]),
                     PrivilegeQuestion(
-                        privileges: [.editCluster]
+                        privileges: [.read, .editCluster]
                             + (VSANWay(for: snapshot) == .wizard ? [.hostPower] : []),
                         of: [.init(reference: cluster, name: snapshot.cluster.rawValue)]),
+                    PrivilegeQuestion(privileges: [.read], of: hosts),
                     PrivilegeQuestion(
-                        privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : [])
+                        privileges: [.read, .powerOff, .powerOn] + (suspends ? [.suspend] : [])
                             + (answers ? [.answerQuestion] : []),
                         of: guests),
                 ]
                 var missing: [MissingPrivilege] = []
-                for question in questions where !question.privileges.isEmpty {
+                for question in questions {
                     missing += try await self.vim.missing(
                         of: question, in: session, limits: self.limits
                     ).map { MissingPrivilege(privilege: $0.privilege, objects: $0.objects) }

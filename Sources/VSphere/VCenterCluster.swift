@@ -16,9 +16,12 @@ public final class VCenterCluster: ClusterControl {
     let vim: VimClient
     /// vSAN's calls, which are made as SOAP alone.
     let vsan: VimClient
+    let rest: RESTClient
+    let guestPower: any GuestPowerWay
     private let tagReader: TagReader
     let watch: InventoryWatch
     private let closed = Atomic(false)
+    private let ending = Mutex<Task<Void, Never>?>(nil)
 
     /// A cluster behind this vCenter; connects and logs in with the first call.
     ///
@@ -47,8 +50,14 @@ public final class VCenterCluster: ClusterControl {
             ? vim
             : VimClient(
                 https: https, user: site.user, password: password.value, limits: limits)
-        tagReader = TagReader(
-            https: https, user: site.user, password: password.value, limits: limits)
+        rest = RESTClient(https: https, user: site.user, password: password.value)
+        let byVim = GuestPowerByVim(vim: vim, limits: limits)
+        guestPower =
+            switch site.guestPower {
+            case .vim: byVim
+            case .rest: GuestPowerByREST(rest: rest, vim: byVim, limits: limits)
+            }
+        tagReader = TagReader(rest: rest, limits: limits)
         watch = InventoryWatch(vim: vim, name: cluster, limits: limits, labels: labels)
     }
 
@@ -115,7 +124,7 @@ public final class VCenterCluster: ClusterControl {
         guard labels.contains(.tags) else { return nil }
         do throws(CallFailure) {
             return try await tagReader.tags(
-                of: vms.map(\.reference), apiVersion: session.wire.version)
+                of: vms.map(\.reference), in: session.restShape)
         } catch {
             warnings.append(
                 "the guests' tags cannot be read (\(error.forEngine.detail)); those of the last "
@@ -139,14 +148,27 @@ public final class VCenterCluster: ClusterControl {
     /// Whether it was closed: then nothing is left to log out of.
     public var isClosed: Bool { closed.load(ordering: .relaxed) }
 
-    /// Ends the watch and logs out, of what tags are read with too. Never fails: what cannot be
-    /// logged out expires.
+    /// Ends the watch and logs out, of REST too. Never fails: what cannot be logged out expires.
+    /// Whoever comes while that is under way waits for it; a caller that is cancelled does not end
+    /// it.
     public func close() async {
-        closed.store(true, ordering: .relaxed)
+        let task = ending.withLock { ending in
+            if let ending { return ending }
+            let task = Task { await self.end() }
+            ending = task
+            return task
+        }
+        await task.value
+    }
+
+    private func end() async {
         await watch.stop()
-        await tagReader.logOut()
+        async let restIsOver: Void = rest.logOut()
         if vsan !== vim { await vsan.logOut() }
         await vim.logOut()
+        await restIsOver
+        closed.store(true, ordering: .relaxed)
+        ending.withLock { $0 = nil }
     }
 
     // MARK: Errors

@@ -47,7 +47,8 @@ final class VimClient: Sendable {
     private let password: String
     private let limits: VCenterLimits
     private let transport: VCenterTransport
-    private let login: LoginState
+    private let login = LoginState<Session>()
+    private let operations = Atomic<UInt64>(0)
 
     init(
         https: HTTPSClient, expecting server: VimServer = .vcenter, user: String,
@@ -59,7 +60,6 @@ final class VimClient: Sendable {
         self.password = password
         self.limits = limits
         self.transport = transport
-        login = LoginState()
     }
 
     /// Requests and bytes so far.
@@ -86,7 +86,7 @@ final class VimClient: Sendable {
             wire.request(
                 VimCall(
                     method: method, object: object, arguments: VimFields(arguments),
-                    operation: "vpower-\(login.nextOperation())"),
+                    operation: "vpower-\(operations.add(1, ordering: .relaxed).newValue)"),
                 timeout: limit, stallLimit: stallLimit))
     }
 
@@ -247,56 +247,4 @@ final class VimClient: Sendable {
 
     /// Nobody waits for a logout longer than this: vCenter may be shutting down.
     private static let logoutLimit: Duration = .seconds(5)
-}
-
-/// The one login of a client, shared by everybody who needs it at the same time.
-private final class LoginState: Sendable {
-    typealias Attempt = Task<Result<Session, CallFailure>, Never>
-
-    private struct State {
-        var current: (generation: Int, attempt: Attempt)?
-        var lastGeneration = 0
-        var lastOperation: UInt64 = 0
-        var refusal: CallFailure?
-    }
-
-    private let state = Mutex(State())
-
-    /// The attempt whose session is newer than `generation`, started by `start` if there is none.
-    func attempt(after generation: Int?, start: (Int) -> Attempt) -> Attempt {
-        state.withLock { state in
-            if let current = state.current, current.generation > (generation ?? 0) {
-                return current.attempt
-            }
-            state.lastGeneration += 1
-            let attempt = start(state.lastGeneration)
-            state.current = (state.lastGeneration, attempt)
-            return attempt
-        }
-    }
-
-    /// The refusal after which there is no more attempt.
-    var refusal: CallFailure? { state.withLock { $0.refusal } }
-
-    func refuse(_ failure: CallFailure) { state.withLock { $0.refusal = failure } }
-
-    func forget(_ attempt: Attempt) {
-        state.withLock { state in
-            if state.current?.attempt == attempt { state.current = nil }
-        }
-    }
-
-    func end() -> Attempt? {
-        state.withLock { state in
-            defer { state.current = nil }
-            return state.current?.attempt
-        }
-    }
-
-    func nextOperation() -> UInt64 {
-        state.withLock { state in
-            state.lastOperation += 1
-            return state.lastOperation
-        }
-    }
 }

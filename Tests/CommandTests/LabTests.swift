@@ -66,7 +66,8 @@ extension CommandTests {
             #expect(bad.contains { $0.contains("nobody") }, "\(check.all)")
             #expect(bad.contains { $0.contains("host esx3.lab is not in the site file") })
             #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
-            #expect(check.lines.last == "4 things BAD", "\(check.all)")
+            // Its guests are looked at all the same.
+            #expect(check.lines.last == "4 things BAD, 1 note", "\(check.all)")
             #expect(check.out.tooWide == [])
         }
 
@@ -93,12 +94,47 @@ extension CommandTests {
             for privilege in [powerOff, "Global.Settings", "Host.Inventory.EditCluster"] {
                 #expect(role.lines.count { $0.contains(privilege) } == 2, "\(role.all)")
             }
+            // Both tools are given the same, and nothing that every role has.
+            let ids = role.lines.map { $0.filter { !" \\',".contains($0) } }
+                .filter { $0.wholeMatch(of: /(Global|Host|System|Virtual)[A-Za-z.]+/) != nil }
+            #expect(ids.count == 12, "\(ids)")
+            #expect(ids.prefix(6) == ids.suffix(6))
+            #expect(!ids.contains { $0.hasPrefix("System.") })
+            #expect(role.out.contains("global permission"))
+            let group = "SystemConfiguration.Administrators"
+            #expect(role.out.contains("govc sso.group.update -a 'ups' \(group)"))
             #expect(role.out.contains("-principal 'ups@example.org' -role vpower"))
             #expect(role.out.contains("-Principal 'EXAMPLE.ORG\\ups'"))
             for user in ["ups", "a@b@c", "ups'; reboot@x", "ups@", "@x"] {
                 let refused = try await lab.vpower("init", "--role", "--user", user)
                 #expect(refused.code == 64, "\(user): \(refused.all)")
             }
+        }
+
+        @Test func `check says who has to be let do what only REST has`() async throws {
+            let group = "SystemConfiguration.Administrators"
+            func words(_ outcome: VpowerProgram.Outcome) -> String {
+                outcome.out.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            }
+            let well = try await lab.vpower("check")
+            #expect(well.code == 0, "\(well.all)")
+            #expect(words(well).contains("it is told to power itself off"), "\(well.all)")
+            #expect(try await lab.say("withhold \(group) System.Read") == "ok")
+            let site = try lab.changedSite("rest.yaml") {
+                $0.replacing(
+                    "      certificate:", with: "      guestPower: rest\n      certificate:",
+                    maxReplacements: 1
+                ).replacing("guests: [\"app-*\"]", with: "tags: [Tier/first]")
+            }
+            let check = try await lab.vpower("check", site: site)
+            #expect(try await lab.say("withhold") == "ok")
+            #expect(check.code == 1, "\(check.all)")
+            #expect(check.out.tooWide == [])
+            let text = words(check)
+            #expect(text.contains("may not read hosts and guests: System.Read is missing on"))
+            #expect(text.contains("tiers choose by tags, and no guest shows one"), "\(check.all)")
+            #expect(text.contains("guests are stopped and started over REST"), "\(check.all)")
+            #expect(text.contains("is not in the SSO group \(group)"), "\(check.all)")
         }
 
         @Test func `trap 4.3: check tells a host's lockdown mode`() async throws {

@@ -4,14 +4,26 @@ import Testing
 extension CommandTests {
     /// What a person does who wants a run to stop.
     struct SignalTests {
-        @Test(arguments: [SIGINT, SIGTERM])
-        func `a command that a signal ends is logged out before`(number: Int32) async throws {
+        /// Each of them logs in. Tags take a login of their own, to REST, which is met where a
+        /// command goes on for long enough after its snapshot.
+        @Test(arguments: [
+            (number: SIGINT, arguments: ["check"], rest: 0), (SIGTERM, ["check"], 0),
+            (SIGTERM, ["render-localsh", "--host", "esx1.lab", "--install"], 1),
+        ])
+        func `a command that a signal ends is logged out before`(
+            number: Int32, arguments: [String], rest: Int
+        ) async throws {
             try await CommandLab.with { lab in
+                var environment = lab.environment
+                environment["VPOWER_SITE"] = try lab.changedSite("tags.yaml") {
+                    $0.replacing("guests: [\"app-*\"]", with: "tags: [Tier/first]")
+                }
                 let check = try Child(
-                    VpowerProgram.path, ["check"],
-                    environment: VpowerProgram.surroundings(lab.environment),
+                    VpowerProgram.path, arguments,
+                    environment: VpowerProgram.surroundings(environment),
                     output: "\(lab.directory)/check.out", errors: "\(lab.directory)/check.err")
-                try #require(await lab.untilSessions { $0["vim"] == 1 })
+                try #require(
+                    await lab.untilSessions { $0["vim"] == 1 && $0["rest", default: 0] >= rest })
                 // It stays logged in while nothing answers.
                 lab.hang(true)
                 check.signal(number)

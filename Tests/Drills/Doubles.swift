@@ -108,6 +108,9 @@ struct ClusterDouble: ClusterControl {
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
         try await inner.powerVSAN(on, reason: reason)
     }
+    func shutDownAppliance(reason: String) async throws(ClusterError) {
+        try await inner.shutDownAppliance(reason: reason)
+    }
     func close() async { await inner.close() }
 }
 

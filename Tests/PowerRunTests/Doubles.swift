@@ -15,7 +15,7 @@ struct BentCluster: ClusterControl {
     var refuses: @Sendable (Call) -> ClusterError.Reason? = { _ in nil }
 
     enum Call: Hashable {
-        case inventory, change, vsanPower, powerVSAN(Bool)
+        case inventory, change, vsanPower, powerVSAN(Bool), shutDownAppliance
         case shutDown(String), powerOff(String), suspend(String), powerOn(String)
     }
 
@@ -77,6 +77,10 @@ struct BentCluster: ClusterControl {
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
         try check(.powerVSAN(on))
         try await inner.powerVSAN(on, reason: reason)
+    }
+    func shutDownAppliance(reason: String) async throws(ClusterError) {
+        try check(.shutDownAppliance)
+        try await inner.shutDownAppliance(reason: reason)
     }
     func close() async {}
 }
@@ -199,7 +203,7 @@ struct BentHost: HostControl {
     enum Call: Hashable {
         case guests, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
         case keepVSANMembers(Bool), prepareVSAN, recoverVSAN
-        case powerOn(String), register(String)
+        case shutDown(String), powerOn(String), register(String)
     }
 
     private func check(_ call: Call) throws(HostError) {
@@ -212,7 +216,10 @@ struct BentHost: HostControl {
         try check(.guests)
         return try await inner.guests()
     }
-    func shutDown(_ guest: BootGuest) async throws(HostError) { try await inner.shutDown(guest) }
+    func shutDown(_ guest: BootGuest) async throws(HostError) {
+        try check(.shutDown(guest.name))
+        try await inner.shutDown(guest)
+    }
     func powerOff(_ guest: BootGuest) async throws(HostError) { try await inner.powerOff(guest) }
     func suspend(_ guest: BootGuest) async throws(HostError) { try await inner.suspend(guest) }
     func powerOn(_ guest: BootGuest) async throws(HostError) {

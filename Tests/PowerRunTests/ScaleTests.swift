@@ -158,5 +158,6 @@ final class FlatSite: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         change(guest.id, to: .on)
     }
+    func shutDownAppliance(reason: String) async throws(ClusterError) {}
     func close() async {}
 }

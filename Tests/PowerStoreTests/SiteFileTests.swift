@@ -651,13 +651,15 @@ let badSites: [BadSite] = [
         "tiers:\n      - name: apps\n        guests: [\"web*\"]", "tiers: []",
         "19:12: `tiers` is empty; expected at least one of tiers, the first to go down first"),
     BadSite(
-        "user: vpower", "user: v\n      transport: xml\n      proxy: https://p:1",
+        "user: vpower",
+        "user: v\n      transport: xml\n      guestPower: Rest\n      proxy: https://p:1",
         #"11:18: `transport` is "xml"; expected soap or json"#,
-        #"12:14: `proxy` is "https://p:1"; expected http://, a name or IP address, and a port, e.g. http://proxy.example.org:3128"#
+        #"12:19: `guestPower` is "Rest" (did you mean "rest"?); expected vim or rest"#,
+        #"13:14: `proxy` is "https://p:1"; expected http://, a name or IP address, and a port, e.g. http://proxy.example.org:3128"#
     ),
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
-        "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, proxy",
+        "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, guestPower, proxy",
         #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness"#
     ),
     BadSite(

@@ -79,6 +79,8 @@ extension ClusterContractTests {
             let later = try await bench.cluster.snapshot()
             #expect(later.warnings.count == 1)
             #expect(later.inventory.guest(guest.id)?.labels.tags == guest.labels.tags)
+            #expect(await server.restSessionCount == 1)
+            await bench.cluster.close()
             #expect(await server.restSessionCount == 0)
         }
     }

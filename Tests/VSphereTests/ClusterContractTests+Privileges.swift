@@ -32,6 +32,19 @@ extension ClusterContractTests {
             let all = try await cluster.missingPrivileges(on: snapshot, suspends: true)
                 .map(\.privilege)
             #expect(all == [.settings, .editCluster, .powerOff, .suspend])
+            // What every role has: at the root, and on all that is read.
+            await server.withhold(["System.View", "System.Read"])
+            let reading = try await cluster.missingPrivileges(on: snapshot, suspends: false)
+            #expect(reading.map(\.privilege) == [.view, .read, .read, .read])
+            let hosts = bench.world.scenario.hosts.map(\.name.rawValue).sorted()
+            #expect(
+                reading.map(\.objects) == [
+                    ["the vCenter"], [bench.world.scenario.cluster.rawValue], hosts,
+                    targets.map(\.name).sorted(),
+                ])
+            await server.withhold([
+                "VirtualMachine.Interact.PowerOff", "Host.Inventory.EditCluster",
+            ])
             // As vCenter says it when it is too late.
             let guest = try await bench.guest("app-web01")
             #expect(

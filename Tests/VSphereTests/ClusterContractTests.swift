@@ -14,6 +14,8 @@ import VSphere
     enum Kind: Hashable, CaseIterable, CustomTestStringConvertible {
         case memory
         case vcenter(LabRelease, VCenterTransport)
+        /// With guests' power over REST.
+        case rest(LabRelease)
         case vcsim
 
         /// The one that tests of one kind use.
@@ -21,24 +23,34 @@ import VSphere
 
         static let allCases: [Kind] =
             [.memory] + LabRelease.allCases.map { .vcenter($0, .soap) }
-            + LabRelease.allCases.filter(\.hasJSON).map { .vcenter($0, .json) } + [.vcsim]
+            + LabRelease.allCases.filter(\.hasJSON).map { .vcenter($0, .json) }
+            // One of each shape, `/rest` and `/api`.
+            + [.rest(.v67), .rest(.v80u3), .vcsim]
 
         var testDescription: String {
             switch self {
             case .memory: "memory"
             case .vcsim: "vcsim"
             case .vcenter(let release, let transport): "\(release.rawValue) \(transport.rawValue)"
+            case .rest(let release): "\(release.rawValue) soap, power over REST"
             }
         }
 
-        private var release: LabRelease {
+        /// Which vCenter it is; nil where there is none on the wire.
+        var server: LabRelease? {
             switch self {
-            case .memory: .v90
-            case .vcenter(let release, _): release
-            // It calls itself 6.5.
-            case .vcsim: .v67
+            case .memory, .vcsim: nil
+            case .vcenter(let release, _), .rest(let release): release
             }
         }
+        var transport: VCenterTransport {
+            if case .vcenter(_, let transport) = self { transport } else { .soap }
+        }
+        var guestPower: GuestPowerRoute {
+            if case .rest = self { .rest } else { .vim }
+        }
+        // vcsim calls itself 6.5.
+        private var release: LabRelease { server ?? (self == .vcsim ? .v67 : .v90) }
         /// Whether its clusters say themselves whether they have vCLS.
         var knowsMode: Bool { ![.v67, .v70u3, .v80u1].contains(release) }
         /// Whether it says how the cluster's own services are.
@@ -60,7 +72,7 @@ import VSphere
         let cluster: any ClusterControl
         let server: LabVCenterServer?
         let address: LabVCenterAddress?
-        var transport = VCenterTransport.soap
+        var kind = Kind.memory
 
         /// The lab's world: a case that needs it cannot be tried on anything else.
         var world: LabWorld {
@@ -86,7 +98,7 @@ import VSphere
                     endpoint: Endpoint(host: "127.0.0.1", port: address.port), user: Bench.user,
                     password: .file(path: "/secret"),
                     trust: .pinned(sha256: sha256 ?? address.certificateSHA256),
-                    transport: transport),
+                    transport: kind.transport, guestPower: kind.guestPower),
                 password: Secret(password), labels: labels, limits: limits)
         }
 
@@ -139,10 +151,10 @@ import VSphere
     ) async throws {
         var scenario = LabScenario.standard(pace: Self.pace)
         prepare(&scenario)
-        if case .vcenter(let release, _) = kind { scenario.suit(release) }
+        if let release = kind.server { scenario.suit(release) }
         let world = LabWorld(scenario, time: RealTime())
         if kind == .vcsim { return try await Vcsim.with(scenario, body) }
-        guard case .vcenter(let release, let transport) = kind else {
+        guard let release = kind.server else {
             return try await body(
                 Bench(
                     lab: world, truth: LabTruth(world: world), name: scenario.cluster,
@@ -161,7 +173,7 @@ import VSphere
             func bench(_ cluster: any ClusterControl) -> Bench {
                 Bench(
                     lab: world, truth: LabTruth(world: world), name: scenario.cluster,
-                    cluster: cluster, server: server, address: address, transport: transport)
+                    cluster: cluster, server: server, address: address, kind: kind)
             }
             let cluster = try bench(MemoryCluster(world)).client()
             try await body(bench(cluster))
@@ -575,6 +587,22 @@ import VSphere
             await other.close()
             #expect(await server.sessionCount == 0)
             await other.close()
+        }
+    }
+
+    @Test func `who is called off leaves no session behind either`() async throws {
+        try await with(.wire) { bench in
+            let server = try #require(bench.server)
+            let other = try bench.client()
+            _ = try await other.snapshot()
+            #expect(await [server.sessionCount, server.restSessionCount] == [1, 1])
+            let caller = Task {
+                while !Task.isCancelled { await Task.yield() }
+                await other.close()
+            }
+            caller.cancel()
+            await caller.value
+            #expect(await [server.sessionCount, server.restSessionCount] == [0, 0])
         }
     }
 

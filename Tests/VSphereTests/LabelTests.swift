@@ -155,8 +155,8 @@ struct LabelTests {
         #expect(RESTShape(apiVersion: version) == shape)
         #expect(RESTShape(apiVersion: "8.0.3.0") == .api)
         #expect(
-            RESTShape.api.tag("urn:x:1/../?a b")
+            RESTCall.tag("urn:x:1/../?a b").path(in: .api)
                 == "/api/cis/tagging/tag/urn:x:1%2F..%2F%3Fa%20b")
-        #expect(RESTShape.api.tag("..") == "/api/cis/tagging/tag/%2E%2E")
+        #expect(RESTCall.tag("..").path(in: .api) == "/api/cis/tagging/tag/%2E%2E")
     }
 }

@@ -173,7 +173,7 @@ private struct VIJSONReading {
 /// All that vpower does with a body of the REST interface, without a vCenter.
 private struct RESTReading {
     init(_ body: [UInt8]) throws {
-        _ = TagReader.problem(HTTPSResponse(status: 400, headers: [], body: body))
+        _ = RESTFault(body)
         var refusal: (any Error)?
         var count = 0
         func attempt(_ read: () throws -> Void) {
@@ -183,10 +183,11 @@ private struct RESTReading {
             } catch { refusal = error }
         }
         for shape in [RESTShape.api, .rest] {
-            attempt { let _: RESTTag = try TagReader.decoded(body, shape) }
-            attempt { let _: RESTCategory = try TagReader.decoded(body, shape) }
-            attempt { let _: [RESTAttached] = try TagReader.decoded(body, shape) }
-            attempt { let _: String = try TagReader.decoded(body, shape) }
+            attempt { let _: RESTTag = try RESTClient.decoded(body, shape) }
+            attempt { let _: RESTCategory = try RESTClient.decoded(body, shape) }
+            attempt { let _: [RESTAttached] = try RESTClient.decoded(body, shape) }
+            attempt { let _: RESTGuestState = try RESTClient.decoded(body, shape) }
+            attempt { let _: String = try RESTClient.decoded(body, shape) }
         }
         if count == 0, let refusal { throw refusal }
     }

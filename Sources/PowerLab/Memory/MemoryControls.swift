@@ -54,6 +54,7 @@ public struct MemoryCluster: ClusterControl {
         case .disabled(let solution):
             throw error(attempting(), .methodDisabled, "\(solution) has disabled it")
         case .busy: throw error(attempting(), .busy, "another operation is under way")
+        case .notPermitted: throw error(attempting(), .notPermitted, "the user may not do it")
         case .otherQuestion: throw error(attempting(), .wrongState, "it asks something else")
         case .failed(let why): throw error(attempting(), .refused, why)
         }
@@ -205,6 +206,13 @@ public struct MemoryCluster: ClusterControl {
         if let why = try await ask(what, { $0.powerVSAN(on) }) { throw error(what, .refused, why) }
     }
 
+    /// Tells vCSA to power itself off.
+    public func shutDownAppliance(reason: String) async throws(ClusterError) {
+        try await ask("have vCSA shut itself down", wanted: .off) {
+            (world) throws(LabRefusal) in try world.shutDownAppliance()
+        }
+    }
+
     /// Nothing to log out of.
     public func close() async {}
 }
@@ -269,7 +277,7 @@ public struct MemoryHost: HostControl {
         case nil, .wrongState(wanted): return
         case .notFound: throw error(attempting(), .notFound, "it is not registered there")
         case .toolsUnavailable: throw error(attempting(), .toolsUnavailable, "Tools do not answer")
-        case .wrongState, .disabled, .busy, .otherQuestion, .failed:
+        case .wrongState, .disabled, .busy, .notPermitted, .otherQuestion, .failed:
             throw error(attempting(), .refused, refusal.map { "\($0)" } ?? "")
         }
     }

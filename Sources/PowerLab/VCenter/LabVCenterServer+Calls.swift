@@ -270,6 +270,8 @@ extension LabVCenterServer {
             VimFault(
                 "TaskInProgress", "Another task is already in progress.",
                 ["task": .reference(VimReference("Task", "task-of-its-vapp"))])
+        case .notPermitted:
+            VimFault("NoPermission", "Permission to perform this operation was denied.")
         case .otherQuestion:
             VimFault("ConcurrentAccess", "The question was answered, or is another.")
         case .failed(let why): VimFault("InvalidState", why)

@@ -21,22 +21,36 @@ extension LabVCenterServer {
         return start(try work(of: call, snapshot), on: call.receiver, key, reader)
     }
 
-    /// Starts a task that does this to an object.
+    /// Starts a task of a session's user.
     func start(
         _ work: LabTask.Work, on entity: VimReference, _ key: String, _ reader: LabPropertyReader
     ) -> VimValue {
-        let snapshot = reader.tree.snapshot
+        let task = begin(
+            work, on: entity, named: reader.properties(of: entity)?["name"]?.text ?? "",
+            for: sessions[key]?.userName ?? "", reader.tree.snapshot)
+        return .reference(task.reference)
+    }
+
+    /// Starts a task.
+    func begin(
+        _ work: LabTask.Work, on entity: VimReference, named name: String, for user: String,
+        _ snapshot: LabSnapshot
+    ) -> LabTask {
         let task = LabTask(
-            id: "task-\(nextNumber())", work: work, entity: entity,
-            entityName: reader.properties(of: entity)?["name"]?.text ?? "",
-            userName: sessions[key]?.userName ?? "", queued: snapshot.wall)
+            id: "task-\(nextNumber())", work: work, entity: entity, entityName: name,
+            userName: user, queued: snapshot.wall)
         tasks[task.id] = task
         revision += 1
         taskRuns[task.id] = Task { [weak self, world] in
             _ = await world.change(after: .max, within: LabVCenterServer.taskTime)
             await self?.run(task)
         }
-        return .reference(task.reference)
+        return task
+    }
+
+    /// Returns when a task has ended, or nobody waits for it any more.
+    func untilEnded(_ task: LabTask) async {
+        await taskRuns[task.id]?.value
     }
 
     private func work(

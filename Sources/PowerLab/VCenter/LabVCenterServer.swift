@@ -57,6 +57,15 @@ public actor LabVCenterServer: LabVimServer {
     var restSessions: Set<String> = []
     /// Whether the REST interface's tagging service answers.
     var isTaggingUp = true
+    /// Whether the REST interface answers, and whom it lets in.
+    var isRESTUp = true
+    var refusesRESTLogins = false
+    /// Logins to the REST interface, refused ones as well.
+    public internal(set) var restLogins = 0
+    /// Whether a call of the REST interface that switches power returns when that is done.
+    var restAwaitsPower = true
+    /// Why the appliance was told to shut down, each time.
+    public internal(set) var applianceReasons: [String] = []
     /// What the user may not do, on any object.
     var withheld: Set<String> = []
     var tasks: [String: LabTask] = [:]
@@ -98,6 +107,9 @@ public actor LabVCenterServer: LabVimServer {
         restSessions = []
     }
 
+    /// Forgets the logins to the REST interface.
+    public func endRESTSessions() { restSessions = [] }
+
     /// Sets how many objects an answer has at most, whatever a client asks for: the rest comes in
     /// further pages.
     public func setPageSize(_ objects: Int) { pageSize = max(1, objects) }
@@ -112,6 +124,16 @@ public actor LabVCenterServer: LabVimServer {
 
     /// Says whether the tagging service answers.
     public func setTaggingUp(_ isUp: Bool) { isTaggingUp = isUp }
+
+    /// Says whether there is more of the REST interface than a proxy in front of it.
+    public func setRESTUp(_ isUp: Bool) { isRESTUp = isUp }
+
+    /// Says whether the REST interface refuses every login.
+    public func refuseRESTLogins(_ refuses: Bool) { refusesRESTLogins = refuses }
+
+    /// Says whether a call of the REST interface that switches power returns when that is done, or
+    /// at once: which of the two vCenter does is not known (facts/vsphere.md 7).
+    public func setRESTAwaitsPower(_ awaits: Bool) { restAwaitsPower = awaits }
 
     /// Takes these privileges from the user, on every object, and gives back all others.
     public func withhold(_ privileges: Set<String>) { withheld = privileges }

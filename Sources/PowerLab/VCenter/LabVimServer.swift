@@ -127,9 +127,12 @@ extension LabVimServer {
 
     /// Refuses a call for which the user has no privilege.
     func demandPrivilege(for call: VimCall) throws(VimFault) {
-        if let privilege = Self.demanded[call.method] {
-            try demand(privilege, on: call.receiver)
-        }
+        try demandPrivilege(call.method, on: call.receiver)
+    }
+
+    /// The same of a method, however it is asked for.
+    func demandPrivilege(_ method: String, on object: VimReference) throws(VimFault) {
+        if let privilege = Self.demanded[method] { try demand(privilege, on: object) }
     }
 
     /// Refuses what needs a privilege that the user does not have.

@@ -52,6 +52,7 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
             case .toolsUnavailable: .toolsUnavailable
             case .disabled(let solution): .failed("\(solution) has disabled it")
             case .busy: .failed("another operation is under way")
+            case .notPermitted: .failed("the user may not do it")
             case .otherQuestion: .failed("it asks something else")
             case .failed(let why): .failed(why)
             }

@@ -30,6 +30,8 @@ public struct LabScenario: Sendable {
     public var hasVSAN = false
     /// The release of vCenter and of every host.
     public var apiVersion = VersionNumber([8, 0, 3, 0])
+    /// Whether vpower's user may have vCSA power itself off.
+    public var mayShutDownAppliance = true
     /// Whether HA, where it is on, starts by itself what went down with the power of all hosts, as
     /// soon as they are back. In which order is not known (facts/vsphere.md 4.1).
     public var haStartsAtBoot = false

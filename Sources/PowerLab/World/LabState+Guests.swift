@@ -13,6 +13,8 @@ public enum LabRefusal: Error, Hashable, Sendable {
     case disabled(by: String)
     /// Another operation is under way on it.
     case busy
+    /// The user may not do it.
+    case notPermitted
     /// The question is another, or answered.
     case otherQuestion
     /// Any other reason.
@@ -178,6 +180,18 @@ extension LabState {
         note(.guestOff, guests[guest].spec.id.rawValue, detail)
         vcsaStopped(guest)
         restartByHA(guest)
+    }
+
+    /// vCSA powers itself off, by its own management interface: its Tools have no part in it.
+    mutating func shutDownAppliance(in delay: Duration = .zero) throws(LabRefusal) {
+        guard let vcsa else { throw .notFound }
+        try mustBeOn(vcsa)
+        guard scenario.mayShutDownAppliance else { throw .notPermitted }
+        note(.guestAsked, guests[vcsa].spec.id.rawValue, "vCSA itself")
+        guard !guests[vcsa].stopping else { return }
+        guests[vcsa].stopping = true
+        let stopsIn = guests[vcsa].spec.stopsIn ?? scenario.pace.guestStops
+        schedule(.guestStops(vcsa), in: delay + stopsIn)
     }
 
     mutating func vcsaStopped(_ guest: GuestPlace) {

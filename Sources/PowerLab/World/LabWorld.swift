@@ -288,6 +288,11 @@ extension LabWorld {
     /// Whether vCenter can be spoken to now.
     public func vcenterState() -> VCenterState { turn { $0.vcenterState() } }
 
+    /// vCSA powers itself off, by its own management interface.
+    public func shutDownAppliance(in delay: Duration = .zero) throws(LabRefusal) {
+        try turn { state throws(LabRefusal) in try state.shutDownAppliance(in: delay) }
+    }
+
     /// Hosts and guests as vCenter shows them.
     public func inventory() -> Inventory { turn { $0.inventory() } }
 

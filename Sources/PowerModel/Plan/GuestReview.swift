@@ -6,12 +6,16 @@ public struct GuestReview: Hashable, Sendable {
     public private(set) var notes: [String] = []
 
     /// A review of the guests that a snapshot shows.
-    public init(of inventory: Inventory, roles: Roles, in site: ClusterSite) {
+    /// - Parameter roles: nil where they cannot be told.
+    public init(of inventory: Inventory, roles: Roles?, in site: ClusterSite) {
         for guest in inventory.guests where guest.nature == .unusable {
             problems.append("\(guest.name.onOneLine) is orphaned, inaccessible or invalid")
         }
-        if let vcsa = roles.vcsa { reviewKey(of: vcsa, which: "vCSA") }
-        for guest in roles.infrastructure { reviewKey(of: guest, which: "infrastructure") }
+        if let vcsa = roles?.vcsa { reviewKey(of: vcsa, which: "vCSA") }
+        for guest in roles?.infrastructure ?? [] { reviewKey(of: guest, which: "infrastructure") }
+        if let controller = Roles.controllerGuest(of: inventory, in: site) {
+            reviewKey(of: controller, which: "controller")
+        }
         for guest in inventory.guests where guest.nature == .ordinary {
             reviewStop(of: guest)
             reviewQuestion(of: guest, site.answers)

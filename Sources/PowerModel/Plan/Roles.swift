@@ -106,6 +106,22 @@ public struct Roles: Hashable, Sendable {
         }
     }
 
+    /// The guest in which vpower runs; nil where it is none of these, or cannot be told.
+    static func controllerGuest(of inventory: Inventory, in site: ClusterSite) -> Guest? {
+        let guests = inventory.guests
+        let candidates = guests.indices.filter { guests[$0].nature == .ordinary }
+        do {
+            guard let wanted = try controller(inventory.found.controller, in: site) else {
+                return nil
+            }
+            return try find(
+                wanted, key: "controller", among: candidates, of: guests, in: site.name)
+        } catch {
+            // Who needs the roles is told why they cannot be told.
+            return nil
+        }
+    }
+
     private static func find(
         _ wanted: String, key: String, among candidates: [Int], of guests: [Guest],
         in cluster: ClusterName

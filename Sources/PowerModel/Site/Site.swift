@@ -227,19 +227,23 @@ public struct VCenterSite: Hashable, Sendable {
     public var trust: CertificateTrust
     /// In which form it is asked.
     public var transport: VCenterTransport
+    /// Over which interface guests are shut down, stopped, suspended and started.
+    public var guestPower: GuestPowerRoute
     /// The HTTP proxy to go through, e.g. `http://proxy.example.org:3128`; nil goes straight there.
     public var proxy: String?
 
     /// A vCenter.
     public init(
         endpoint: Endpoint, user: String, password: SecretReference, trust: CertificateTrust,
-        transport: VCenterTransport = .soap, proxy: String? = nil
+        transport: VCenterTransport = .soap, guestPower: GuestPowerRoute = .vim,
+        proxy: String? = nil
     ) {
         self.endpoint = endpoint
         self.user = user
         self.password = password
         self.trust = trust
         self.transport = transport
+        self.guestPower = guestPower
         self.proxy = proxy
     }
 }
@@ -250,6 +254,14 @@ public enum VCenterTransport: String, CaseIterable, Hashable, Sendable {
     case soap
     /// VI JSON: vCenter 8.0U1 and newer. Where vCenter does not offer it, SOAP is used.
     case json
+}
+
+/// Over which of a vCenter's interfaces guests are shut down, stopped, suspended and started.
+public enum GuestPowerRoute: String, CaseIterable, Hashable, Sendable {
+    /// vim25, as `transport` says: every release.
+    case vim
+    /// The REST Automation API. What it cannot say or do goes over vim25.
+    case rest
 }
 
 /// How a server's certificate is verified. There is no "not at all".

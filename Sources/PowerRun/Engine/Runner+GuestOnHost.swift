@@ -32,7 +32,8 @@ extension Runner {
         lists.unread[expected].map { "\($0)" } ?? "no host lists it"
     }
 
-    /// vCSA or an infrastructure guest shut down through its host. Never powered off hard.
+    /// vCSA or an infrastructure guest shut down through its host. Never powered off hard. vCSA is
+    /// told itself where no host has its Tools do it: they do not run, or no host can be asked.
     func stopGuestOnHost(
         _ id: GuestID, planned: HostName, _ wait: Wait
     ) async -> StepOutcome? {
@@ -40,6 +41,7 @@ extension Runner {
         var place = planned
         var wasAsked = false
         var problem = "nothing was seen"
+        var mayAskItself = stopsVCSA(wait.step)
         repeat {
             switch await find(guest, first: place) {
             case .at(_, .off):
@@ -56,13 +58,52 @@ extension Runner {
                 do {
                     try await around.hosts[host]?.shutDown(guest.forHost)
                     wasAsked = true
-                } catch { problem = "\(error)" }
+                } catch {
+                    problem = "\(error)"
+                    wasAsked = await askItself(guest, &mayAskItself, because: &problem, wait)
+                }
             case .nowhere(let lists):
                 problem = whyNowhere(lists, expected: planned)
-                if lists.unread[planned]?.isFinal == true { return wait.gaveUp(problem) }
+                if !wasAsked {
+                    wasAsked = await askItself(guest, &mayAskItself, because: &problem, wait)
+                }
+                guard lists.unread[planned]?.isFinal == true else { continue }
+                // Nobody will see it off. What comes next waits until it is at least silent.
+                if wasAsked, await vcenterAnswers() { continue }
+                return wait.gaveUp(problem)
             }
         } while await wait.again()
         return wait.gaveUp(problem)
+    }
+
+    private func stopsVCSA(_ step: Step) -> Bool {
+        plan.phase(.vcsa)?.steps.contains { $0.id == step.id } == true
+    }
+
+    /// Whether vCSA has accepted to power itself off, since its host does not do it. A refusal that
+    /// would be repeated ends that.
+    private func askItself(
+        _ guest: Guest, _ mayAsk: inout Bool, because problem: inout String, _ wait: Wait
+    ) async -> Bool {
+        guard mayAsk else { return false }
+        let name = guest.name.onOneLine
+        await recordAsk(wait.step.id, "have \(name) power itself off: \(problem)")
+        do {
+            try await around.cluster.shutDownAppliance(reason: "vpower, run \(run)")
+            problem = "\(name) has accepted to power itself off, and is not seen off: \(problem)"
+            return true
+        } catch {
+            mayAsk = !error.isFinal
+            problem += "; \(error)"
+            return false
+        }
+    }
+
+    private func vcenterAnswers() async -> Bool {
+        do {
+            _ = try await around.cluster.automation()
+            return true
+        } catch { return !error.isAbsence }
     }
 
     /// vCSA or an infrastructure guest seen to be on; started where no boot script did it. A host

@@ -54,6 +54,10 @@ public protocol ClusterControl: Sendable {
     /// Returns when vCenter has taken it; look at `vsanPower()`, and at the hosts.
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError)
 
+    /// Tells vCenter's own appliance to power itself off, which needs no Tools in its guest.
+    /// Returns when it has accepted that: look at the guest, through its host.
+    func shutDownAppliance(reason: String) async throws(ClusterError)
+
     /// Logs out. Never fails: what cannot be logged out expires.
     func close() async
 }

@@ -114,6 +114,7 @@ struct CheckCommand: AsyncParsableCommand {
                 check(snapshot, of: cluster, &sheet)
                 checkController(snapshot, of: cluster, &sheet)
                 await checkPrivileges(vcenter, snapshot, of: cluster, &sheet)
+                await checkREST(vcenter, snapshot, of: cluster, &sheet)
                 await checkRuntime(snapshot, of: cluster, context, &sheet)
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
@@ -125,19 +126,21 @@ struct CheckCommand: AsyncParsableCommand {
         _ snapshot: ClusterSnapshot, of cluster: ClusterSite, _ sheet: inout CheckSheet
     ) {
         let what = "cluster \(cluster.name)"
+        var roles: Roles?
         do {
-            let roles = try Roles(of: snapshot.inventory, in: cluster)
-            if let vcsa = roles.vcsa {
+            let told = try Roles(of: snapshot.inventory, in: cluster)
+            roles = told
+            if let vcsa = told.vcsa {
                 let place = vcsa.host?.rawValue ?? "an unknown host"
                 sheet.good(what, "vCSA is \(vcsa.name.onOneLine) on \(place)")
             }
             for warning in try Planner(site: cluster).warnings(now: snapshot) {
                 sheet.note(what, warning)
             }
-            let review = GuestReview(of: snapshot.inventory, roles: roles, in: cluster)
-            for note in review.notes { sheet.note(what, note) }
-            for problem in review.problems { sheet.bad(what, problem) }
         } catch { sheet.bad(what, "\(error.summary)") }
+        let review = GuestReview(of: snapshot.inventory, roles: roles, in: cluster)
+        for note in review.notes { sheet.note(what, note) }
+        for problem in review.problems { sheet.bad(what, problem) }
         let known = Set(cluster.hosts.map(\.name))
         for host in snapshot.inventory.hosts where !known.contains(host.name) {
             sheet.bad(what, "host \(host.name) is not in the site file")

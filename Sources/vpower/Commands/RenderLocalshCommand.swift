@@ -52,24 +52,22 @@ struct RenderLocalshCommand: AsyncParsableCommand {
                     summary: "the site file has no host \(host)",
                     tryThis: "--host with one of: \(hosts.joined(separator: ", "))", code: .usage)
             }
-            let around = try await context.surroundings(
-                cluster, journal: try await context.state.openToRead(),
-                announcer: Silence())
-            guard let control = around.hosts[name] else { return .failed }
-            do {
-                let code = try await act(context, cluster, around, control)
-                await close(around)
-                return code
-            } catch {
-                await close(around)
-                throw error
-            }
+            return try await LogoutAtSignal.during { try await act(context, cluster, name) }
         }
     }
 
-    private func close(_ around: Surroundings) async {
-        await around.cluster.close()
+    private func act(
+        _ context: SiteContext, _ cluster: ClusterSite, _ name: HostName
+    ) async throws -> ExitCodes {
+        let around = try await context.surroundings(
+            cluster, journal: try await context.state.openToRead(), announcer: Silence())
+        guard let control = around.hosts[name] else { return .failed }
+        let result: Result<ExitCodes, any Error>
+        do {
+            result = .success(try await act(context, cluster, around, control))
+        } catch { result = .failure(error) }
         for host in around.hosts.values { await host.close() }
+        return try result.get()
     }
 
     private func act(

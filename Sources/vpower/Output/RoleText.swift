@@ -35,12 +35,26 @@ struct RoleText {
         New-VIPermission -Entity (Get-Folder -NoRecursion) `
           -Principal '\(domain.uppercased())\\\(name)' -Role vpower -Propagate $true
 
-        # Host.Config.Power is needed only for a vSAN cluster, Suspend only where a tier
-        # has `onLimit: suspend`. AnswerQuestion is needed only where a cluster has
-        # `answers`, Settings only before vCenter 8.0U2 or where the advanced setting of
-        # vCLS is there.
+        # System.View and System.Read come with every role. Host.Config.Power is needed
+        # only for a vSAN cluster, Suspend only where a tier has `onLimit: suspend`.
+        # AnswerQuestion is needed only where a cluster has `answers`, Settings only
+        # before vCenter 8.0U2 or where the advanced setting of vCLS is there.
+
+        # Only where a tier chooses by tags: they are no part of the inventory, and
+        # take a global permission, which neither tool can give. In the vSphere
+        # Client: Administration, Global Permissions, Add, with the role vpower.
+
+        # Only if vCSA may power itself off where its Tools do not run: no role gives
+        # that, but a group of the single sign-on. The second way is PowerShell's
+        # module VMware.vSphere.SsoAdmin.
+        govc sso.group.update -a '\(name)' \(VCenterCluster.applianceGroup)
+        Get-SsoPersonUser -Name '\(name)' -Domain '\(domain)' | Add-UserToSsoGroup `
+          -TargetGroup (Get-SsoGroup -Name \(VCenterCluster.applianceGroup) `
+            -Domain '\(domain)')
         """
     }
 
-    private var privileges: [String] { VCenterPrivilege.allCases.map(\.rawValue).sorted() }
+    private var privileges: [String] {
+        VCenterPrivilege.allCases.filter { !$0.isInEveryRole }.map(\.rawValue).sorted()
+    }
 }
