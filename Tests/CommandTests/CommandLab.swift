@@ -28,11 +28,13 @@ final class CommandLab: Sendable {
         var vcenter: String
     }
 
-    /// Runs the body against a fresh lab.
-    static func with(_ body: (CommandLab) async throws -> Void) async throws {
+    /// Runs the body against a fresh lab, which is started with these options.
+    static func with(
+        _ options: String..., body: (CommandLab) async throws -> Void
+    ) async throws {
         let directory = try ShortDirectory.make()
         defer { ShortDirectory.remove(directory) }
-        let lab = try CommandLab(directory)
+        let lab = try CommandLab(directory, options)
         do {
             try await lab.awaitStart()
             try await body(lab)
@@ -43,7 +45,7 @@ final class CommandLab: Sendable {
         try await lab.stop()
     }
 
-    private init(_ directory: String) throws {
+    private init(_ directory: String, _ options: [String]) throws {
         self.directory = directory
         var ends: [Int32] = [0, 0]
         // Closed in other children, which other tests may start at this moment.
@@ -54,7 +56,7 @@ final class CommandLab: Sendable {
         input = ends[1]
         defer { close(ends[0]) }
         lab = try Child(
-            VpowerProgram.path, ["lab", "--directory", "\(directory)/lab"],
+            VpowerProgram.path, ["lab", "--directory", "\(directory)/lab"] + options,
             environment: VpowerProgram.surroundings([:]), output: "\(directory)/lab.out",
             errors: "\(directory)/lab.err", input: ends[0])
     }

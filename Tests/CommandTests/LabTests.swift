@@ -97,8 +97,8 @@ extension CommandTests {
             // Both tools are given the same, and nothing that every role has.
             let ids = role.lines.map { $0.filter { !" \\',".contains($0) } }
                 .filter { $0.wholeMatch(of: /(Global|Host|System|Virtual)[A-Za-z.]+/) != nil }
-            #expect(ids.count == 12, "\(ids)")
-            #expect(ids.prefix(6) == ids.suffix(6))
+            #expect(ids.count == 14, "\(ids)")
+            #expect(ids.prefix(7) == ids.suffix(7))
             #expect(!ids.contains { $0.hasPrefix("System.") })
             #expect(role.out.contains("global permission"))
             let group = "SystemConfiguration.Administrators"

@@ -11,6 +11,7 @@ extension CommandTests {
             "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
             "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
             "several-clusters-and-shedding.md", "stop-a-shutdown.md",
+            "vsan-cluster.md",
         ]
 
         @Test func `every page has its parts in order, do not first`() throws {
@@ -106,6 +107,24 @@ extension CommandTests {
                 #expect(firsts == firsts.sorted() && !firsts.contains(-1), "\(firsts)")
                 let violations = log.filter { $0.kind == .guestOn && $0.detail.contains("HA") }
                 #expect(violations == [])
+            }
+        }
+
+        @Test func `a vSAN cluster`() async throws {
+            try await CommandLab.with("--vsan") { lab in
+                let before = try await lab.state()
+                _ = try await follow("vsan-cluster.md", lab)
+                try await expectAsBefore(lab, before)
+            }
+        }
+
+        @Test func `hosts that have no helper to stop vSAN with are left alone`() async throws {
+            try await CommandLab.with("--vsan", "--release", "6.7") { lab in
+                let look = try await lab.vpower("check")
+                #expect(look.code == 1 && look.out.contains("6.7U3"), "\(look.all)")
+                let down = try await lab.vpower("shutdown", "--cluster", "Lab", "--yes")
+                #expect(down.code == 1 && down.errors.contains("6.7U3"), "\(down.all)")
+                #expect(try await lab.touched() == [])
             }
         }
 

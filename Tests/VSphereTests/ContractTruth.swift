@@ -77,6 +77,8 @@ struct Vcsim: ContractTruth {
             "no method can be disabled",
         "a guest whose vApp is busy is busy, and not refused for good":
             "an operation of a vApp takes no time",
+        "a vSAN cluster goes down as a whole and comes back":
+            "PerformClusterPowerAction is not implemented",
         "an encrypted guest is shown with its provider, and of what kind that is":
             "it has no key providers",
     ]

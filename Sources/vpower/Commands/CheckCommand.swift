@@ -134,6 +134,10 @@ struct CheckCommand: AsyncParsableCommand {
                 let place = vcsa.host?.rawValue ?? "an unknown host"
                 sheet.good(what, "vCSA is \(vcsa.name.onOneLine) on \(place)")
             }
+            if let way = VSANWay(for: snapshot) {
+                sheet.note(
+                    what, "its storage is vSAN: \(way.words), as Runbooks/vsan-cluster.md says")
+            }
             for warning in try Planner(site: cluster).warnings(now: snapshot) {
                 sheet.note(what, warning)
             }
@@ -281,5 +285,15 @@ struct CheckSheet {
 
     private mutating func add(_ mark: String, _ what: String, _ text: String) {
         rows.append(Row(mark: mark, what: what, text: text.without(lead: what)))
+    }
+}
+
+extension VSANWay {
+    /// Who shuts such a cluster down, in an operator's words.
+    fileprivate var words: String {
+        switch self {
+        case .wizard: "vCenter shuts it down, hosts and all"
+        case .manual: "vpower prepares it over SSH, then shuts the hosts down"
+        }
     }
 }

@@ -10,6 +10,7 @@ import PowerService
 struct LabCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lab", abstract: "Run the simulated site on the wire, on 127.0.0.1.",
+        usage: "vpower lab --directory <directory> [<options>]",
         discussion: """
             Writes DIRECTORY/site.yaml, prints its path, and takes commands on standard
             input, one a line, each answered by one line:
@@ -52,6 +53,9 @@ struct LabCommand: AsyncParsableCommand {
             """, valueName: "r"))
     var release = LabRelease.v80u3.rawValue
 
+    @Flag(help: "The cluster's storage is vSAN.")
+    var vsan = false
+
     private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
 
     func validate() throws {
@@ -75,8 +79,10 @@ struct LabCommand: AsyncParsableCommand {
             }
             // Short: Unix sockets have short paths, and bubblewrap wants absolute ones.
             let path = URL(filePath: directory).standardizedFileURL.path
+            var scenario = LabScenario.standard(named: ClusterName(cluster))
+            scenario.hasVSAN = vsan
             let lab = LabWire(
-                .standard(named: ClusterName(cluster)), directory: path, time: SystemTime(),
+                scenario, directory: path, time: SystemTime(),
                 release: LabRelease(rawValue: release) ?? .v80u3)
             let site = try await lab.start()
             Terminal.out(site)
