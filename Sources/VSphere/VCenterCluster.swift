@@ -149,8 +149,8 @@ public final class VCenterCluster: ClusterControl {
     public var isClosed: Bool { closed.load(ordering: .relaxed) }
 
     /// Ends the watch and logs out, of REST too. Never fails: what cannot be logged out expires.
-    /// Whoever comes while that is under way waits for it; a caller that is cancelled does not end
-    /// it.
+    /// Whoever comes while that is under way waits for it. A caller that is cancelled waits no
+    /// longer, and does not end it.
     public func close() async {
         let task = ending.withLock { ending in
             if let ending { return ending }
@@ -158,7 +158,12 @@ public final class VCenterCluster: ClusterControl {
             ending = task
             return task
         }
-        await task.value
+        let (ends, over) = AsyncStream.makeStream(of: Void.self)
+        Task {
+            await task.value
+            over.finish()
+        }
+        for await _ in ends {}
     }
 
     private func end() async {

@@ -19,7 +19,8 @@ final class OpenSessions: Sendable {
         }
     }
 
-    /// Logs out everywhere, for no longer than this: the process is about to end.
+    /// Logs out everywhere, for no longer than this: the process is about to end. Those that take
+    /// longer are not waited for again.
     func logOut(within limit: Duration = logoutLimit) async {
         let open = clusters.withLock { $0.filter { !$0.isClosed } }
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
@@ -38,6 +39,9 @@ final class OpenSessions: Sendable {
         for await _ in ends {}
         logouts.cancel()
         timer.cancel()
+        clusters.withLock { clusters in
+            clusters.removeAll { one in open.contains { $0 === one } }
+        }
     }
 
     /// A vCenter that is alive ends a session at once.
