@@ -8,13 +8,17 @@ final class LoginState<Login: Sendable>: Sendable {
         var current: (generation: Int, attempt: Attempt)?
         var lastGeneration = 0
         var refusal: CallFailure?
+        var isOver = false
     }
 
     private let state = Mutex(State())
 
     /// The attempt whose login is newer than `generation`, started by `start` if there is none.
-    func attempt(after generation: Int?, start: (Int) -> Attempt) -> Attempt {
-        state.withLock { state in
+    func attempt(
+        after generation: Int?, start: (Int) -> Attempt
+    ) throws(CallFailure) -> Attempt {
+        try state.withLock { state throws(CallFailure) in
+            if state.isOver { throw .refused("vpower is ending, and has logged out") }
             if let current = state.current, current.generation > (generation ?? 0) {
                 return current.attempt
             }
@@ -29,6 +33,9 @@ final class LoginState<Login: Sendable>: Sendable {
     var refusal: CallFailure? { state.withLock { $0.refusal } }
 
     func refuse(_ failure: CallFailure) { state.withLock { $0.refusal = failure } }
+
+    /// Nobody logs in from now on. Who is logged in stays so until `end`.
+    func close() { state.withLock { $0.isOver = true } }
 
     func forget(_ attempt: Attempt) {
         state.withLock { state in

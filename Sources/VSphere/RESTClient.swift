@@ -94,7 +94,7 @@ final class RESTClient: Sendable {
             throw refusal.failure
         }
         let limit = try Self.left(until: deadline)
-        let attempt = logins.attempt(after: generation) { next in
+        let attempt = try logins.attempt(after: generation) { next in
             Task { await self.logIn(shape, generation: next, within: limit) }
         }
         let result = await attempt.value
@@ -126,6 +126,9 @@ final class RESTClient: Sendable {
             return .failure(failure)
         }
     }
+
+    /// Lets nobody log in any more.
+    func closeLogins() { logins.close() }
 
     /// Logs out, if logged in. What cannot be logged out expires by itself.
     func logOut() async {

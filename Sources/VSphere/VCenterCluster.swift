@@ -166,6 +166,14 @@ public final class VCenterCluster: ClusterControl {
         for await _ in ends {}
     }
 
+    /// Logs out for good: what still goes on in a process that ends must not log in again.
+    public func retire() async {
+        vim.closeLogins()
+        vsan.closeLogins()
+        rest.closeLogins()
+        await close()
+    }
+
     private func end() async {
         await watch.stop()
         async let restIsOver: Void = rest.logOut()

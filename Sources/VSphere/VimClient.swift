@@ -118,7 +118,7 @@ final class VimClient: Sendable {
     /// A session newer than `generation`. Several callers share one login.
     private func session(after generation: Int?) async throws(CallFailure) -> Session {
         if let refusal = login.refusal { throw refusal }
-        let attempt = login.attempt(after: generation) { next in
+        let attempt = try login.attempt(after: generation) { next in
             Task { await self.logIn(generation: next) }
         }
         let result = await attempt.value
@@ -230,6 +230,9 @@ final class VimClient: Sendable {
 
     /// Forgets the login without a word to the server, which is going down.
     func abandon() { _ = login.end() }
+
+    /// Lets nobody log in any more.
+    func closeLogins() { login.close() }
 
     /// Logs out, if logged in. What cannot be logged out expires by itself.
     func logOut() async {

@@ -27,7 +27,7 @@ final class OpenSessions: Sendable {
         // Beside what waits for them: a login that is under way cannot be called off.
         let logouts = Task {
             await withTaskGroup { group in
-                for cluster in open { group.addTask { await cluster.close() } }
+                for cluster in open { group.addTask { await cluster.retire() } }
             }
             end.finish()
         }
