@@ -2,10 +2,16 @@
 #define VPOWER_CLIBSSH2_SHIM_H
 
 #include <libssh2.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 /* libssh2 offers these as macros, which Swift cannot call. Where a length is wanted, strlen counts
    bytes here, so that Swift never passes a number of characters for a number of bytes. */
+
+/* By itself OpenSSL tidies up as the process exits, under threads that end at that moment: both free
+   the same list, and a command that has done its work dies of signal 11. Must come before anything
+   else uses OpenSSL. */
+static inline int vp_crypto_init(void) { return OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL); }
 
 static inline LIBSSH2_SESSION *vp_session_init(void) {
     return libssh2_session_init_ex(NULL, NULL, NULL, NULL);

@@ -36,7 +36,10 @@ final class HTTPSEngine: Sendable {
     /// With nothing to do the thread sleeps; a wake-up ends it. Only a bound for the unexpected.
     private static let idleMilliseconds: Int32 = 60_000
 
-    private static let library: CURLcode = vp_curl_global_init()
+    private static let library: CURLcode = {
+        CryptoLibrary.prepare()
+        return vp_curl_global_init()
+    }()
 
     /// Once per process; never undone, since libssh2 shares what libcurl sets up.
     static func initializeLibrary() { _ = library }

@@ -14,6 +14,7 @@ public enum SHA256 {
 
     /// The sum of these bytes, 32 of them.
     static func bytes(_ data: [UInt8]) -> [UInt8] {
+        CryptoLibrary.prepare()
         var sum = [UInt8](repeating: 0, count: 32)
         data.withUnsafeBufferPointer { data in
             _ = vp_sha256(data.baseAddress, data.count, &sum)

@@ -19,7 +19,10 @@ struct SSHConnection: ~Copyable {
 
     /// libssh2 wants one initialisation for the process. It is never undone: libcurl links the
     /// same library (STYLE-ANCHORS 2.5.8).
-    private static let initialised: Int32 = libssh2_init(0)
+    private static let initialised: Int32 = {
+        CryptoLibrary.prepare()
+        return libssh2_init(0)
+    }()
 
     /// The library's version, e.g. `1.10.0`.
     static var libraryVersion: String {

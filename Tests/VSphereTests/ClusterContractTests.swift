@@ -602,7 +602,12 @@ import VSphere
             }
             caller.cancel()
             await caller.value
-            #expect(await [server.sessionCount, server.restSessionCount] == [0, 0])
+            // It does not wait for the logout, which goes on beside it.
+            let deadline = ContinuousClock.now + .seconds(10)
+            while await [server.sessionCount, server.restSessionCount] != [0, 0] {
+                try #require(ContinuousClock.now < deadline, "a session is left")
+                try await Task.sleep(for: .milliseconds(20))
+            }
         }
     }
 
