@@ -50,12 +50,15 @@ struct Afternoon {
         }
         lives.sort { ($0.losesPowerAt ?? .zero) < ($1.losesPowerAt ?? .zero) }
         lives.append(LabDraw.Life(end: nil, losesPowerAt: nil, pause: .zero))
-        for (number, one) in lives.enumerated() {
+        var number = 0
+        while !lives.isEmpty {
+            let one = lives.removeFirst()
+            number += 1
             let life = LabLife(until: one.end)
             let journal = FallbackJournal(
                 primary: disk, spare: spare, wall: { memory.time.wall }, report: { _ in })
             let controller = SimulatedController(
-                memory, name: "\(number + 1)", life: life, journal: journal, kept: kept,
+                memory, name: "\(number)", life: life, journal: journal, kept: kept,
                 site: settings, wrap: wrap)
             let isOver = try SerialExecutor.simulate(
                 time: memory.time, limit: Self.limit, life: life
@@ -67,6 +70,10 @@ struct Afternoon {
             }
             kept = controller.keptSnapshot
             if isOver != nil { break }
+            if try wentWithItsGuest(memory) {
+                spare = MemoryJournal { memory.time.wall }
+                lives.append(LabDraw.Life(end: nil, losesPowerAt: nil, pause: .zero))
+            }
             if one.end == nil, one.losesPowerAt != draw.healsAt {
                 spare = MemoryJournal { memory.time.wall }
             }
@@ -81,6 +88,19 @@ struct Afternoon {
             cluster.witness = Endpoint(host: "witness", port: 22)
             site(&cluster)
         }
+    }
+
+    /// Whether vpower died with the guest that it runs in; then waits until that is on again.
+    private func wentWithItsGuest(_ memory: MemorySite) throws -> Bool {
+        let world = memory.world
+        if world.controllerIsOn { return false }
+        _ = try SerialExecutor.simulate(time: memory.time, limit: Self.limit) {
+            world.loseRecords(except: memory.journal.records)
+            while !world.controllerIsOn {
+                _ = await world.change(after: .max, within: .seconds(1))
+            }
+        }
+        return true
     }
 
     /// Nobody runs for a while; a machine that lost its power waits for the mains.
@@ -285,4 +305,12 @@ final class FullDisk: RecordStore {
 /// Tells nobody.
 struct Nobody: Announcer {
     func announce(_ record: Record) async {}
+}
+
+extension LabWorld {
+    /// Whether vpower can run: always where it runs in no guest of the site.
+    var controllerIsOn: Bool {
+        guard let spec = scenario.guests.first(where: \.isController) else { return true }
+        return inventory().guest(spec.id)?.power == .on
+    }
 }

@@ -77,6 +77,19 @@ extension CrashScenarios.Scenario {
         }
     }
 
+    /// vpower in a guest of the site, and a UPS that waits for its host.
+    private static func inside(
+        _ name: String, change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
+    ) -> Self {
+        Self(name: name) { site in
+            for index in site.guests.indices where site.guests[index].name == "db-replica" {
+                site.guests[index].isController = true
+            }
+            site.pace.outputCuts = .seconds(60)
+            change(&site)
+        }
+    }
+
     private static let esx1 = "esx1.lab"
     private static let queue = "50000000-0000-4000-8000-000000000005"
 
@@ -109,6 +122,12 @@ extension CrashScenarios.Scenario {
         with("the HA task fails", PlannedFault(.haTaskFails, lasts: .seconds(30))),
         with("an HA agent sticks", PlannedFault(.haAgentSticks, esx1, lasts: .seconds(60))),
         with("a link is cut", PlannedFault(.linkCut, esx1, at: .seconds(15), lasts: .seconds(20))),
+        inside("vpower inside"),
+        inside("vpower inside, reversed") { $0.faults[0].at = .seconds(20) },
+        inside("vpower inside, no vCenter") { site in
+            site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
+        },
+        inside("vpower inside, mains away long") { $0.faults[0].at = .seconds(75) },
         vsan("vSAN by vCenter", [8, 0, 3, 0]),
         vsan("vSAN by hand", [7, 0, 2, 0]),
         vsan("vSAN, vCenter gone before", [8, 0, 3, 0]) { site in

@@ -55,6 +55,8 @@ struct HostDouble: HostControl {
         return try await inner.arm(orders)
     }
     func disarm() async throws(HostError) { try await inner.disarm() }
+    func leave(_ orders: LeaveOrders) async throws(HostError) { try await inner.leave(orders) }
+    func isLeaving() async throws(HostError) -> Bool { try await inner.isLeaving() }
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await inner.bootReport(of: run)
     }

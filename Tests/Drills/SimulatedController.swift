@@ -81,6 +81,7 @@ final class SimulatedController: Sendable {
                 post(eye.decide(at: site.time.elapsed))
             }
             if let losesPowerAt, site.time.elapsed >= losesPowerAt { life.kill() }
+            if !site.world.controllerIsOn { life.kill() }
             do { try await site.time.sleep(for: Self.look) } catch { return }
         }
     }
@@ -167,12 +168,13 @@ final class SimulatedController: Sendable {
             }
         }
         guard result == .finished || result == .finishedWithGaps else { return }
-        if try await operation.notOff().isEmpty { await cutOutputs() }
+        guard try await operation.notOff().isEmpty else { return }
+        await cutOutputs(neededFor: try await operation.outputIsNeeded())
     }
 
-    private func cutOutputs() async {
+    private func cutOutputs(neededFor need: Duration) async {
         // A UPS that does not take it is told by the daemon's log.
-        for feed in feeds { do { try await feed.cutOutput() } catch {} }
+        for feed in feeds { do { try await feed.cutOutput(neededFor: need) } catch {} }
     }
 
     private func whileWatchingBattery(
@@ -242,7 +244,12 @@ final class SimulatedController: Sendable {
 
     private func goOnWithWhatWasInterrupted() async {
         // A journal that cannot be read has nothing to go on with.
-        guard let ledger = try? await operation(RunControl()).ledger(),
+        let operation = operation(RunControl())
+        if (try? await operation.isLeaving()) == true, (try? await operation.notOff()) == [] {
+            let need = (try? await operation.outputIsNeeded()) ?? .zero
+            await cutOutputs(neededFor: need)
+        }
+        guard let ledger = try? await operation.ledger(),
             let run = ledger.interruptedRun, run.plan.kind.isWhole
         else { return }
         for feed in feeds where await feed.read().status?.onBattery == true {

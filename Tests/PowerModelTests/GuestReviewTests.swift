@@ -10,10 +10,7 @@ struct GuestReviewTests {
         fixture.site.vcsaGuest = nil
         fixture.site.answers = answers
         change(&fixture.site)
-        // No plan can be made where the controller is inside; what it is, is reviewed all the same.
-        let roles =
-            fixture.site.controllerGuest == nil
-            ? try Roles(of: fixture.snapshot.inventory, in: fixture.site) : nil
+        let roles = try Roles(of: fixture.snapshot.inventory, in: fixture.site)
         return GuestReview(of: fixture.snapshot.inventory, roles: roles, in: fixture.site)
     }
 

@@ -59,16 +59,15 @@ struct RolesTests {
         #expect(error?.tryThis.contains("`vcsa`") == true)
     }
 
-    @Test func `a controller inside is refused and one that is not there is named`() {
-        var fixture = Fixture(guests: [Fixture.guest("vpower")])
-        fixture.site.controllerGuest = "vpower"
-        let inside = planError { () throws(PlanError) in try roles(fixture) }
-        #expect(inside?.summary.contains("the controller vpower is a guest") == true)
-        #expect(inside?.tryThis.contains("outside of the cluster") == true)
+    @Test func `a controller that is not there is named, and so is one that is vCSA too`() {
+        var fixture = Fixture()
         fixture.site.controllerGuest = "gone"
         let missing = planError { () throws(PlanError) in try roles(fixture) }
         #expect(missing?.summary.contains("gone") == true)
         #expect(missing?.tryThis.contains("`controller`") == true)
+        fixture.site.controllerGuest = "vcsa"
+        let both = planError { () throws(PlanError) in try roles(fixture) }
+        #expect(both?.summary.contains("as vCSA and as controller") == true)
     }
 
     @Test func `a default tier that is none is refused only when it is needed`() throws {

@@ -201,7 +201,7 @@ struct BentHost: HostControl {
     var host: HostName { inner.host }
 
     enum Call: Hashable {
-        case guests, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
+        case guests, leave, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
         case keepVSANMembers(Bool), prepareVSAN, recoverVSAN
         case shutDown(String), powerOn(String), register(String)
     }
@@ -258,6 +258,14 @@ struct BentHost: HostControl {
     func disarm() async throws(HostError) {
         try check(.guests)
         try await inner.disarm()
+    }
+    func leave(_ orders: LeaveOrders) async throws(HostError) {
+        try check(.leave)
+        try await inner.leave(orders)
+    }
+    func isLeaving() async throws(HostError) -> Bool {
+        try check(.guests)
+        return try await inner.isLeaving()
     }
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try check(.guests)

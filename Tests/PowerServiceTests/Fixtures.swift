@@ -73,6 +73,7 @@ final class ScriptedFeed: FeedControl {
     func holdLogin() async throws(FeedError) {}
     func releaseLogin() async {}
     func cutOutput() async throws(FeedError) {}
+    func outputDelay() async throws(FeedError) -> Duration? { nil }
     func close() async {}
 }
 

@@ -425,6 +425,20 @@ public struct MemoryHost: HostControl {
     /// There is no file, so it has no sum.
     private static let noSum = String(repeating: "0", count: 64)
 
+    /// Has it go by itself.
+    public func leave(_ orders: LeaveOrders) async throws(HostError) {
+        try await ask("hand over to the host", hostd: false, acting: true) {
+            $0.leave(orders, host: place)
+        }
+    }
+
+    /// Whether it is about to go by itself.
+    public func isLeaving() async throws(HostError) -> Bool {
+        try await ask("ask whether it is leaving", hostd: false) {
+            $0.hosts[place].leaving != nil
+        }
+    }
+
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
         try await ask("take out the boot script", hostd: false, acting: true) {
@@ -477,6 +491,8 @@ public struct MemoryFeed: FeedControl {
         counter.add()
         lab.cutOutput(feed)
     }
+    /// How long it waits before that.
+    public func outputDelay() async throws(FeedError) -> Duration? { lab.scenario.pace.outputCuts }
     /// There is no connection.
     public func close() async {}
 }

@@ -23,6 +23,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case guestAnswered
         /// A guest's memory was written to disk; it was registered on another host (`detail`).
         case guestSuspended, guestRegistered
+        /// A host was told to shut vpower's own guest and then itself down.
+        case hostLeft
         /// A host was told to shut down; it is off; its power was lost; it runs; hostd answers.
         case hostTold, hostOff, hostLost, hostUp, hostdUp
         /// Maintenance mode.

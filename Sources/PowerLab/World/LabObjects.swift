@@ -69,6 +69,8 @@ struct LabHost: Sendable {
     var haAgentStopped = false
     /// Whether it keeps its list of a vSAN cluster's members: a setting, which a boot leaves.
     var keepsVSANMembers = false
+    /// What vpower has told it to do by itself, and it is still at.
+    var leaving: LeaveOrders?
     /// Grows with each boot, so that what an earlier boot had planned is void.
     var generation = 0
     /// The boot script in memory mode: what is saved survives a boot.
@@ -85,6 +87,7 @@ struct LabHost: Sendable {
         hostdReady = false
         generation += 1
         bootReport = nil
+        leaving = nil
         haAgentStopped = false
         stoppedCleanly = orderly
     }

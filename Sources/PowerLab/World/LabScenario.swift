@@ -151,6 +151,8 @@ public struct LabGuestSpec: Sendable {
     public var ignoresShutdown = false
     /// Whether it is the vCenter of the site.
     public var isVCSA = false
+    /// Whether vpower runs in it.
+    public var isController = false
     /// Whether it is on at first.
     public var isOn = true
     /// From a request to its being off, where that is not the pace's.

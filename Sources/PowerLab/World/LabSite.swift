@@ -15,6 +15,7 @@ extension LabScenario {
         limits.vsan = .seconds(20)
         limits.maintenance = .seconds(5)
         limits.host = .seconds(20)
+        limits.leave = .seconds(60)
         limits.settle = .seconds(1)
         limits.hostBack = .seconds(30)
         limits.bootScript = .seconds(40)
@@ -43,7 +44,9 @@ extension LabScenario {
     ) -> ClusterSite {
         ClusterSite(
             name: cluster, vcenter: vcenter,
-            vcsaGuest: guests.first { $0.isVCSA }?.name, hosts: hosts.map { host($0.name) },
+            vcsaGuest: guests.first { $0.isVCSA }?.name,
+            controllerGuest: guests.first { $0.isController }?.name,
+            hosts: hosts.map { host($0.name) },
             tiers: tiers, defaultTier: TierName("apps"), infrastructure: infrastructure,
             answers: answers, limits: limits)
     }
@@ -66,13 +69,15 @@ extension LabScenario {
         case tier(Int)
         case vcsa
         case infrastructure
+        case controller
 
         /// Its place in that order.
         var place: Int {
             switch self {
             case .tier(let index): index
-            case .vcsa: Int.max - 1
-            case .infrastructure: Int.max
+            case .vcsa: Int.max - 2
+            case .infrastructure: Int.max - 1
+            case .controller: Int.max
             }
         }
     }
@@ -81,6 +86,7 @@ extension LabScenario {
     func role(of spec: LabGuestSpec) -> Role? {
         guard spec.nature == .ordinary else { return nil }
         if spec.isVCSA { return .vcsa }
+        if spec.isController { return .controller }
         let guest = Guest(
             id: spec.id, name: spec.name, reference: nil, vmxPath: spec.vmxPath, host: spec.host,
             power: spec.isOn ? .on : .off, tools: .unknown, nature: spec.nature)

@@ -180,6 +180,7 @@ extension LabState {
         note(.guestOff, guests[guest].spec.id.rawValue, detail)
         vcsaStopped(guest)
         restartByHA(guest)
+        controllerStopped(guest)
     }
 
     /// vCSA powers itself off, by its own management interface: its Tools have no part in it.

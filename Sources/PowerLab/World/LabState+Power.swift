@@ -37,7 +37,8 @@ extension LabState {
             "ups.status": status(of: unit), "battery.charge": String(charge(of: unit)),
             "battery.runtime": String(runtimeLeft(of: unit).components.seconds),
             "ups.load": String(LabState.loadPercent), "device.mfr": "LAB",
-            "device.model": "Lab UPS", "ups.delay.shutdown": "1",
+            "device.model": "Lab UPS",
+            "ups.delay.shutdown": String(scenario.pace.outputCuts.components.seconds),
         ]
     }
 

@@ -62,6 +62,8 @@ struct LabState: Sendable {
         case bootScript(HostPlace, generation: Int)
         case bootStart(HostPlace, GuestPlace, generation: Int)
         case bootScriptDone(HostPlace, generation: Int)
+        case leaveGuest(HostPlace, generation: Int)
+        case leaveHost(HostPlace, generation: Int)
         case heal
         case faultBegins(Int)
         case faultEnds(Int)
@@ -206,6 +208,10 @@ struct LabState: Sendable {
             if hosts[host].generation == generation { bootStart(guest, on: host) }
         case .bootScriptDone(let host, let generation):
             if hosts[host].generation == generation { bootScriptDone(host) }
+        case .leaveGuest(let host, let generation):
+            if hosts[host].generation == generation { leaveGuest(on: host) }
+        case .leaveHost(let host, let generation):
+            if hosts[host].generation == generation { shutDownHost(host, by: Self.handOver) }
         case .heal: heal()
         case .faultBegins(let index): faultBegins(index)
         case .faultEnds(let index): faultEnds(index)

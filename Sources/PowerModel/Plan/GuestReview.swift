@@ -15,6 +15,11 @@ public struct GuestReview: Hashable, Sendable {
         for guest in roles?.infrastructure ?? [] { reviewKey(of: guest, which: "infrastructure") }
         if let controller = Roles.controllerGuest(of: inventory, in: site) {
             reviewKey(of: controller, which: "controller")
+            if controller.power == .on, controller.tools == .absent {
+                problems.append(
+                    "controller guest \(controller.name.onOneLine) has no Tools: its host cannot shut it "
+                        + "down, and would cut it off with itself. Install open-vm-tools in it")
+            }
         }
         for guest in inventory.guests where guest.nature == .ordinary {
             reviewStop(of: guest)

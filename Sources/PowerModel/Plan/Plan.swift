@@ -73,10 +73,14 @@ extension Name where Kind == PhaseKind {
     public static var vcsaBack: Self { .init("vcsa back") }
     /// vCSA's host.
     public static var vcsaHost: Self { .init("vcsa's host") }
+    /// The host of the guest in which vpower runs.
+    public static var controllerHost: Self { .init("controller's host") }
     /// Storage and others.
     public static var machines: Self { .init("machines") }
     /// Machines are back.
     public static var machinesBack: Self { .init("machines back") }
+    /// The controller's host has gone, as it was told.
+    public static var left: Self { .init("left") }
     /// Hosts are back.
     public static var hostsBack: Self { .init("hosts back") }
     /// Boot scripts have reported.
@@ -193,10 +197,15 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case stopVSAN(VSANWay, [HostName], vcsa: GuestID?)
     /// Host shut down and seen to be down; in a plan of the kind `vsan` only once that is ready.
     case stopHost(HostName, maintenance: Bool)
+    /// The host of the guest in which vpower runs, told to shut that guest and then itself down: the
+    /// last thing a run does, and it sees neither down.
+    case leaveHost(HostName, controller: GuestID, name: String)
     /// Machine shut down and seen to be down.
     case stopMachine(MachineName)
     /// Machine woken and seen to answer.
     case startMachine(MachineName)
+    /// A host that vpower handed over to, and that has not gone yet, waited for: it is about to.
+    case awaitLeave(HostName)
     /// Host seen to be back, woken if it is not; out of maintenance mode where vpower put it there.
     case awaitHost(HostName, leaveMaintenance: Bool)
     /// Boot script armed by this run seen to have reported.
@@ -235,9 +244,11 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .stopGuestOnHost(let guest, _, _): .stop(guest)
         case .stopVSAN: .stopVSAN
         case .startVSAN: .startVSAN
-        case .stopHost(let host, _): StepID("stop-host/" + host.rawValue)
+        case .stopHost(let host, _), .leaveHost(let host, _, _):
+            StepID("stop-host/" + host.rawValue)
         case .stopMachine(let machine): StepID("stop-machine/" + machine.rawValue)
         case .startMachine(let machine): StepID("start-machine/" + machine.rawValue)
+        case .awaitLeave(let host): StepID("await-leave/" + host.rawValue)
         case .awaitHost(let host, _): StepID("await-host/" + host.rawValue)
         case .awaitBootScript(let host, _): StepID("await-boot-script/" + host.rawValue)
         case .startGuestOnHost(let guest, _, _, _): StepID("start/" + guest.rawValue)
@@ -274,8 +285,11 @@ public indirect enum Action: Hashable, Codable, Sendable {
             "recover vSAN on \(hosts.count.counted("host"))"
         case .stopHost(let host, let maintenance):
             maintenance ? "maintenance mode, then shut down \(host)" : "shut down \(host)"
+        case .leaveHost(let host, _, let name):
+            "hand over to \(host): it shuts \(name.onOneLine) and itself down"
         case .stopMachine(let machine): "shut down \(machine)"
         case .startMachine(let machine): "wake \(machine)"
+        case .awaitLeave(let host): "wait until \(host) has gone, as it was told"
         case .awaitHost(let host, _): "wait for \(host)"
         case .awaitBootScript(let host, _): "wait for the boot script of \(host)"
         case .startGuestOnHost(_, let name, let host, _):

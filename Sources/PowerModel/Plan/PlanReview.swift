@@ -50,8 +50,11 @@ extension Action {
         case .startVSAN(let way, let hosts):
             "start \(way.rawValue) \(hosts.map(\.rawValue).reviewed)"
         case .stopHost(_, let maintenance): "stop\(maintenance ? " in maintenance mode" : "")"
+        case .leaveHost(_, let controller, let name):
+            "leave with \(controller.rawValue.debugDescription) \(name.debugDescription)"
         case .stopMachine: "stop"
         case .startMachine: "start"
+        case .awaitLeave: "await"
         case .awaitHost(_, let leave): "await\(leave ? " out of maintenance mode" : "")"
         // The run is that of the outage's shutdown: it stays the same.
         case .awaitBootScript(_, let run): "await \(run.rawValue.debugDescription)"

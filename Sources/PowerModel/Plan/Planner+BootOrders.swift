@@ -8,9 +8,9 @@ extension Planner {
     ) throws(PlanError) -> [BootOrders] {
         try checkBootScripts(now)
         let hosts = site.hosts.map(\.name).sorted()
-        let maintained = hosts.filter { site.maintenanceMode && maintains($0, goal) }
+        let groups = try groups(of: goal.inventory)
         return orders(
-            of: try groups(of: goal.inventory), for: hosts, maintained: Set(maintained),
+            of: groups, for: hosts, maintained: maintained(hosts, groups, goal),
             Moment(now: now, goal: goal, run: run, wall: wall))
     }
 
@@ -40,7 +40,12 @@ extension Planner {
             }
             return starts
         }
-        let infrastructure = byHost(groups.infrastructure)
+        var infrastructure = byHost(groups.infrastructure)
+        // Before all others: who else sees to what the hosts cannot do by themselves?
+        if let controller = groups.controller, let host = place(controller) {
+            infrastructure[host, default: []].insert(
+                BootGuest(name: controller.name, vmxPath: controller.vmxPath), at: 0)
+        }
         let tiers = groups.tiers.reversed().map { byHost($0.group) }
         // One that was started during the outage goes down now, and is needed to restore.
         let vcsa = groups.vcsa.flatMap { vcsa in

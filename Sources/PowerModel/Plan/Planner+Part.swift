@@ -27,6 +27,12 @@ extension Planner {
     ) throws(PlanError) -> Plan {
         try checkPart(moment.now)
         try checkPlaces(groups)
+        let hosts = hosts.filter { $0 != groups.controller?.host }
+        if hosts.isEmpty {
+            throw PlanError(
+                "cluster \(site.name): vpower itself runs on the only host that is meant",
+                try: "move the controller to a host that stays on, or shut the whole cluster down")
+        }
         let wanted = Set(hosts)
         func isHere(_ guest: Guest) -> Bool { guest.host.map(wanted.contains) ?? false }
         let maintained = wanted.filter { maintains($0, moment.goal) }

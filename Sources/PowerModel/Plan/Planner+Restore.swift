@@ -10,7 +10,8 @@ extension Planner {
         let extent = Extent(of: ledger)
         let isBack = [PhaseName.vcsaBack, .hostsBack]
         var phases = [
-            phase(.machinesBack, needs: [], machineSteps(ledger)),
+            phase(.left, needs: [], leaveSteps(ledger)),
+            phase(.machinesBack, needs: [.left], machineSteps(ledger)),
             phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
             phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
             // What was not touched may have lost its power too.
@@ -74,6 +75,14 @@ extension Planner {
         ledger.machinesStopped.sorted().map { machine in
             let limit = machines.first { $0.name == machine }?.limit ?? site.limits.hostBack
             return step(.startMachine(machine), limit: limit)
+        }
+    }
+
+    /// The mains may be back before the controller's host has gone. It goes all the same, and its
+    /// output with it: nothing is brought back into that.
+    private func leaveSteps(_ ledger: Ledger) -> [Step] {
+        ledger.hostsLeft.sorted().map { host in
+            step(.awaitLeave(host), limit: site.limits.leave)
         }
     }
 

@@ -8,10 +8,9 @@ extension Planner {
         try checkPlaces(groups)
         if now.hasVSAN { return try wholeVSAN(groups, moment, dependents: dependents) }
         let hosts = site.hosts.map(\.name).sorted()
-        let maintained = hosts.filter { site.maintenanceMode && maintains($0, moment.goal) }
+        let maintained = maintained(hosts, groups, moment.goal)
         let orders = orders(
-            of: try goalGroups(moment, now: groups), for: hosts, maintained: Set(maintained), moment
-        )
+            of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained, moment)
         var phases = opening(moment, dependents, hosts)
         phases.append(arm(orders, needs: [.freeze]))
         let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
@@ -21,8 +20,11 @@ extension Planner {
                 .vcsa, needs: last + [.retreat, .dependents], stopsThroughHost(groups.vcsa)))
         phases.append(
             phase(.infrastructure, needs: [.vcsa], stopsThroughHost(groups.infrastructure)))
-        phases += hostPhases(hosts, maintained: Set(maintained), vcsaHost: groups.vcsa?.host)
+        phases += hostPhases(
+            hosts.filter { $0 != groups.controller?.host }, maintained: maintained,
+            vcsaHost: groups.vcsa?.host)
         phases.append(machinesDown(after: .vcsaHost))
+        phases.append(leave(groups.controller))
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
     }
 
@@ -144,6 +146,27 @@ extension Planner {
         ]
     }
 
+    /// The controller's host, when everything else is down. It is not put in maintenance mode,
+    /// which it could not enter while vpower runs on it.
+    private func leave(_ controller: Guest?) -> Phase {
+        let steps = controller.flatMap { controller in
+            controller.host.map { host in
+                step(
+                    .leaveHost(host, controller: controller.id, name: controller.name),
+                    limit: site.limits.host)
+            }
+        }
+        return phase(.controllerHost, needs: [.machines], steps.map { [$0] } ?? [])
+    }
+
+    /// The hosts that vpower puts in maintenance mode before they go.
+    func maintained(
+        _ hosts: [HostName], _ groups: Groups, _ goal: ClusterSnapshot
+    ) -> Set<HostName> {
+        guard site.maintenanceMode else { return [] }
+        return Set(hosts.filter { $0 != groups.controller?.host && maintains($0, goal) })
+    }
+
     func hostStops(_ hosts: [HostName], maintained: Set<HostName>) -> [Step] {
         hosts.map { host in
             step(
@@ -173,7 +196,9 @@ extension Planner {
 
     /// What is shut down through its host must be on a known one.
     func checkPlaces(_ groups: Groups) throws(PlanError) {
-        let guests = (groups.vcsa.map { [$0] } ?? []) + groups.infrastructure.members.map(\.guest)
+        let guests =
+            [groups.vcsa, groups.controller].compactMap(\.self)
+            + groups.infrastructure.members.map(\.guest)
         for guest in guests where guest.power == .on && guest.host == nil {
             throw PlanError(
                 "cluster \(site.name): \(guest.name.onOneLine) is on, but nobody knows where",

@@ -6,6 +6,12 @@ extension Planner {
     func wholeVSAN(
         _ groups: Groups, _ moment: Moment, dependents: [ClusterName]
     ) throws(PlanError) -> Plan {
+        if let controller = groups.controller {
+            throw PlanError(
+                "cluster \(site.name): the controller \(controller.name.onOneLine) is a guest of it, "
+                    + "and its storage is vSAN: nobody could recover that",
+                try: "run vpower on a machine outside of the cluster")
+        }
         let way = VSANWay(for: moment.now) ?? .manual
         if way == .manual { try checkHelper(moment.now.inventory) }
         let hosts = site.hosts.map(\.name).sorted()

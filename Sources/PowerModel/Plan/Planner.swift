@@ -48,7 +48,20 @@ public struct Planner: Sendable {
         let groups = try groups(of: now.inventory)
         let moment = Moment(now: now, goal: goal, run: run, wall: wall)
         let plan = try plan(scope, groups, moment)
-        return (plan, warnings(now, groups, isWhole: plan.kind.isWhole))
+        let warnings =
+            partWarnings(scope, groups) + warnings(now, groups, isWhole: plan.kind.isWhole)
+        return (plan, warnings)
+    }
+
+    /// Where only some hosts go, the one that vpower runs on stays: nobody else would go on.
+    private func partWarnings(_ scope: PlanScope, _ groups: Groups) -> [String] {
+        guard case .hosts(let names) = scope, names.count < site.hosts.count,
+            let host = groups.controller?.host, names.contains(host)
+        else { return [] }
+        return [
+            "\(host) stays on: vpower itself runs on it. Move the controller to a host that keeps "
+                + "its power"
+        ]
     }
 
     private func plan(
@@ -108,6 +121,8 @@ struct Moment {
 /// Who goes down together, with what holds for each.
 struct Groups {
     var vcsa: Guest?
+    /// The guest in which vpower runs.
+    var controller: Guest?
     var infrastructure: GuestGroup
     /// In the order in which they go down.
     var tiers: [(tier: TierSite, group: GuestGroup)]
@@ -134,7 +149,8 @@ extension Planner {
             rules.note(guests, in: &later)
         }
         return Groups(
-            vcsa: roles.vcsa, infrastructure: infrastructure, tiers: tiers.reversed(),
+            vcsa: roles.vcsa, controller: roles.controller, infrastructure: infrastructure,
+            tiers: tiers.reversed(),
             unnamed: roles.unnamed.compactMap(inventory.guest))
     }
 

@@ -2,6 +2,9 @@
 public struct Roles: Hashable, Sendable {
     /// The guest that is the vCenter; nil where it is no guest of this cluster.
     public var vcsa: Guest?
+    /// The guest in which vpower runs; nil where it runs outside of this cluster. It goes down with
+    /// its host, which is the last, and is in no tier.
+    public var controller: Guest?
     /// Guests others need to work at all, sorted by identity.
     public var infrastructure: [Guest]
     /// The other guests by tier, in the order in which tiers go down; each sorted by identity.
@@ -11,7 +14,8 @@ public struct Roles: Hashable, Sendable {
 
     /// Compares what is in it.
     public static func == (left: Roles, right: Roles) -> Bool {
-        left.vcsa == right.vcsa && left.infrastructure == right.infrastructure
+        left.vcsa == right.vcsa && left.controller == right.controller
+            && left.infrastructure == right.infrastructure
             && left.tiers.map(\.tier) == right.tiers.map(\.tier)
             && left.tiers.map(\.guests) == right.tiers.map(\.guests)
     }
@@ -23,7 +27,7 @@ public struct Roles: Hashable, Sendable {
     }
 
     /// Sorts the guests of an inventory into roles.
-    /// - Throws: when the vCSA cannot be told, or the controller is one of the guests.
+    /// - Throws: when the vCSA or the controller cannot be told, or one guest is both.
     public init(of inventory: Inventory, in site: ClusterSite) throws(PlanError) {
         try self.init(of: inventory, in: site, by: Roles.choices(of: site))
     }
@@ -44,19 +48,22 @@ public struct Roles: Hashable, Sendable {
             vcsa = try Roles.find(
                 wanted, key: "vcsa", among: candidates, of: guests, in: site.name)
         }
-        if let controller = try Roles.controller(inventory.found.controller, in: site) {
-            let guest = try Roles.find(
-                controller, key: "controller", among: candidates, of: guests, in: site.name)
+        if let wanted = try Roles.controller(inventory.found.controller, in: site) {
+            controller = try Roles.find(
+                wanted, key: "controller", among: candidates, of: guests, in: site.name)
+        }
+        if let vcsa, vcsa.id == controller?.id {
             throw PlanError(
-                "cluster \(site.name): the controller \(guest.name.onOneLine) is a guest of it",
-                try: "run vpower on a machine outside of the cluster; this version cannot stop "
-                    + "the host it runs on")
+                "cluster \(site.name): \(vcsa.name.onOneLine) is named as vCSA and as controller",
+                try: "name the guest in which vpower runs as `controller`, and the one that is "
+                    + "vCenter as `vcsa`")
         }
         infrastructure = []
         tiers = site.tiers.map { ($0, []) }
         unnamed = []
         let fallback = site.tiers.firstIndex { $0.name == site.defaultTier }
-        for candidate in candidates where guests[candidate].id != vcsa?.id {
+        for candidate in candidates
+        where guests[candidate].id != vcsa?.id && guests[candidate].id != controller?.id {
             let place = choices.fitting(guests[candidate]).first
             if place == 0 {
                 infrastructure.append(guests[candidate])

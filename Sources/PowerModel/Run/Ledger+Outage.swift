@@ -15,7 +15,7 @@ extension Ledger {
                     awaited[host] = nil
                 }
                 // Only a host that was told to stop after it was armed boots into that script.
-                if case .stopHost(let host, _) = step.action, run.hasAsked(step.id) {
+                if let host = step.action.stoppedHost, run.hasAsked(step.id) {
                     awaited[host] = armed[host]
                 }
             }
@@ -88,7 +88,7 @@ extension Ledger {
     /// The hosts that were told to stop, or to enter maintenance mode.
     var hostsTouched: Set<HostName> {
         hostsPutInMaintenance.union(
-            asked { if case .stopHost(let host, _) = $0 { host } else { nil } })
+            asked { $0.stoppedHost })
     }
 
     /// The hosts that may hold a boot script of this outage.
@@ -122,6 +122,14 @@ extension Ledger {
 }
 
 extension Action {
+    /// The host this shuts down, if it shuts one down.
+    fileprivate var stoppedHost: HostName? {
+        switch self {
+        case .stopHost(let host, _), .leaveHost(let host, _, _): host
+        default: nil
+        }
+    }
+
     /// The guest this starts, if it starts one.
     fileprivate var startedGuest: GuestID? {
         switch self {
@@ -138,11 +146,14 @@ extension RunLedger {
     /// Whether it was to take hosts down, and saw all of them down: with what was on them.
     fileprivate var hasSeenHostsDown: Bool {
         let hosts = steps.indices.filter {
-            if case .stopHost = steps[$0].action { true } else { false }
+            steps[$0].action.stoppedHost != nil
         }
         return !hosts.isEmpty
             && hosts.allSatisfy {
-                if case .done = outcome(of: steps[$0].id) { true } else { false }
+                // The controller's own host is never seen down.
+                if case .leaveHost = steps[$0].action { return false }
+                if case .done = outcome(of: steps[$0].id) { return true }
+                return false
             }
     }
 }

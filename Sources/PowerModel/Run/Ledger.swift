@@ -78,6 +78,18 @@ public struct Ledger: Hashable, Sendable {
         }
     }
 
+    /// Hosts that vpower handed itself over to in this outage, which shut it and themselves down:
+    /// nobody saw that, and they were not seen back since.
+    public var hostsLeft: Set<HostName> {
+        seenDown { action in
+            switch action {
+            case .leaveHost(let host, _, _): (host, isDown: true)
+            case .awaitHost(let host, _): (host, isDown: false)
+            default: nil
+            }
+        }
+    }
+
     /// Machines that were told to stop and seen down in this outage, and not seen back since.
     public var machinesSeenDown: Set<MachineName> {
         seenDown { action in

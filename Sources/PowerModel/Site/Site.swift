@@ -400,6 +400,10 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var maintenance: Duration = .seconds(60)
     /// Until a host is down.
     public var host: Duration = .seconds(600)
+    /// From the moment the controller's own host is told to shut the controller and then itself
+    /// down until it is off, where vpower runs in a guest of the cluster: the output and machines
+    /// must wait at least so long.
+    public var leave: Duration = .seconds(300)
     /// How long a host's ports must be silent before it counts as down.
     public var settle: Duration = .seconds(20)
     /// Until a host is back after its power is.

@@ -15,6 +15,7 @@ extension Operation {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
         let ledger = try await ledger()
         let hostsDown = ledger.hostsSeenDown
+        let hostsLeft = ledger.hostsLeft
         let machinesDown = ledger.machinesSeenDown
         let silence = await around.askHosts { await $0.isSilent() }
         var notOff: [String] = []
@@ -26,6 +27,14 @@ extension Operation {
         let inventory = ledger.snapshot?.inventory
         for name in around.site.hosts.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
             if silence[name] == true, inventory?.host(name)?.inStandby == true { continue }
+            if hostsLeft.contains(name) {
+                // It goes by itself: see `outputIsNeeded`.
+                let isGone = silence[name] == true
+                if !isGone, await !isLeaving(name) {
+                    notOff.append("host \(name) answers, and is not about to go")
+                }
+                continue
+            }
             if !hostsDown.contains(name) {
                 notOff.append("host \(name) was not seen down")
             } else if silence[name] != true {
@@ -40,5 +49,28 @@ extension Operation {
             }
         }
         return notOff
+    }
+
+    /// Whether a host that vpower itself runs on is about to go, as it was told.
+    public func isLeaving() async throws(OperationError) -> Bool {
+        for host in try await ledger().hostsLeft.sorted() where await isLeaving(host) {
+            return true
+        }
+        return false
+    }
+
+    /// What cannot be asked is not taken for about to go.
+    private func isLeaving(_ host: HostName) async -> Bool {
+        do { return try await around.hosts[host]?.isLeaving() == true } catch { return false }
+    }
+
+    /// How long an output is needed after everything on it is off but the host that vpower itself
+    /// runs on, which goes by itself; zero where there is none.
+    public func outputIsNeeded(on feed: FeedName? = nil) async throws(OperationError) -> Duration {
+        let left = try await ledger().hostsLeft
+        let isLeft = around.site.hosts.contains { host in
+            left.contains(host.name) && feed.map(host.feeds.contains) ?? true
+        }
+        return isLeft ? around.site.limits.leave : .zero
     }
 }

@@ -185,7 +185,7 @@ extension Step {
     /// Whether it shuts a host down, or must come before that.
     fileprivate var isHost: Bool {
         switch action {
-        case .stopHost, .stopVSAN: true
+        case .stopHost, .leaveHost, .stopVSAN: true
         default: false
         }
     }

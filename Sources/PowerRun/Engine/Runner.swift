@@ -248,6 +248,9 @@ public final class Runner: Sendable {
             return await stopVSAN(way, on: hosts, vcsa: vcsa, wait)
         case .startVSAN(.wizard, _): return await powerOnVSAN(wait)
         case .startVSAN(.manual, let hosts): return await recoverVSAN(hosts, wait)
+        case .leaveHost(let host, let controller, _):
+            return await leaveHost(host, controller: controller, wait)
+        case .awaitLeave(let host): return await awaitLeave(of: host, wait)
         case .stopMachine(let machine): return await stopMachine(machine, wait)
         case .startMachine(let machine): return await startMachine(machine, wait)
         case .awaitHost(let host, let leave):

@@ -18,8 +18,35 @@ public protocol FeedControl: Sendable {
     /// Tells the UPS to cut its output after its own delay and to return when the mains do.
     func cutOutput() async throws(FeedError)
 
+    /// How long the UPS waits before it cuts its output; nil where it does not say.
+    func outputDelay() async throws(FeedError) -> Duration?
+
     /// Ends the connection.
     func close() async
+}
+
+extension FeedControl {
+    /// Tells the UPS to cut its output, where it waits as long as that is needed yet.
+    /// - Parameter need: zero where everything on it is off.
+    /// - Throws: `refused`, with nothing sent, where the UPS would not wait so long or does not
+    ///   say how long it waits.
+    public func cutOutput(neededFor need: Duration) async throws(FeedError) {
+        if need > .zero, let why = try await whyNotEnough(for: need) {
+            throw FeedError(
+                feed: feed, attempting: "cut the output", reason: .refused, detail: why)
+        }
+        try await cutOutput()
+    }
+
+    /// Why the output must not be cut while it is needed so long yet; nil where it may be.
+    public func whyNotEnough(for need: Duration) async throws(FeedError) -> String? {
+        let delay = try await outputDelay()
+        if let delay, delay >= need { return nil }
+        let waits =
+            delay.map { "it would be off in \($0.short)" } ?? "it does not say how long it waits"
+        return "\(waits) (ups.delay.shutdown), and the host that vpower itself runs on needs up to "
+            + "\(need.short): set offdelay in ups.conf, or `limits.leave`"
+    }
 }
 
 /// What went wrong while talking to an upsd.

@@ -106,6 +106,16 @@ public final class HostByTwoWays: HostControl {
         try await askSSH { ssh throws(HostError) in try await ssh.arm(orders) }
     }
 
+    /// Has the host go by itself.
+    public func leave(_ orders: LeaveOrders) async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.leave(orders) }
+    }
+
+    /// Whether it is about to.
+    public func isLeaving() async throws(HostError) -> Bool {
+        try await askSSH { ssh throws(HostError) in try await ssh.isLeaving() }
+    }
+
     /// Takes the boot script out again.
     public func disarm() async throws(HostError) {
         try await askSSH { ssh throws(HostError) in try await ssh.disarm() }

@@ -55,6 +55,13 @@ public protocol HostControl: HostWay {
     /// What the boot script of this run says of its work since the host booted.
     func bootReport(of run: RunID) async throws(HostError) -> BootReport
 
+    /// Has the host, by itself and from now on, shut down the guest in which vpower runs, and then
+    /// itself; looks that it is at it. Success also when it was at it already.
+    func leave(_ orders: LeaveOrders) async throws(HostError)
+
+    /// Whether the host is still at what `leave` told it. A boot ends that.
+    func isLeaving() async throws(HostError) -> Bool
+
     /// Stops the agent of vSphere HA on the host, and looks that it does not run; success also when
     /// there is none. It starts by itself at the host's next boot.
     func stopHAAgent() async throws(HostError)

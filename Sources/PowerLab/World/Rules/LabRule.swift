@@ -130,6 +130,11 @@ public struct LabSiteState: Sendable {
         onByPlace.filter { $0.key < place }.flatMap(\.value).sorted()
     }
 
+    /// Whether vpower itself runs on a host.
+    func holdsController(_ host: String) -> Bool {
+        guestsOf[host, default: []].contains { specs[$0]?.isController == true }
+    }
+
     /// How the step that stops a guest ended, if it did.
     func stopOutcome(_ id: String) -> StepOutcome? { outcomes[StepID("stop/\(id)")] }
 

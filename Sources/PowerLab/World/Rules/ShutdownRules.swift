@@ -29,7 +29,10 @@ struct HostsAfterTheirGuests: LabRule {
             let started = startedUnderCall[event.object] ?? [:]
             let on = site.ordinaryOn(event.object).filter { guest in
                 let isUnseen = started[guest].map { event.atSeconds - $0 <= Self.callSeconds }
+                // What does not shut down goes with its host: vpower itself is the one that may.
+                let isController = site.specs[guest]?.isController == true
                 return !site.mayStayOn(guest) && isUnseen != true
+                    && !(isController && event.detail == LabState.handOver)
             }
             excused.formUnion(site.ordinaryOn(event.object))
             let names = on.map(site.name).joined(separator: ", ")
@@ -193,6 +196,14 @@ struct OrderDown: LabRule {
                 left.isEmpty
                     ? nil : "guest \(site.name(event.object)) was shut down before \(names)")
         case .hostTold: hostTold(event, site)
+        case .hostLeft:
+            let others = site.hostsOn.filter {
+                $0 != event.object && site.outcomes[StepID("stop-host/\($0)")] == nil
+            }
+            tally.judge(
+                at: event.atSeconds,
+                others.isEmpty
+                    ? nil : "vpower went with \(event.object) before \(others.sorted())")
         default: break
         }
     }
@@ -210,8 +221,10 @@ struct OrderDown: LabRule {
         } else if !site.scenario.hasVSAN, site.place[vcsa] == event.object,
             site.isToStop(vcsa)
         {
+            // The controller's own host may come later still.
             let others = site.hostsOn.filter {
                 $0 != event.object && site.outcomes[StepID("stop-host/\($0)")] == nil
+                    && !site.holdsController($0)
             }
             if !others.isEmpty {
                 wrong = "vCSA's host was told to stop before \(others.sorted())"
@@ -278,7 +291,9 @@ struct RecordBeforeAct: LabRule {
     private static func step(of event: LabEvent) -> StepID? {
         let object = event.object
         switch event.kind {
-        case .guestAsked: return StepID("stop/\(object)")
+        case .guestAsked:
+            return event.detail == LabState.handOver ? nil : StepID("stop/\(object)")
+        case .hostLeft: return StepID("stop-host/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
             return ["HA", "boot script", "a person", "vSAN"].contains(event.detail)
@@ -287,7 +302,10 @@ struct RecordBeforeAct: LabRule {
         case .vsanPowerOn: return .startVSAN
         case .vsanPrepared: return event.detail == "vCenter" ? nil : .prepareVSAN
         case .vsanRecovered: return object == "vCenter" ? nil : .startVSAN
-        case .hostTold: return event.detail == "vSAN" ? nil : StepID("stop-host/\(object)")
+        case .hostTold:
+            // What is handed over was announced then: see `hostLeft`.
+            return ["vSAN", LabState.handOver].contains(event.detail)
+                ? nil : StepID("stop-host/\(object)")
         case .maintenanceOn:
             return event.detail == "vSAN" ? nil : .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
@@ -306,11 +324,26 @@ struct RecordBeforeAct: LabRule {
 struct OutputAfterHosts: LabRule {
     let name = "7: the output is cut after the hosts"
     var tally = LabTally()
+    /// Hosts that go by themselves.
+    private var leaving: Set<String> = []
+    /// Feeds that were told to cut their output, and have not yet.
+    private var wasAsked: Set<String> = []
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        if event.kind == .outputOff, wasAsked.remove(event.object) != nil {
+            let on = site.hostsOn.filter { leaving.contains($0) }.sorted()
+            tally.judge(
+                at: event.atSeconds, on.isEmpty ? nil : "the output did not wait for \(on)")
+        }
+        if event.kind == .hostLeft { leaving.insert(event.object) }
+        if event.kind == .hostOff { leaving.remove(event.object) }
         guard event.kind == .outputCutAsked else { return }
-        // A host that was told, and whose own link is cut, is silent before it is off.
-        let on = site.hostsOn.filter { !site.isFaulted([.linkCut], [$0]) }.sorted()
+        wasAsked.insert(event.object)
+        // A host that was told, and whose own link is cut, is silent before it is off. One that
+        // goes by itself is waited for by the UPS.
+        let on = site.hostsOn.filter {
+            !site.isFaulted([.linkCut], [$0]) && !leaving.contains($0)
+        }.sorted()
         tally.judge(
             at: event.atSeconds, on.isEmpty ? nil : "the output was cut with \(on) still on")
     }
