@@ -98,7 +98,9 @@ let others: [Target] = [
         dependencies: [.product(name: "Mustache", package: "swift-mustache")],
         path: "Templates",
         exclude: ["systemd", "README.md"],
-        resources: [.embedInCode("local.sh.mustache")],
+        resources: [
+            .embedInCode("local.sh.mustache"), .embedInCode("leave.sh.mustache"),
+        ],
         swiftSettings: strict),
     .executableTarget(
         name: "vpower",

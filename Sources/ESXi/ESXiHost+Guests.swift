@@ -221,7 +221,7 @@ extension ESXiHost {
     ///
     /// The list gives candidates only, since notes are printed raw; the host is asked for each
     /// one's file before anything is done to it.
-    private func id(of guest: BootGuest, _ attempting: String) async throws(HostError) -> Int {
+    func id(of guest: BootGuest, _ attempting: String) async throws(HostError) -> Int {
         let nonce = Sections.Nonce()
         let sections = try await run(
             """

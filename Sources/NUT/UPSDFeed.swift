@@ -270,6 +270,21 @@ public actor UPSDFeed: FeedControl {
         await logOut(link)
     }
 
+    /// `ups.delay.shutdown`, which a driver need not have.
+    public func outputDelay() async throws(FeedError) -> Duration? {
+        let text: String
+        do throws(FeedError) {
+            text = try await value(
+                of: "ups.delay.shutdown", until: NIODeadline.now() + TimeAmount(limits.session))
+        } catch {
+            guard error.reason == .refused else { throw error }
+            return nil
+        }
+        // Some drivers tell -1 for "not set".
+        guard let seconds = Int(text), seconds >= 0 else { return nil }
+        return .seconds(seconds)
+    }
+
     private func awaitResult(_ identity: String, of command: String, on link: UPSDLink)
         async throws(UPSDFault)
     {

@@ -284,6 +284,45 @@ import Transport
         }
     }
 
+    @Test func `a host that is handed over shuts the guest and then itself down`() async throws {
+        try await withHost { bench in
+            let orders = LeaveOrders(
+                host: HostName("esx1"), run: RunID("run-1"), controller: try guest(Self.nasty),
+                mayStayOn: [], limit: .seconds(20))
+            #expect(try await !bench.host.isLeaving())
+            try await bench.host.leave(orders)
+            #expect(try await bench.host.isLeaving())
+            // Told twice, it is at it once.
+            try await bench.host.leave(orders)
+            await bench.host.close()
+            let start = ContinuousClock.now
+            while await !bench.host.isSilent() {
+                try #require(ContinuousClock.now - start < .seconds(40))
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            #expect(
+                await bench.site.events.map(\.what).prefix(2)
+                    == ["shutdown \(Self.nasty)", "host off"])
+        }
+    }
+
+    @Test func `a guest that does not go holds its host only for its limit`() async throws {
+        try await withHost { bench in
+            await bench.site.setAnswer("esx1", vmid: 11, .toolsUnavailable)
+            let orders = LeaveOrders(
+                host: HostName("esx1"), run: RunID("run-1"), controller: try guest(Self.nasty),
+                mayStayOn: [], limit: .seconds(20))
+            try await bench.host.leave(orders)
+            let start = ContinuousClock.now
+            while await !bench.host.isSilent() {
+                try #require(ContinuousClock.now - start < .seconds(40))
+                try await Task.sleep(for: .milliseconds(200))
+            }
+            #expect(ContinuousClock.now - start > .seconds(10))
+            #expect(await bench.site.events.map(\.what).first == "host off")
+        }
+    }
+
     @Test(arguments: [true, false])
     func `a host that is told to shut down falls silent`(maintenance: Bool) async throws {
         try await withHost(guests: []) { bench in
