@@ -216,6 +216,8 @@ struct SiteLimit: Sendable {
         SiteLimit(key: "vsan", path: \.vsan),
         SiteLimit(key: "maintenance", path: \.maintenance),
         SiteLimit(key: "host", path: \.host),
+        // A tenth of it is the time for the last records.
+        SiteLimit(key: "leave", path: \.leave, least: .seconds(20)),
         SiteLimit(key: "settle", path: \.settle),
         SiteLimit(key: "hostBack", path: \.hostBack),
         SiteLimit(key: "bootScript", path: \.bootScript),

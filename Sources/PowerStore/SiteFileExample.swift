@@ -167,6 +167,7 @@ extension SiteFile {
               vsan: 15m                       # until a vSAN cluster is ready, or recovered
               maintenance: 1m                 # until a host is in maintenance mode
               host: 10m                       # until a host is down
+              leave: 5m                       # until vpower's own host is off, after it was told
               settle: 20s                     # how long a host must be silent to count as down
               hostBack: 30m                   # until a host is back after its power is
               bootScript: 30m                 # until a boot script reports that it is done

@@ -11,7 +11,7 @@ extension CommandTests {
             "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
             "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
             "several-clusters-and-shedding.md", "stop-a-shutdown.md",
-            "vsan-cluster.md",
+            "vpower-inside-the-cluster.md", "vsan-cluster.md",
         ]
 
         @Test func `every page has its parts in order, do not first`() throws {
@@ -107,6 +107,34 @@ extension CommandTests {
                 #expect(firsts == firsts.sorted() && !firsts.contains(-1), "\(firsts)")
                 let violations = log.filter { $0.kind == .guestOn && $0.detail.contains("HA") }
                 #expect(violations == [])
+            }
+        }
+
+        @Test func `vpower in a guest of the cluster`() async throws {
+            // Longer than what the page's hosts need: as long as the site file says.
+            try await CommandLab.with("--output-delay", "20") { lab in
+                let before = try await lab.state()
+                let inside = try lab.changedSite("inside.yaml") { text in
+                    text.replacing(
+                        "    defaultTier:", with: "    controller: db-replica\n    defaultTier:"
+                    ).replacing(/leave: \d+s/, with: "leave: 20s")
+                }
+                try contents(of: inside).write(to: lab.sitePath)
+                _ = try await follow("vpower-inside-the-cluster.md", lab) { command in
+                    guard command == "vpower status" else { return }
+                    // Nobody is there any more to see the last host go.
+                    let deadline = ContinuousClock.now + .seconds(30)
+                    while try await !lab.state().hostsOn.isEmpty {
+                        try #require(ContinuousClock.now < deadline, "the last host is on")
+                        try await Task.sleep(for: .milliseconds(200))
+                    }
+                }
+                try await expectAsBefore(lab, before)
+                let log = try await lab.log()
+                let own = try #require(log.last { $0.kind == .hostOff })
+                #expect(own.object == "esx3.lab")
+                #expect(!log.contains { $0.kind == .guestLost })
+                #expect(log.last { $0.kind == .guestOff }?.number ?? 0 < own.number)
             }
         }
 

@@ -566,7 +566,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcsa: vcenter", "vcsa: vcenter\n    witness: switch\n    limits: {freez: 1m, host: 0s}",
         #"14:14: `witness` is "switch"; expected a name or address and a port, e.g. name.example.org:443; IPv6 as [::1]:443"#,
-        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, vsan, maintenance, host, settle, hostBack, bootScript, vcenterBack, start, armedFor, startGap, afterVCSA, look, tools, dependents, margin"#,
+        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, vsan, maintenance, host, leave, settle, hostBack, bootScript, vcenterBack, start, armedFor, startGap, afterVCSA, look, tools, dependents, margin"#,
         #"15:31: `host` is "0s"; expected a duration of at least 1s with its units d, h, m, s, e.g. 90s, 5m, 1m30s"#
     ),
     BadSite(

@@ -224,7 +224,8 @@ extension ClusterLimits {
         [
             ("afterVCSA", afterVCSA), ("arm", arm), ("armedFor", armedFor),
             ("bootScript", bootScript), ("freeze", freeze), ("host", host),
-            ("hostBack", hostBack), ("infrastructure", infrastructure), ("look", look),
+            ("hostBack", hostBack), ("infrastructure", infrastructure), ("leave", leave),
+            ("look", look),
             ("maintenance", maintenance), ("margin", margin), ("settle", settle),
             ("start", start), ("startGap", startGap), ("tools", tools),
             ("vcenterBack", vcenterBack), ("vcls", vcls), ("vcsa", vcsa), ("vsan", vsan),

@@ -112,7 +112,7 @@ struct CheckCommand: AsyncParsableCommand {
                         + "\(snapshot.automation.ha ? "on" : "off"), DRS "
                         + "\(snapshot.automation.drsLevel.rawValue)")
                 check(snapshot, of: cluster, &sheet)
-                checkController(snapshot, of: cluster, &sheet)
+                await checkController(snapshot, of: cluster, context, &sheet)
                 await checkPrivileges(vcenter, snapshot, of: cluster, &sheet)
                 await checkREST(vcenter, snapshot, of: cluster, &sheet)
                 await checkRuntime(snapshot, of: cluster, context, &sheet)
@@ -151,29 +151,6 @@ struct CheckCommand: AsyncParsableCommand {
         }
         for host in cluster.hosts where snapshot.inventory.host(host.name) == nil {
             sheet.bad(what, "host \(host.name) is not in the cluster")
-        }
-    }
-
-    /// What this machine is taken for, where it is none of the cluster's guests: one that is, is an
-    /// error of its own (`Roles`).
-    private func checkController(
-        _ snapshot: ClusterSnapshot, of cluster: ClusterSite, _ sheet: inout CheckSheet
-    ) {
-        let what = "cluster \(cluster.name)"
-        let machine = ThisMachine.evidence()
-        let word = "set `controller` of the cluster, or `controllerElsewhere: true`"
-        if cluster.controllerGuest != nil || snapshot.inventory.found.controller != nil { return }
-        if cluster.controllerElsewhere {
-            sheet.good(what, "vpower runs in none of its guests, as the site file says")
-        } else if !machine.isVMwareGuest {
-            sheet.good(what, "vpower runs in none of its guests: this machine is no VMware guest")
-        } else if machine.hasIdentity {
-            sheet.bad(
-                what, "vpower runs in a VMware guest, but in none that this cluster shows: \(word)")
-        } else {
-            sheet.bad(
-                what,
-                "vpower runs in a VMware guest and may not read which (root only): \(word)")
         }
     }
 

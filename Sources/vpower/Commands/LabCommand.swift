@@ -56,6 +56,11 @@ struct LabCommand: AsyncParsableCommand {
     @Flag(help: "The cluster's storage is vSAN.")
     var vsan = false
 
+    @Option(
+        help: ArgumentHelp(
+            "How many seconds the UPS waits before it cuts its output, 1 to 600.", valueName: "s"))
+    var outputDelay = 1
+
     private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
 
     func validate() throws {
@@ -66,6 +71,9 @@ struct LabCommand: AsyncParsableCommand {
         }
         guard LabRelease(rawValue: release) != nil else {
             throw ValidationError("--release: one of \(Self.releases)")
+        }
+        guard (1...600).contains(outputDelay) else {
+            throw ValidationError("--output-delay: 1 to 600")
         }
     }
 
@@ -81,6 +89,7 @@ struct LabCommand: AsyncParsableCommand {
             let path = URL(filePath: directory).standardizedFileURL.path
             var scenario = LabScenario.standard(named: ClusterName(cluster))
             scenario.hasVSAN = vsan
+            scenario.pace.outputCuts = .seconds(outputDelay)
             let lab = LabWire(
                 scenario, directory: path, time: SystemTime(),
                 release: LabRelease(rawValue: release) ?? .v80u3)

@@ -87,17 +87,29 @@ extension ClusterKeeper {
     /// What of the cluster is not proven off, each thing in words; of all of it, or of what hangs
     /// on one feed.
     func notOff(on feed: FeedName? = nil) async -> [String] {
-        do {
-            let around = try await context.surroundings(
-                cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
-            let operation = Operation(
-                in: around, machines: context.machines(of: cluster), control: RunControl(),
-                makeID: { [context] in context.makeID() })
-            let answer: [String]
-            do { answer = try await operation.notOff(on: feed) } catch { answer = ["\(error)"] }
-            await around.close()
-            return answer
-        } catch { return ["cluster \(cluster.name): \(error)"] }
+        do { return try await look { try await $0.notOff(on: feed) } } catch {
+            return ["cluster \(cluster.name): \(error)"]
+        }
+    }
+
+    /// How long the host that vpower itself runs on needs the output yet.
+    func outputIsNeeded(on feed: FeedName) async throws -> Duration {
+        try await look { try await $0.outputIsNeeded(on: feed) }
+    }
+
+    /// Whether the host that vpower itself runs on is about to go.
+    func isLeaving() async throws -> Bool { try await look { try await $0.isLeaving() } }
+
+    private func look<Answer>(_ body: (Operation) async throws -> Answer) async throws -> Answer {
+        let around = try await context.surroundings(
+            cluster, journal: journal, announcer: LogAnnouncer(logger: logger))
+        let operation = Operation(
+            in: around, machines: context.machines(of: cluster), control: RunControl(),
+            makeID: { [context] in context.makeID() })
+        let result: Result<Answer, any Error>
+        do { result = .success(try await body(operation)) } catch { result = .failure(error) }
+        await around.close()
+        return try result.get()
     }
 
     private func goDown(

@@ -229,6 +229,7 @@ final class ClusterKeeper: Service {
     private func goOnWithWhatWasInterrupted() async {
         do {
             let ledger = Ledger(try await journal.openOutage(of: cluster.name))
+            if !ledger.hostsLeft.isEmpty { try await finishLeaving() }
             guard let run = ledger.interruptedRun, run.plan.kind.isWhole,
                 run.cause.origin == .outage
             else { return }
@@ -244,6 +245,12 @@ final class ClusterKeeper: Service {
                 }
             }
         } catch { report(error) }
+    }
+
+    /// A daemon that was killed after its host was told to go, and before the output was told: then
+    /// nothing would bring that host back. Another boot of the host has ended that.
+    private func finishLeaving() async throws {
+        if try await isLeaving() { await callbacks.isOver(cluster.name) }
     }
 
     /// How often the inventory is kept for the day on which vCenter is gone first.

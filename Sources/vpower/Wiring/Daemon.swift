@@ -177,7 +177,7 @@ actor Daemon: OutageHandler {
             }
             // The mains may have returned meanwhile.
             guard partlyDown.contains(cluster) else { return }
-            if feed.output != nil { await tellToCut(feed) }
+            if feed.output != nil { await tellToCut(feed, of: on) }
             guard partlyDown.contains(cluster) else { return }
             await giveUp(feed)
         }
@@ -211,7 +211,7 @@ actor Daemon: OutageHandler {
             return
         }
         guard over.isSuperset(of: clusters) else { return }
-        await tellToCut(feed)
+        await tellToCut(feed, of: clusters)
     }
 
     /// What of these clusters is not proven off; of all of them, or of what hangs on one feed.
@@ -225,9 +225,13 @@ actor Daemon: OutageHandler {
         return notOff
     }
 
-    private func tellToCut(_ feed: Feed) async {
+    private func tellToCut(_ feed: Feed, of clusters: Set<ClusterName>) async {
         do {
-            try await context.cutOutput(of: feed)
+            var need = Duration.zero
+            for cluster in clusters.sorted() {
+                need = max(need, try await keepers[cluster]?.outputIsNeeded(on: feed.name) ?? .zero)
+            }
+            try await context.cutOutput(of: feed, neededFor: need)
             logger.notice("output told to cut", metadata: ["feed": "\(feed.name)"])
         } catch { logger.error("output not cut", metadata: ["error": "\(error)"]) }
     }

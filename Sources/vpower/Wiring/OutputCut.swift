@@ -27,7 +27,7 @@ struct OutputCut {
                 continue
             }
             do {
-                try await context.cutOutput(of: feed)
+                try await context.cutOutput(of: feed, neededFor: try await need(of: feed, on))
                 await timeline.say("feed \(name): told to cut its output")
             } catch {
                 let problem = Problem(
@@ -37,6 +37,15 @@ struct OutputCut {
             }
         }
         return codes
+    }
+
+    /// How long the host that vpower itself runs on needs the output yet.
+    private func need(of feed: Feed, _ on: [HandTurn]) async throws -> Duration {
+        var need = Duration.zero
+        for turn in on {
+            need = max(need, try await turn.operation.outputIsNeeded(on: feed.name))
+        }
+        return need
     }
 
     /// Why the output must stay on, each thing in words.
@@ -58,9 +67,9 @@ struct OutputCut {
 extension SiteContext {
     /// Tells a UPS to cut its output, over a connection of its own. Whether it may be cut is for
     /// the caller to know: `Operation.notOff`.
-    func cutOutput(of feed: Feed) async throws {
+    func cutOutput(of feed: Feed, neededFor need: Duration) async throws {
         let control = try feedControl(feed)
-        do { try await control.cutOutput() } catch {
+        do { try await control.cutOutput(neededFor: need) } catch {
             await control.close()
             throw error
         }
