@@ -55,6 +55,11 @@ struct HostDouble: HostControl {
         return try await inner.arm(orders)
     }
     func disarm() async throws(HostError) { try await inner.disarm() }
+    func removeBootScript() async throws(HostError) { try await inner.removeBootScript() }
+    func bootScriptState() async throws(HostError) -> BootScriptState {
+        try await inner.bootScriptState()
+    }
+
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await inner.bootReport(of: run)
     }
