@@ -3,6 +3,9 @@ import Testing
 
 @testable import PowerStore
 
+private let either = "the extra needs one of `run`, a line, and `file`, with its `content`"
+private let text = "a text, e.g. after `content: |` on lines of their own; no binary file"
+
 /// The keys of boot scripts: `unarmedBoot` and `extras`.
 @Suite struct SiteFileExtraTests {
     private func site(_ more: String) throws(SiteFileError) -> Site {
@@ -30,7 +33,7 @@ import Testing
     }
 
     @Test func `lines and files are read as they are written, in their order`() throws {
-        let text = """
+        let extras = """
                 extras:
                   - file: /etc/vmware/firewall/a.xml
                     content: |
@@ -43,7 +46,7 @@ import Testing
 
             """
         #expect(
-            try site(text).clusters.first?.extras == [
+            try site(extras).clusters.first?.extras == [
                 BootExtra(
                     .file(
                         path: "/etc/vmware/firewall/a.xml",
@@ -52,11 +55,6 @@ import Testing
                 BootExtra(.line(#"a "b"; c"#), limit: .seconds(120)),
             ])
     }
-
-    private static let either =
-        "the extra needs one of `run`, a line, and `file`, with its `content`"
-    private static let text =
-        "a text, e.g. after `content: |` on lines of their own; no binary file"
 
     @Test(arguments: [
         ("{}", either), ("{run: a, file: /a}", either),
