@@ -27,10 +27,49 @@ extension BootScript {
     }
 
     /// local.sh without the block; unchanged when there is none.
-    public static func remove(from text: String) -> String {
+    public static func remove(_ text: String) -> String {
         let lines = LocalShLines(text).lines
         let kept = withoutBlock(lines)
         return kept.count == lines.count ? text : LocalShLines(kept).text
+    }
+
+    /// local.sh with a block that is not armed: without one that would have nothing to do then.
+    public static func disarm(_ text: String) -> String {
+        guard let block = block(in: text) else { return remove(text) }
+        let lines = LocalShLines(block).lines
+        let isOfUse = lines.contains { line in
+            linesOfUseUnarmed.contains { line.elementsEqual($0.utf8) }
+        }
+        guard isOfUse else { return remove(text) }
+        let unarmed = LocalShLines(
+            lines.map { $0.elementsEqual(armedLine.utf8) ? Array(unarmedLine.utf8) : $0 })
+        return install(block: unarmed.text, into: text)
+    }
+
+    /// What the block in a local.sh says of itself; nil when there is none that is whole.
+    public static func installed(in text: String) -> Installed? {
+        guard let block = block(in: text) else { return nil }
+        let lines = LocalShLines(block).lines.map { String(decoding: $0, as: UTF8.self) }
+        func value(_ name: String) -> Substring? {
+            let lead = "        \(name)='"
+            return lines.first { $0.hasPrefix(lead) && $0.hasSuffix("'") }?
+                .dropFirst(lead.count).dropLast()
+        }
+        guard let run = value("vpower_run").flatMap(ShellText.decoded),
+            let expires = value("vpower_expires").flatMap({ Int($0) })
+        else { return nil }
+        return Installed(
+            isArmed: lines.contains(armedLine), run: run, expiresEpochSeconds: expires)
+    }
+
+    /// What a block says of itself.
+    public struct Installed: Hashable, Sendable {
+        /// Whether it acts at the next boot, until it expires.
+        public var isArmed: Bool
+        /// The run that it was written for.
+        public var run: String
+        /// After this moment, in seconds since 1970, it is not armed any more.
+        public var expiresEpochSeconds: Int
     }
 
     /// The block in a local.sh, from its first marker to its end marker and a line end; nil when

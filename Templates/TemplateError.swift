@@ -6,6 +6,8 @@ public struct TemplateError: Error, Hashable, Sendable, CustomStringConvertible 
         case nulCharacter
         /// A value is outside of its documented bounds.
         case outOfBounds
+        /// A file or line of the administrator's is no text.
+        case notText
         /// The template names something that has no value.
         case missingValue
         /// The template uses a tag that could let a value through unquoted.

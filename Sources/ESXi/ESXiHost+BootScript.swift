@@ -21,7 +21,9 @@ extension ESXiHost {
                 "\(Self.path) is missing; ESXi ships it, and a new one would "
                     + "not be saved. Copy it from another host of the same release")
         }
-        let wanted = try wanted(orders, into: existing, attempting)
+        let probe = try await probe(orders.vcenter, attempting)
+        let wanted = BootScript.install(
+            block: try Self.script(orders, probe: probe), into: existing)
         let unchanged = wanted == existing
         if !unchanged { try await writeLocalSh(wanted, attempting) }
         let drift = try await save(attempting)
@@ -32,19 +34,36 @@ extension ESXiHost {
     /// The managed block that these orders become, with its markers.
     /// - Throws: `refused` when a value cannot be written into a script.
     public static func script(_ orders: BootOrders) throws(HostError) -> String {
-        do { return try BootScript.block(BootScriptValues(orders)) } catch {
+        try script(orders, probe: nil)
+    }
+
+    private static func script(
+        _ orders: BootOrders, probe: BootScriptProbe?
+    ) throws(HostError) -> String {
+        do { return try BootScript.block(BootScriptValues(orders, probe: probe)) } catch {
             throw HostError(
                 host: orders.host, attempting: "render the boot script", reason: .refused,
                 detail: error.detail)
         }
     }
 
-    /// Takes the boot script out again and saves; success also when there was none. It saves in any
-    /// case: an earlier try may have ended between the two.
+    /// Takes the boot script out again and saves; success also when there was none. One that has
+    /// something to do at every boot stays, and is not armed.
     public func disarm() async throws(HostError) {
-        let attempting = "take the boot script out"
+        try await rewrite("disarm the boot script", BootScript.disarm)
+    }
+
+    /// Takes the boot script out, whatever it is there for, and saves.
+    public func removeBootScript() async throws(HostError) {
+        try await rewrite("take the boot script out", BootScript.remove)
+    }
+
+    /// It saves in any case: an earlier try may have ended between the two.
+    private func rewrite(
+        _ attempting: String, _ change: (String) -> String
+    ) async throws(HostError) {
         guard let existing = try await readLocalSh(attempting, forBoot: false) else { return }
-        let wanted = BootScript.remove(from: existing)
+        let wanted = change(existing)
         if wanted != existing { try await writeLocalSh(wanted, attempting) }
         _ = try await save(attempting)
         _ = try await verify(wanted, attempting)
@@ -53,47 +72,22 @@ extension ESXiHost {
     /// What the boot script of this run says of its work since the host booted.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         let attempting = "read the boot script's report"
-        let nonce = Sections.Nonce()
-        let sections = try await self.run(
-            """
-            \(nonce.begin("report"))
-            [ ! -e \(BootScript.reportPath) ] || cat \(BootScript.reportPath)
-            """, nonce, attempting: attempting, limit: limits.command)
-        let text = sections.text("report") ?? ""
-        if text.isEmpty { return .none }
-        let report: BootScriptReport
-        do throws(TemplateError) {
-            report = try BootScriptReport.parse(text)
-        } catch {
-            throw self.error(.badAnswer, attempting, error.detail)
+        guard let report = try await readReport(attempting), report.run == run.rawValue else {
+            return .none
         }
-        guard report.run == run.rawValue else { return .none }
         switch report.state {
         case .running: return .running
-        case .expired: return .expired
-        case .done where report.failed.isEmpty: return .done(failed: [])
-        case .done:
-            // The report names files. Who is no longer listed keeps the file's name.
-            let listed = try await guests()
-            return .done(
-                failed: report.failed.map { path in
-                    listed.first { $0.vmxPath == path }?.name ?? path
-                })
+        case .calledOff: return .calledOff
+        case .done where report.mode == .expired: return .expired
+        case .done: return .done(failed: try await named(report.failed))
         }
     }
 }
 
 extension ESXiHost {
-    /// local.sh with the block in it.
-    private func wanted(_ orders: BootOrders, into existing: String, _ attempting: String)
-        throws(HostError) -> String
-    {
-        BootScript.install(block: try Self.script(orders), into: existing)
-    }
-
     /// The whole of local.sh; nil when there is none. Its sum is computed at the host and compared
     /// here, so that a part of it is never taken for all.
-    private func readLocalSh(_ attempting: String, forBoot: Bool)
+    func readLocalSh(_ attempting: String, forBoot: Bool)
         async throws(HostError) -> String?
     {
         let nonce = Sections.Nonce()
@@ -213,7 +207,7 @@ extension ESXiHost {
 extension BootScriptValues {
     /// Orders in the words of the template; fractions of seconds are dropped. A wait after one
     /// guest that is too long is cut: it is no reason to leave a host without its script.
-    init(_ orders: BootOrders) {
+    init(_ orders: BootOrders, probe: BootScriptProbe?) {
         func guest(_ guest: BootGuest) -> BootScriptGuest {
             BootScriptGuest(
                 name: guest.name, vmxPath: guest.vmxPath,
@@ -227,8 +221,13 @@ extension BootScriptValues {
             expiresEpochSeconds: Int(orders.expires.millisecondsSinceEpoch / 1000),
             leaveMaintenance: orders.leaveMaintenance,
             infrastructure: orders.infrastructure.map(guest), vcsa: orders.vcsa.map(guest),
-            waitsForVCSA: orders.waitsForVCSA, tiers: orders.tiers.map { $0.map(guest) },
+            waitsForVCSA: orders.waitsForVCSA, probe: probe,
+            tiers: orders.tiers.map { $0.map(guest) },
+            settleSeconds: Int(orders.settle.components.seconds),
             startGapSeconds: Int(orders.startGap.components.seconds),
             afterVCSASeconds: Int(orders.afterVCSA.components.seconds))
+        isArmed = orders.isArmed
+        standing = orders.standing.map(guest)
+        extras = orders.extras.map(BootScriptExtra.init)
     }
 }

@@ -23,7 +23,7 @@ extension SiteReader {
         "hosts", "tiers", "defaultTier", "infrastructure", "guests", "answers", "adoptGuests",
         "limits",
         "maintenanceMode",
-        "witness",
+        "witness", "unarmedBoot", "extras",
     ]
 
     private func cluster(
@@ -46,17 +46,23 @@ extension SiteReader {
         let limits = limits(map)
         let maintenanceMode = map.value("maintenanceMode", .yesOrNo) ?? false
         let witness = map.value("witness", .endpoint(defaultPort: nil))
+        let unarmedBoot: UnarmedBoot? = map.value("unarmedBoot", .oneWord)
+        let extras = extras(map)
         needs += needed
         guard let name, let vcenter, let hosts, let tiers = guests.tiers,
             let defaultTier = guests.defaultTier
         else { return nil }
-        return ClusterSite(
+        var site = ClusterSite(
             name: ClusterName(name), vcenter: vcenter, vcsaGuest: vcsa.guest,
             findsVCSA: vcsa.isToBeFound, needs: needed.map { ClusterName($0.needed) },
             controllerGuest: controller.guest, controllerElsewhere: controller.isElsewhere,
             hosts: hosts, tiers: tiers, defaultTier: defaultTier,
             infrastructure: guests.infrastructure, guestRules: guests.rules, answers: answers,
             adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode, witness: witness)
+        site.unarmedBoot = unarmedBoot ?? .nothing
+        site.extras = extras
+        checkSize(of: site, map)
+        return site
     }
 
     /// The guest that is vCSA; to be found where the cluster says nothing of it.
@@ -225,6 +231,7 @@ struct SiteLimit: Sendable {
         SiteLimit(key: "start", path: \.start),
         // Shorter than a boot takes, and no script would ever act.
         SiteLimit(key: "armedFor", path: \.armedFor, least: .seconds(3600)),
+        SiteLimit(key: "bootSettle", path: \.bootSettle, least: .zero),
         SiteLimit(key: "startGap", path: \.startGap, least: .zero),
         SiteLimit(key: "afterVCSA", path: \.afterVCSA, least: .zero),
         SiteLimit(key: "look", path: \.look),

@@ -174,8 +174,10 @@ extension SiteFile {
               vcenterBack: 30m                # until vCenter answers after vCSA was started
               start: 5m                       # until a guest that was started is on
               armedFor: 7d                    # a host that boots later than this starts nothing
+              bootSettle: 60s                 # a boot script's pause before its first guest
               startGap: 5s                    # between two guests that a boot script starts
-              afterVCSA: 5m                   # a boot script's pause between vCSA and the others
+              afterVCSA: 5m                   # how long a boot script waits for vCSA to answer
+                                              # before the others; where it cannot look: all of it
               look: 2s                        # between two looks at a host, or at HA's agents
               dependents: 30m                 # until a cluster that needs this one is down
               tools: 5m                       # until Tools answer, where a tier waits for them
@@ -183,6 +185,21 @@ extension SiteFile {
             maintenanceMode: false            # default; true: before a host is shut down
             witness: 192.0.2.1:22             # behind the hosts' switch, must still answer for
                                               # silence to mean down; default: none
+            # What hosts start after a cut that nobody announced: nothing (default), or
+            # infrastructure+vcsa: those guests, each where it is registered, also if somebody had
+            # shut them down. Put in place by `vpower render-localsh --install --unarmed`.
+            unarmedBoot: nothing
+            # Your own lines and files that each host is to have back after every boot, armed or
+            # not: ESXi forgets them. A host's own `extras` come after these. They run as root, in
+            # their order, beside the guests; vpower does not look what they do. 16 KiB for a host.
+            extras:                           # default: []
+              - file: /etc/vmware/firewall/vpower.xml
+                content: |
+                  <ConfigRoot>
+                    <service id="9000"><id>to-vcsa</id><enabled>true</enabled></service>
+                  </ConfigRoot>
+              - run: esxcli network firewall refresh
+                limit: 60s                    # default; then it is killed
 
         # What is neither host nor guest (storage, switches, servers), down after the last host.
         # Default: [].

@@ -4,7 +4,7 @@ import PowerModel
 extension SiteReader {
     private static let hostKeys = [
         "name", "address", "sshPort", "user", "hostKeys", "api", "control", "feeds",
-        "feedsNeeded", "wake",
+        "feedsNeeded", "wake", "extras",
     ]
 
     func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
@@ -19,11 +19,14 @@ extension SiteReader {
         let feeds = feedNames(map)
         let needed = feedsNeeded(map, of: feeds)
         let wake = map.value("wake", .hardwareAddress)
+        let extras = extras(map)
         guard let name, let access, let feeds else { return nil }
-        return HostSite(
+        var site = HostSite(
             name: HostName(name), ssh: access.ssh, user: user, login: access.login,
             hostKeys: access.hostKeys, api: api, control: control, feeds: feeds,
             feedsNeeded: needed, wakeAddress: wake)
+        site.extras = extras
+        return site
     }
 
     /// The host's own SOAP endpoint, at the address of its SSH daemon.

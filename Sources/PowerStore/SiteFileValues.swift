@@ -58,6 +58,15 @@ extension SiteValue where T == String {
         return text
     }
 
+    /// A text file: a host cannot be given another (it has no base64).
+    static let fileContent = SiteValue(
+        expected: "a text, e.g. after `content: |` on lines of their own; no binary file"
+    ) { (text) throws(ValueFault) in
+        guard text.unicodeScalars.allSatisfy({ $0 == "\n" || $0 == "\t" || !isControl($0) })
+        else { throw ValueFault("holds control characters") }
+        return text
+    }
+
     /// A word of letters, digits, `.`, `_` and `-`, as NUT has them.
     static func word(_ expected: String) -> SiteValue {
         SiteValue(expected: expected) { (text) throws(ValueFault) in

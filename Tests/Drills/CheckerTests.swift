@@ -327,6 +327,8 @@ extension CheckerTests.Broken {
             }),
         Self(
             rule: "12: armed scripts expire, none stays armed", how: "it does not disarm",
-            up: { plan in plan.phases.removeAll { $0.name == .disarm } }),
+            up: { plan in plan.phases.removeAll { $0.name == .disarm } },
+            // A script that has done all it can disarms itself.
+            prepare: { $0.limits.armedFor = .seconds(1) }),
     ]
 }

@@ -57,6 +57,11 @@ struct HostDouble: HostControl {
     func disarm() async throws(HostError) { try await inner.disarm() }
     func leave(_ orders: LeaveOrders) async throws(HostError) { try await inner.leave(orders) }
     func isLeaving() async throws(HostError) -> Bool { try await inner.isLeaving() }
+    func removeBootScript() async throws(HostError) { try await inner.removeBootScript() }
+    func bootScriptState() async throws(HostError) -> BootScriptState {
+        try await inner.bootScriptState()
+    }
+
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await inner.bootReport(of: run)
     }

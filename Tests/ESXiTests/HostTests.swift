@@ -390,7 +390,7 @@ import Transport
             #expect(!first.unchanged)
             #expect(first.sha256 == SHA256.hexadecimal(Array(text.utf8)))
             #expect(!first.drift.isEmpty)
-            #expect(BootScript.remove(from: text) == stock)
+            #expect(BootScript.remove(text) == stock)
             #expect(text.hasPrefix("#!/bin/sh ++group=host/vim/vmvisor/boot\n"))
             #expect(text.hasSuffix("\(BootScript.endMarker)\nexit 0\n"))
             let second = try await bench.host.arm(orders)

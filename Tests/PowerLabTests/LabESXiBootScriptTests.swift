@@ -80,14 +80,19 @@ import Testing
                 try await LabESXiBench.eventually { try Self.report(bench)?.state == .running })
             await bench.site.setHostdReady(LabESXiBench.name, true)
             let report = try await Self.finished(bench)
-            #expect(report == BootScriptReport(run: "run-1", state: .done, started: 5, failed: []))
+            #expect(
+                report
+                    == BootScriptReport(
+                        run: "run-1", state: .done, started: 5, of: 5, disarmed: .yes))
             #expect(
                 await bench.site.events.map(\.what) == [
-                    "rescan", "on dns", "on vcsa", "on two\nlines", "on web", "on \(Self.nasty)",
+                    "on dns", "on vcsa", "on two\nlines", "on web", "on \(Self.nasty)",
+                    "unarmed boot script saved",
                 ])
+            #expect(bench.host.fileContents(BootScript.localShPath).map(isArmed) == false)
             let log = try #require(bench.host.fileContents(BootScript.logPath))
             #expect(log.contains(" on: two\\012lines\n"), "\(log)")
-            #expect(log.contains(" waiting 1 s for vCenter\n"))
+            #expect(log.contains(" waiting for vCenter, at most 1 s\n"))
             let syslog = try #require(bench.host.fileContents("/var/log/syslog.log"))
             #expect(syslog.contains(" vpower: boot script: on: \(Self.nasty)\n"), "\(syslog)")
         }
@@ -105,7 +110,7 @@ import Testing
             try await Self.install(
                 Self.values([[3, 13].map(Self.guest) + [missing], [2, 12].map(Self.guest)]),
                 on: bench
-            ) { $0.replacing("vpower_long_limit=120", with: "vpower_long_limit=1") }
+            ) { $0.replacing("vpower_start_limit=20", with: "vpower_start_limit=1") }
             let local = try await bench.ssh("time sh \(BootScript.localShPath)")
             #expect(local.status == 0 && local.output == "", "\(local)")
             #expect(local.errors.contains(/real\t0m [0-4]\./), "it must return at once: \(local)")
@@ -113,8 +118,10 @@ import Testing
             #expect(report.started == 2)
             #expect(
                 report.failed == [
-                    "[ds1] vcsa/vcsa.vmx", "[ds1] dns/dns.vmx", "[ds1] gone\n/gone.vmx",
+                    .init(.question, "[ds1] vcsa/vcsa.vmx"), .init(.start, "[ds1] dns/dns.vmx"),
+                    .init(.missing, "[ds1] gone\n/gone.vmx"),
                 ])
+            #expect(bench.host.fileContents(BootScript.localShPath).map(isArmed) == true)
         }
     }
 
@@ -136,7 +143,7 @@ import Testing
             _ = try await bench.ssh("sh \(BootScript.localShPath)")
             let report = try await Self.finished(bench)
             #expect(report.started == 3)
-            #expect(report.failed == ["[ds1] dns/dns.vmx"])
+            #expect(report.failed == [.init(.start, "[ds1] dns/dns.vmx")])
             #expect(await bench.site.guests(on: LabESXiBench.name).first?.power == .on)
             let log = try #require(bench.host.fileContents(BootScript.logPath))
             let seconds = log.split(separator: "\n").compactMap { line -> Int? in
@@ -179,7 +186,7 @@ import Testing
                 _ = try await bench.ssh("sh \(BootScript.localShPath)")
                 let report = try await Self.finished(bench)
                 #expect(report.started == (leave ? 1 : 0))
-                #expect(report.failed == (leave ? [] : ["[ds1] web/web.vmx"]))
+                #expect(report.failed == (leave ? [] : [.init(.maintenance, "[ds1] web/web.vmx")]))
                 #expect(await bench.site.inMaintenance(LabESXiBench.name) == !leave)
             }
         }
@@ -194,7 +201,11 @@ import Testing
             try await Self.install(values, on: bench)
             _ = try await bench.ssh("sh \(BootScript.localShPath)")
             #expect(
-                try await LabESXiBench.eventually { try Self.report(bench)?.state == .expired })
+                try await LabESXiBench.eventually {
+                    let report = try Self.report(bench)
+                    return report?.mode == .expired && report?.state == .done
+                })
+            _ = try await bench.ssh("rm \(BootScript.reportPath)")
             #expect(await !bench.site.events.contains { $0.what == "on web" })
             values.armedEpochSeconds = Int(Int32.max) - 1
             values.expiresEpochSeconds = Int(Int32.max)
@@ -246,36 +257,47 @@ import Testing
         }
     }
 
-    @Test func `a file that is cut short anywhere runs nothing of the block`() async throws {
+    @Test func `disarming is lost with the power unless it was saved; then nothing starts again`()
+        async throws
+    {
         try await LabESXiBench.with(guests: Self.guests) { bench in
-            var values = Self.values([Self.guests.map { Self.guest($0.vmid) }])
-            values.infrastructure = [
-                BootScriptGuest(name: "a\nexit 0\nvpower_boot", vmxPath: "[a\nreboot] x")
-            ]
-            let stock = try #require(bench.host.fileContents(BootScript.localShPath))
-            let file = BootScript.install(block: try BootScript.block(values), into: stock)
-            let bytes = Array(file.utf8)
-            let tail = "vpower_boot\n\(BootScript.endMarker)\nexit 0\n".utf8.count
-            // Up to the last byte but one of the call's name.
-            let last = bytes.count - tail + "vpower_boo".utf8.count
-            var ends = Set(bytes.indices.filter { bytes[$0] == 10 && $0 < last })
-            ends.formUnion(stride(from: 1, through: last, by: 17))
-            ends.formUnion(last - 150...last)
-            let list = ends.sorted().map(String.init).joined(separator: "\n") + "\n"
-            _ = try await bench.ssh("cat > /tmp/full.sh", input: file)
-            let ran = try await bench.ssh(
-                "while read -r n; do head -c $n /tmp/full.sh > /tmp/cut.sh; sh /tmp/cut.sh; done "
-                    + "2>&1 | sort | uniq -c; sleep 1; ls /tmp", input: list,
-                within: .seconds(60))
-            #expect(ran.output.contains("full.sh"), "\(ran)")
-            #expect(!ran.output.contains("vpower-boot"), "\(ran)")
-            #expect(await bench.site.events == [])
-            #expect(bench.host.fileContents("/var/log/syslog.log") == nil)
-            // The same with the whole name runs: the test can fail.
-            _ = try await bench.ssh(
-                "head -c \(last + 1) /tmp/full.sh > /tmp/cut.sh; sh /tmp/cut.sh")
+            try await Self.install(Self.values([[Self.guest(2)]]), on: bench)
+            // It cannot save what it has done.
+            _ = try await bench.ssh("mv /sbin/auto-backup.sh /tmp/kept; rm /bin/backup.sh")
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
+            #expect(try await Self.finished(bench).disarmed == .failed)
+            #expect(bench.host.fileContents(BootScript.localShPath).map(isArmed) == false)
+            for isFirst in [true, false] {
+                await bench.host.powerOff(orderly: false)
+                await bench.site.cutPower(LabESXiBench.name)
+                await bench.site.clearEvents()
+                try await bench.host.start()
+                let report = try await Self.finished(bench)
+                #expect(report.mode == (isFirst ? .armed : .unarmed))
+                #expect(report.started == (isFirst ? 1 : 0))
+                #expect(await bench.site.events.contains { $0.what == "on web" } == isFirst)
+            }
+        }
+    }
+
+    @Test func `a stop file calls it off, and a call that hangs ends at its limit`() async throws {
+        try await LabESXiBench.with(guests: Self.guests) { bench in
+            await bench.site.setAnswer(LabESXiBench.name, vmid: 2, .question)
+            try await Self.install(
+                Self.values([[Self.guest(2)], [Self.guest(12)]]), on: bench
+            ) { $0.replacing("vpower_start_limit=20", with: "vpower_start_limit=3") }
+            _ = try await bench.ssh("sh \(BootScript.localShPath)")
             #expect(
                 try await LabESXiBench.eventually { try Self.report(bench)?.state == .running })
+            _ = try await bench.ssh("touch \(BootScript.stopPath)")
+            #expect(
+                try await LabESXiBench.eventually { try Self.report(bench)?.state == .calledOff })
+            #expect(await !bench.site.events.contains { $0.what == "on two\nlines" })
         }
+    }
+
+    /// Whether this local.sh would act at the next boot.
+    private func isArmed(_ local: String) -> Bool {
+        BootScript.installed(in: local)?.isArmed == true
     }
 }

@@ -36,6 +36,10 @@ struct PlanReviewTests {
             { $0.site.limits.host = .seconds(601) },
             { $0.site.limits.armedFor = .seconds(60) },
             { $0.site.limits.startGap = .seconds(6) },
+            { $0.site.limits.bootSettle = .seconds(6) },
+            { $0.site.unarmedBoot = .infrastructureAndVCSA },
+            { $0.site.extras = [BootExtra(.line("true"))] },
+            { $0.site.hosts[0].extras = [BootExtra(.file(path: "/a", content: "b"))] },
             { $0.machines = [Fixture.machine("nas")] },
         ] as [@Sendable (inout Fixture) -> Void])
     func `a plan that does anything else has another text`(

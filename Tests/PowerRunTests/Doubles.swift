@@ -267,6 +267,11 @@ struct BentHost: HostControl {
         try check(.guests)
         return try await inner.isLeaving()
     }
+    func removeBootScript() async throws(HostError) { try await inner.removeBootScript() }
+    func bootScriptState() async throws(HostError) -> BootScriptState {
+        try await inner.bootScriptState()
+    }
+
     func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try check(.guests)
         return try await inner.bootReport(of: run)

@@ -25,4 +25,30 @@ struct OldRecordTests {
         expected.inventory.found = FoundGuests()
         #expect(old == expected)
     }
+
+    @Test func `a boot script's orders of an earlier release are read as what they were`() throws {
+        let boot = BootGuest(name: "dns", vmxPath: "[ds] dns.vmx")
+        var new = BootOrders(
+            host: HostName("esx1"), run: RunID("r"), armed: noon, expires: noon,
+            leaveMaintenance: false, infrastructure: [boot], vcsa: nil, waitsForVCSA: true,
+            tiers: [[boot]], startGap: .seconds(5), afterVCSA: .seconds(300))
+        let expected = new
+        new.isArmed = false
+        new.settle = .seconds(60)
+        new.vcenter = [Endpoint(host: "192.0.2.9", port: 443)]
+        new.standing = [boot]
+        new.extras = [
+            BootExtra(.line("true")), BootExtra(.file(path: "/a", content: "b\n")),
+        ]
+        let bytes = try JSONEncoder().encode(new)
+        #expect(try JSONDecoder().decode(BootOrders.self, from: bytes) == new)
+        var fields = try #require(
+            try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
+        for key in ["isArmed", "vcenter", "settle", "standing", "extras"] {
+            #expect(fields.removeValue(forKey: key) != nil, "\(key)")
+        }
+        let old = try JSONDecoder().decode(
+            BootOrders.self, from: JSONSerialization.data(withJSONObject: fields))
+        #expect(old == expected)
+    }
 }

@@ -167,6 +167,7 @@ func site(_ from: String, _ to: String) throws -> Site {
             ("- name: esx1\n", "        "), ("- name: apps\n", "        "),
             ("key: /k/esx\n", "        api: {zzzz: 1}\n"),
             ("vcsa: vcenter\n", "    limits: {zzzz: 1}\n"),
+            ("vcsa: vcenter\n", "    extras: [{zzzz: 1}]\n"),
             ("defaultTier: apps\n", "machines: [{zzzz: 1}]\n"),
             ("vcsa: vcenter\n", "    guests: [{zzzz: 1}]\n    infrastructure: {zzzz: 1}\n"),
             (
@@ -566,7 +567,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcsa: vcenter", "vcsa: vcenter\n    witness: switch\n    limits: {freez: 1m, host: 0s}",
         #"14:14: `witness` is "switch"; expected a name or address and a port, e.g. name.example.org:443; IPv6 as [::1]:443"#,
-        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, vsan, maintenance, host, leave, settle, hostBack, bootScript, vcenterBack, start, armedFor, startGap, afterVCSA, look, tools, dependents, margin"#,
+        #"15:14: unknown key "freez" in `limits` (did you mean "freeze"?); allowed: freeze, vcls, arm, vcsa, infrastructure, vsan, maintenance, host, leave, settle, hostBack, bootScript, vcenterBack, start, armedFor, bootSettle, startGap, afterVCSA, look, tools, dependents, margin"#,
         #"15:31: `host` is "0s"; expected a duration of at least 1s with its units d, h, m, s, e.g. 90s, 5m, 1m30s"#
     ),
     BadSite(
@@ -660,7 +661,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, guestPower, proxy",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness, unarmedBoot, extras"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

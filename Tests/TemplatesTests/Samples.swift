@@ -40,6 +40,21 @@ enum Samples {
             BootScriptGuest(name: "dns", vmxPath: "[ds 1] dns/dns.vmx", thenWaitSeconds: 30)
         ])
 
+    /// With all that a script can have.
+    static var full: BootScriptValues {
+        var values = ordinary
+        values.probe = BootScriptProbe(tool: .wget, address: "fe80::1", port: 443)
+        values.standing = values.infrastructure + (values.vcsa.map { [$0] } ?? [])
+        values.extras = [
+            BootScriptExtra(
+                .file(
+                    path: "/etc/vmware/firewall/it's.xml",
+                    content: "<a b='c'>\n\t$(reboot) 日本\n</a>\n"), limitSeconds: 60),
+            BootScriptExtra(.line("esxcli network firewall refresh; exit 1"), limitSeconds: 30),
+        ]
+        return values
+    }
+
     /// Every nasty text as name and as path.
     static let allNasty = values([nasty.map { BootScriptGuest(name: $0, vmxPath: "[\($0)] \($0)") }]
     )

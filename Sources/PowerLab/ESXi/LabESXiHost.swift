@@ -37,6 +37,8 @@ public actor LabESXiHost {
     public static let powerOffDelay = Duration.milliseconds(300)
     /// The block that vpower keeps in local.sh begins with this line.
     public static let bootScriptMarker = "# >>> vpower boot script"
+    /// A line of a block that acts at the next boot.
+    public static let armedLine = "        vpower_is_armed='1'"
 
     private let rootfs: LabRootfs
     private let backend: any LabHostBackend
@@ -209,8 +211,10 @@ public actor LabESXiHost {
             let saved = LabRootfs.regularFile(
                 rootfs.bootbank + "/state/etc/rc.local.d/local.sh")
             let text = String(decoding: saved ?? [], as: UTF8.self)
-            let installed = text.split(separator: "\n").contains(Self.bootScriptMarker[...])
-            await backend.bootScriptChanged(name, installed: installed)
+            let lines = text.split(separator: "\n")
+            let hasScript = lines.contains(Self.bootScriptMarker[...])
+            await backend.bootScriptSaved(
+                name, !hasScript ? .none : lines.contains(Self.armedLine[...]) ? .armed : .unarmed)
             meeting.answer(request, LabHostMeeting.Reply())
             return
         }

@@ -36,8 +36,8 @@ public protocol LabHostBackend: Sendable {
     /// The host was told, by its shell, to power itself off. When this returns, the host's files
     /// are saved and all its processes end.
     func powerOffHost(_ host: String) async
-    /// auto-backup.sh has saved the host's files: whether local.sh now holds a boot script.
-    func bootScriptChanged(_ host: String, installed: Bool) async
+    /// auto-backup.sh has saved the host's files: what local.sh now holds of a boot script.
+    func bootScriptSaved(_ host: String, _ saved: LabBootScript) async
 }
 
 /// A verb of `vim-cmd vmsvc/power.*`.

@@ -182,7 +182,11 @@ public actor LabHostMemory: LabHostBackend {
     }
 
     /// Notes it.
-    public func bootScriptChanged(_ host: String, installed: Bool) {
-        note(host, installed ? "boot script saved" : "no boot script saved")
+    public func bootScriptSaved(_ host: String, _ saved: LabBootScript) {
+        switch saved {
+        case .armed: note(host, "boot script saved")
+        case .unarmed: note(host, "unarmed boot script saved")
+        case .none: note(host, "no boot script saved")
+        }
     }
 }

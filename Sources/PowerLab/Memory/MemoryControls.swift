@@ -446,10 +446,20 @@ public struct MemoryHost: HostControl {
         }
     }
 
+    /// Forgets the orders.
+    public func removeBootScript() async throws(HostError) { try await disarm() }
+
     /// What the boot script has reported.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await ask("read the boot report", hostd: false) {
             $0.bootReport(of: run, on: place)
+        }
+    }
+
+    /// What the host has of a boot script.
+    public func bootScriptState() async throws(HostError) -> BootScriptState {
+        try await ask("read the boot script's state", hostd: false) {
+            $0.bootScriptState(place)
         }
     }
 

@@ -223,9 +223,9 @@ extension ClusterLimits {
     var byKey: [(key: String, limit: Duration)] {
         [
             ("afterVCSA", afterVCSA), ("arm", arm), ("armedFor", armedFor),
-            ("bootScript", bootScript), ("freeze", freeze), ("host", host),
-            ("hostBack", hostBack), ("infrastructure", infrastructure), ("leave", leave),
-            ("look", look),
+            ("bootScript", bootScript), ("bootSettle", bootSettle), ("freeze", freeze),
+            ("host", host), ("hostBack", hostBack), ("infrastructure", infrastructure),
+            ("leave", leave), ("look", look),
             ("maintenance", maintenance), ("margin", margin), ("settle", settle),
             ("start", start), ("startGap", startGap), ("tools", tools),
             ("vcenterBack", vcenterBack), ("vcls", vcls), ("vcsa", vcsa), ("vsan", vsan),

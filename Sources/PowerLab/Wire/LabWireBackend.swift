@@ -118,7 +118,7 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
         }
     }
 
-    package func bootScriptChanged(_ host: String, installed: Bool) async {
-        world.bootScriptChanged(HostName(host), installed: installed)
+    package func bootScriptSaved(_ host: String, _ saved: LabBootScript) async {
+        world.bootScriptSaved(HostName(host), saved)
     }
 }

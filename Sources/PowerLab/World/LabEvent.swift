@@ -32,7 +32,7 @@ public struct LabEvent: Codable, Hashable, Sendable {
         /// vCenter was asked to shut a vSAN cluster down, or to start it; it was prepared, by a
         /// host or by vCenter (`detail`); it was recovered.
         case vsanPowerOff, vsanPowerOn, vsanPrepared, vsanRecovered
-        /// A boot script was installed, or taken out; it began; it is done.
+        /// A boot script was armed; it is so no more (`detail`: who did that); it began; it is done.
         case armed, disarmed, bootScriptBegan, bootScriptDone
         /// vCenter went away, or answers.
         case vcenterDown, vcenterUp
@@ -52,6 +52,16 @@ public struct LabEvent: Codable, Hashable, Sendable {
     public var object: String
     /// More of it.
     public var detail: String
+}
+
+/// What a host has saved of a boot script.
+public enum LabBootScript: Hashable, Sendable {
+    /// None.
+    case none
+    /// One that acts at the next boot.
+    case armed
+    /// One that is there for what it does at every boot, or has disarmed itself.
+    case unarmed
 }
 
 /// A record that the lab saw on disk, and how much had happened at the site by then.

@@ -55,11 +55,13 @@ extension LabScenario {
 
     /// How long a boot script is at work.
     private func scriptTime(_ orders: BootOrders) -> Duration {
-        orders.startGap * orders.guests.count + (orders.waitsForVCSA ? orders.afterVCSA : .zero)
+        orders.settle + orders.startGap * orders.guests.count
+            + (orders.waitsForVCSA ? orders.afterVCSA : .zero)
     }
 
     /// When a boot script starts vCSA, if it does.
     private func vcsaStart(_ orders: BootOrders) -> Duration? {
-        orders.vcsa == nil ? nil : orders.startGap * orders.infrastructure.count
+        orders.vcsa == nil
+            ? nil : orders.settle + orders.startGap * orders.infrastructure.count
     }
 }

@@ -62,6 +62,8 @@ struct LabHost: Sendable {
     var isShownStale = false
     /// Guests its boot script could not start.
     var bootFailed: [String] = []
+    /// How many its boot script has seen on.
+    var bootStarted = 0
     var inMaintenance = false
     /// Whether it sleeps: off, by DPM's doing.
     var inStandby = false

@@ -22,6 +22,7 @@ extension LabScenario {
         limits.vcenterBack = .seconds(40)
         limits.start = .seconds(15)
         limits.armedFor = .seconds(3600)
+        limits.bootSettle = .seconds(1)
         limits.startGap = .seconds(1)
         limits.afterVCSA = .seconds(3)
         limits.look = .seconds(1)

@@ -201,6 +201,7 @@ extension LabState {
         let name = hosts[host].spec.name
         hosts[host].power = .on
         hosts[host].bootFailed = []
+        hosts[host].bootStarted = 0
         hosts[host].ordersAtBoot = hosts[host].orders
         hostChanged(host)
         note(.hostUp, name.rawValue)
@@ -244,72 +245,5 @@ extension LabState {
             }
             start(guest, on: target, by: "HA")
         }
-    }
-
-    /// Does in memory what local.sh does on the wire.
-    mutating func runBootScript(_ host: HostPlace) {
-        guard hosts[host].power == .on, let orders = hosts[host].ordersAtBoot else { return }
-        guard wall < orders.expires else {
-            hosts[host].bootReport = (orders.run, .expired)
-            return
-        }
-        let generation = hosts[host].generation
-        note(.bootScriptBegan, hosts[host].spec.name.rawValue, orders.run.rawValue)
-        hosts[host].bootReport = (orders.run, .running)
-        if orders.leaveMaintenance { _ = setMaintenance(host, on: false) }
-        let first = orders.infrastructure + (orders.vcsa.map { [$0] } ?? [])
-        var after = plan(first, of: orders, on: host, after: .milliseconds(10))
-        if orders.waitsForVCSA { after += orders.afterVCSA }
-        for tier in orders.tiers { after = plan(tier, of: orders, on: host, after: after) }
-        schedule(.bootScriptDone(host, generation: generation), in: after)
-    }
-
-    /// Plans the starts of some guests, one after the other; returns when the last is over.
-    private mutating func plan(
-        _ list: [BootGuest], of orders: BootOrders, on host: HostPlace, after: Duration
-    ) -> Duration {
-        var after = after
-        for wanted in list {
-            if let guest = guest(at: wanted.vmxPath, on: host) {
-                let generation = hosts[host].generation
-                schedule(.bootStart(host, guest, generation: generation), in: after)
-            }
-            after += orders.startGap
-        }
-        return after
-    }
-
-    /// One guest of a boot script is started; what will not start is reported at its end.
-    mutating func bootStart(_ guest: GuestPlace, on host: HostPlace) {
-        guard guests[guest].power != .on else { return }
-        start(guest, on: host, by: "boot script")
-        if guests[guest].power != .on {
-            hosts[host].bootFailed.append(guests[guest].spec.vmxPath)
-        }
-    }
-
-    mutating func bootScriptDone(_ host: HostPlace) {
-        guard let run = hosts[host].bootReport?.run else { return }
-        hosts[host].bootReport = (run, .done(failed: hosts[host].bootFailed))
-        note(.bootScriptDone, hosts[host].spec.name.rawValue)
-    }
-
-    /// The boot script in memory mode.
-    mutating func setOrders(_ orders: BootOrders?, on host: HostPlace) {
-        let had = hosts[host].orders != nil
-        hosts[host].orders = orders
-        let name = hosts[host].spec.name.rawValue
-        if let orders {
-            let valid = (orders.expires - wall).milliseconds / 1000
-            note(.armed, name, "for \(valid) s")
-        } else if had {
-            note(.disarmed, name)
-        }
-    }
-
-    /// What the boot script of a run has reported since the host booted (memory mode).
-    func bootReport(of run: RunID, on host: HostPlace) -> BootReport {
-        guard let report = hosts[host].bootReport, report.run == run else { return .none }
-        return report.report
     }
 }

@@ -203,9 +203,15 @@ extension LabWorld {
         _ = turn(name) { $0.setOrders(orders, on: $1) }
     }
 
-    /// A boot script was installed, or taken out.
-    public func bootScriptChanged(_ name: HostName, installed: Bool) {
-        turn { $0.note(installed ? .armed : .disarmed, name.rawValue) }
+    /// What a host has of a boot script was saved.
+    public func bootScriptSaved(_ name: HostName, _ saved: LabBootScript) {
+        turn {
+            switch saved {
+            case .armed: $0.note(.armed, name.rawValue)
+            case .unarmed: $0.note(.disarmed, name.rawValue, LabState.byBootScript)
+            case .none: $0.note(.disarmed, name.rawValue)
+            }
+        }
     }
 
     /// A boot script began or ended on the wire, where the host itself runs it.

@@ -81,9 +81,22 @@ extension BootOrders {
             infrastructure.reviewed, vcsa.map { [$0].reviewed } ?? "none",
         ]
         return (parts + tiers.map(\.reviewed)).joined(separator: " then ")
-            + " gap \(startGap.reviewed) after vcsa \(waitsForVCSA ? afterVCSA.reviewed : "none")"
+            + " settle \(settle.reviewed) gap \(startGap.reviewed)"
+            + " after vcsa \(waitsForVCSA ? afterVCSA.reviewed : "none")"
             + " for \((expires - armed).reviewed)"
             + (leaveMaintenance ? " out of maintenance mode" : "")
+            + (standing.isEmpty ? "" : " unarmed \(standing.reviewed)")
+            + extras.map(\.reviewed).joined()
+    }
+}
+
+extension BootExtra {
+    fileprivate var reviewed: String {
+        switch work {
+        case .line(let line): " line \(line.debugDescription) limit \(limit.reviewed)"
+        case .file(let path, let content):
+            " file \(path.debugDescription) \(content.debugDescription)"
+        }
     }
 }
 

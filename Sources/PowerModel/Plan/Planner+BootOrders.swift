@@ -28,15 +28,17 @@ extension Planner {
         func place(_ guest: Guest) -> HostName? {
             moment.now.inventory.guest(guest.id)?.host ?? guest.host
         }
+        func upwards(_ group: GuestGroup) -> [(guest: Guest, boots: BootGuest)] {
+            group.upwards.map(\.member).filter { $0.guest.power == .on && !$0.terms.keepOff }.map {
+                let boots = BootGuest(
+                    name: $0.guest.name, vmxPath: $0.guest.vmxPath, thenWait: $0.terms.startDelay)
+                return ($0.guest, boots)
+            }
+        }
         func byHost(_ group: GuestGroup) -> [HostName: [BootGuest]] {
             var starts: [HostName: [BootGuest]] = [:]
-            for (member, _) in group.upwards
-            where member.guest.power == .on && !member.terms.keepOff {
-                guard let host = place(member.guest) else { continue }
-                starts[host, default: []].append(
-                    BootGuest(
-                        name: member.guest.name, vmxPath: member.guest.vmxPath,
-                        thenWait: member.terms.startDelay))
+            for (guest, boots) in upwards(group) {
+                if let host = place(guest) { starts[host, default: []].append(boots) }
             }
             return starts
         }
@@ -54,16 +56,35 @@ extension Planner {
         }
         let vcsaHost = vcsa.flatMap(place)
         let waits = vcsa != nil && (vcsaHost.map(hosts.contains) ?? true)
+        let vcsaBoots = vcsa.map { BootGuest(name: $0.name, vmxPath: $0.vmxPath) }
+        let standing =
+            site.unarmedBoot == .nothing
+            ? [] : upwards(groups.infrastructure).map(\.boots) + (vcsaBoots.map { [$0] } ?? [])
         return hosts.map { host in
-            BootOrders(
+            var orders = BootOrders(
                 host: host, run: moment.run, armed: moment.wall,
                 expires: moment.wall + site.limits.armedFor,
                 leaveMaintenance: maintained.contains(host),
                 infrastructure: infrastructure[host] ?? [],
-                vcsa: vcsaHost == host
-                    ? vcsa.map { BootGuest(name: $0.name, vmxPath: $0.vmxPath) } : nil,
+                vcsa: vcsaHost == host ? vcsaBoots : nil,
                 waitsForVCSA: waits, tiers: tiers.compactMap { $0[host] },
                 startGap: site.limits.startGap, afterVCSA: site.limits.afterVCSA)
+            orders.settle = site.limits.bootSettle
+            orders.vcenter = waits ? vcenterAddresses(moment) : []
+            orders.standing = standing
+            orders.extras = site.extras + (site.hosts.first { $0.name == host }?.extras ?? [])
+            return orders
+        }
+    }
+
+    /// Where vCSA answers, by address: DNS may be a guest that is not up yet.
+    private func vcenterAddresses(_ moment: Moment) -> [Endpoint] {
+        let name = site.vcenter.endpoint.host
+        let isAddress =
+            name.contains(":") || name.utf8.allSatisfy { $0 == 0x2E || (0x30...0x39).contains($0) }
+        let known = moment.now.addresses[name] ?? moment.goal.addresses[name] ?? []
+        return (isAddress ? [name] : known).map {
+            Endpoint(host: $0, port: site.vcenter.endpoint.port)
         }
     }
 }

@@ -184,6 +184,10 @@ public struct ClusterSite: Hashable, Sendable {
     public var maintenanceMode: Bool
     /// A machine behind the hosts' switch that must still answer for silence to mean "down".
     public var witness: Endpoint?
+    /// What boot scripts start at a boot that nobody announced.
+    public var unarmedBoot: UnarmedBoot = .nothing
+    /// What every host's boot script brings back at every boot.
+    public var extras: [BootExtra] = []
 
     /// A cluster of these parts.
     public init(
@@ -297,6 +301,8 @@ public struct HostSite: Hashable, Sendable {
     public var feedsNeeded: Int
     /// The hardware address to wake it by, `aa:bb:cc:dd:ee:ff`.
     public var wakeAddress: String?
+    /// What its boot script brings back at every boot, after what the cluster names.
+    public var extras: [BootExtra] = []
 
     /// A host.
     public init(
@@ -416,9 +422,14 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var start: Duration = .seconds(300)
     /// How long an armed boot script acts: a host that boots later starts nothing.
     public var armedFor: Duration = .seconds(7 * 24 * 3600)
+    /// What a boot script waits, with all that is needed there, before it starts the first guest.
+    /// Guests that were started at once ran into each other's file locks and into vMotion
+    /// (facts/esxi.md section 6): there 300 s stood for conditions that are looked at now.
+    public var bootSettle: Duration = .seconds(60)
     /// Between two guests that a boot script starts.
     public var startGap: Duration = .seconds(5)
-    /// What a boot script waits after vCSA was started before it starts the others.
+    /// What a boot script waits for vCSA to answer, at most, before it starts the others; all of it
+    /// where its host cannot look.
     public var afterVCSA: Duration = .seconds(300)
     /// Between two looks at what gives no signal of its own: a host, HA's agents.
     public var look: Duration = .seconds(2)

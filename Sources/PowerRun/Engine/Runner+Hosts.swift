@@ -223,7 +223,8 @@ extension Runner {
                         .noted("\(name): its boot script could not start \(path.onOneLine)"))
                 }
                 return .over(.done(.already))
-            case .expired: return .over(.left("it had expired and started nothing"))
+            case .expired: return .over(.left("it had expired, and started nothing of this"))
+            case .calledOff: return .over(.left("it was called off"))
             case .running: return .notYet("it is still at work")
             case .none: return .notYet("it has not reported")
             }

@@ -121,9 +121,19 @@ public final class HostByTwoWays: HostControl {
         try await askSSH { ssh throws(HostError) in try await ssh.disarm() }
     }
 
+    /// Takes the boot script out, whatever it is there for.
+    public func removeBootScript() async throws(HostError) {
+        try await askSSH { ssh throws(HostError) in try await ssh.removeBootScript() }
+    }
+
     /// What the boot script of this run says of its work since the host booted.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
         try await askSSH { ssh throws(HostError) in try await ssh.bootReport(of: run) }
+    }
+
+    /// What stands in local.sh, and what the boot script says.
+    public func bootScriptState() async throws(HostError) -> BootScriptState {
+        try await askSSH { ssh throws(HostError) in try await ssh.bootScriptState() }
     }
 
     /// Stops the agent of vSphere HA on the host.

@@ -49,8 +49,12 @@ public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
 
-    /// Takes the boot script out again and saves; success also when there was none.
+    /// Takes the boot script out again and saves; success also when there was none. One that has
+    /// something to do at every boot stays, and is not armed.
     func disarm() async throws(HostError)
+
+    /// Takes the boot script out, whatever it is there for, and saves.
+    func removeBootScript() async throws(HostError)
 
     /// What the boot script of this run says of its work since the host booted.
     func bootReport(of run: RunID) async throws(HostError) -> BootReport
@@ -61,6 +65,9 @@ public protocol HostControl: HostWay {
 
     /// Whether the host is still at what `leave` told it. A boot ends that.
     func isLeaving() async throws(HostError) -> Bool
+
+    /// What stands in local.sh, and what the boot script says that ran at the last boot.
+    func bootScriptState() async throws(HostError) -> BootScriptState
 
     /// Stops the agent of vSphere HA on the host, and looks that it does not run; success also when
     /// there is none. It starts by itself at the host's next boot.

@@ -14,6 +14,9 @@ struct RenderLocalshCommand: AsyncParsableCommand {
             what was there, runs auto-backup.sh, reads it back, and shows what auto-backup
             saw change. `vpower shutdown` does the same by itself for every host.
 
+            It is armed: it acts at the next boot. --unarmed leaves that out: what stays is
+            what the site file's `unarmedBoot` and `extras` say.
+
             EXAMPLE
               vpower render-localsh --host esx1.example
               vpower render-localsh --host esx1.example --install
@@ -30,6 +33,9 @@ struct RenderLocalshCommand: AsyncParsableCommand {
 
     @Flag(help: "Upload it, save it with auto-backup.sh, read it back.")
     var install = false
+
+    @Flag(help: "Not armed: only what `unarmedBoot` and `extras` say.")
+    var unarmed = false
 
     @Flag(help: "Take it out again.")
     var remove = false
@@ -75,15 +81,21 @@ struct RenderLocalshCommand: AsyncParsableCommand {
         _ control: any HostControl
     ) async throws -> ExitCodes {
         if remove {
-            try await control.disarm()
+            try await control.removeBootScript()
             Terminal.out("\(host): the boot script is out, and that is saved")
             return .done
         }
         let operation = Operation(
             in: around, control: RunControl(), makeID: { context.makeID() })
         guard
-            let orders = try await operation.bootOrders().first(where: { $0.host == control.host })
+            var orders = try await operation.bootOrders().first(where: { $0.host == control.host })
         else { return .failed }
+        orders.isArmed = !unarmed
+        if unarmed, orders.standing.isEmpty, orders.extras.isEmpty {
+            throw Problem(
+                summary: "an unarmed script of \(host) would have nothing to do",
+                tryThis: "set `unarmedBoot` or `extras` in the site file", code: .usage)
+        }
         guard install else {
             Terminal.out(try ESXiHost.script(orders))
             return .done

@@ -7,12 +7,16 @@ import PowerStore
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show the feeds and what is open or interrupted.",
+        usage: "vpower status [--hosts | --no-hosts] [<options>]",
         discussion: """
             Reads the UPSes and the journal, and changes nothing. A UPS that cannot be read
-            is told in its line.
+            is told in its line. While an outage is open, each host is asked over SSH what
+            its boot script did: armed, running, done, which guests would not start,
+            expired, called off. --hosts asks at any time, --no-hosts never.
 
             EXAMPLE
               vpower status
+              vpower status --hosts
               vpower status --format json
 
             EXIT CODES
@@ -20,6 +24,11 @@ struct StatusCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: SiteOptions
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Ask the hosts what their boot scripts did. Default: while an outage is open.")
+    var hosts: Bool?
 
     @Option(help: "text or json.")
     var format: OutputFormat = .text
@@ -48,6 +57,8 @@ struct StatusCommand: AsyncParsableCommand {
             var aborted: String?
             /// The newest run, of a closed outage too.
             var lastRun: RunJSON?
+            /// What each host's boot script did; nil where they were not asked.
+            var hosts: [HostReport]?
         }
         var site: String
         /// The holds, and what counts as none.
@@ -81,7 +92,12 @@ struct StatusCommand: AsyncParsableCommand {
         do {
             let journal = try await context.state.openToRead()
             for cluster in context.site.clusters {
-                report.clusters.append(try await self.report(cluster.name, context, journal))
+                var told = try await self.report(cluster.name, context, journal)
+                if hosts ?? (told.outage != nil) {
+                    await context.recallAddresses(of: cluster, from: journal)
+                    told.hosts = await hosts(of: cluster, context)
+                }
+                report.clusters.append(told)
             }
         } catch {
             report.journalProblem = "\(error)"
@@ -140,6 +156,9 @@ struct StatusCommand: AsyncParsableCommand {
         for cluster in report.clusters {
             let name = "  cluster \(cluster.cluster.padded(13))"
             defer {
+                for host in cluster.hosts ?? [] {
+                    lines += host.words.wrapped(after: "    host \(host.host.padded(16)) ")
+                }
                 if let aborted = cluster.aborted {
                     lines +=
                         "\(aborted); the daemon does not act until the mains have returned once"

@@ -309,7 +309,8 @@ struct RecordBeforeAct: LabRule {
         case .maintenanceOn:
             return event.detail == "vSAN" ? nil : .maintenance(of: HostName(object))
         case .armed: return StepID("arm/\(object)")
-        case .disarmed: return StepID("disarm/\(object)")
+        case .disarmed:
+            return event.detail == LabState.byBootScript ? nil : StepID("disarm/\(object)")
         case .haOff: return .freeze
         case .haOn: return StepID("thaw-ha")
         case .haAgentStopped: return .stopHAAgent(on: HostName(object))
