@@ -37,16 +37,22 @@ CORE := VPOWER_CORE=1 $(SWIFT)
 RELEASE := -c release --scratch-path .build/core
 SEEDS ?= 100000
 SESSIONS ?= 1000
+OUTPUTS ?= 200000
+HOSTS ?= 64
 # Another first seed goes on where an earlier soak ended.
 FIRST ?= 1
 
-soak: setup ## Live through SEEDS bad afternoons, and SESSIONS connections that end badly
+soak: setup ## Live through SEEDS bad afternoons, SESSIONS and OUTPUTS that are broken, HOSTS at once
 	$(CORE) build --build-tests $(RELEASE) $(IMPORTS)
 	VPOWER_FIRST_SEED=$(FIRST) VPOWER_SEEDS=$(SEEDS) \
 		$(CORE) test --skip-build $(RELEASE) --disable-xctest --no-parallel \
 		--filter 'SeedSweep.*afternoon'
 	$(SWIFT) build --product cycles --sanitize=address --scratch-path .build/asan $(IMPORTS)
 	scripts/soak-wrappers .build/asan/debug/cycles $(SESSIONS)
+	$(SWIFT) build --build-tests $(IMPORTS)
+	VPOWER_OUTPUTS=$(OUTPUTS) VPOWER_HOSTS=$(HOSTS) \
+		$(SWIFT) test --skip-build --disable-xctest --no-parallel \
+		--filter 'OutputFuzzTests|ManyHostsTests'
 
 # With the standard library inside, as the README builds vpower.
 bench: setup ## Time an outage, one of 1,000 hosts, and 1,000 guests at vcsim

@@ -5,30 +5,50 @@ import Transport
 
 extension ESXiHost {
     private static let path = BootScript.localShPath
+    /// The sum of what auto-backup.sh was last seen to save. In memory: a reboot removes it, and
+    /// what is there then is what was saved.
+    private static let savedSumPath = "/tmp/vpower-localsh.saved"
 
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
     ///
-    /// Nothing is written where the file is as wanted already; it is saved again all the same,
-    /// since only what was saved survives a power cut.
+    /// Nothing is written where the file is as wanted already; and nothing is saved either where
+    /// vpower has seen it saved so, since only what was saved survives a power cut.
     ///
     /// - Throws: `refused` when Secure Boot is on, since local.sh does not run then;
     ///   `notAsWritten` when what was read back differs at any step.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         let attempting = "install the boot script"
         guard let existing = try await readLocalSh(attempting, forBoot: true) else {
-            throw error(
-                .refused, attempting,
-                "\(Self.path) is missing; ESXi ships it, and a new one would "
-                    + "not be saved. Copy it from another host of the same release")
+            throw noLocalSh(attempting)
         }
+        keep(host, existing.foreign)
         let probe = try await probe(orders.vcenter, attempting)
         let wanted = BootScript.install(
-            block: try Self.script(orders, probe: probe), into: existing)
-        let unchanged = wanted == existing
+            block: try Self.script(orders, probe: probe), into: existing.text)
+        let unchanged = wanted == existing.text
+        if unchanged, existing.isSaved == true {
+            return BootScriptInstall(sha256: existing.sha256, drift: [], unchanged: true)
+        }
         if !unchanged { try await writeLocalSh(wanted, attempting) }
         let drift = try await save(attempting)
         return BootScriptInstall(
             sha256: try await verify(wanted, attempting), drift: drift, unchanged: unchanged)
+    }
+
+    /// The host's local.sh as it is now. Changes nothing.
+    public func localSh() async throws(HostError) -> LocalSh {
+        let attempting = "read local.sh"
+        guard let existing = try await readLocalSh(attempting, forBoot: false) else {
+            throw noLocalSh(attempting)
+        }
+        return existing
+    }
+
+    private func noLocalSh(_ attempting: String) -> HostError {
+        error(
+            .refused, attempting,
+            "\(Self.path) is missing; ESXi ships it, and a new one would "
+                + "not be saved. Copy it from another host of the same release")
     }
 
     /// The managed block that these orders become, with its markers.
@@ -37,7 +57,7 @@ extension ESXiHost {
         try script(orders, probe: nil)
     }
 
-    private static func script(
+    static func script(
         _ orders: BootOrders, probe: BootScriptProbe?
     ) throws(HostError) -> String {
         do { return try BootScript.block(BootScriptValues(orders, probe: probe)) } catch {
@@ -63,8 +83,8 @@ extension ESXiHost {
         _ attempting: String, _ change: (String) -> String
     ) async throws(HostError) {
         guard let existing = try await readLocalSh(attempting, forBoot: false) else { return }
-        let wanted = change(existing)
-        if wanted != existing { try await writeLocalSh(wanted, attempting) }
+        let wanted = change(existing.text)
+        if wanted != existing.text { try await writeLocalSh(wanted, attempting) }
         _ = try await save(attempting)
         _ = try await verify(wanted, attempting)
     }
@@ -88,25 +108,31 @@ extension ESXiHost {
     /// The whole of local.sh; nil when there is none. Its sum is computed at the host and compared
     /// here, so that a part of it is never taken for all.
     func readLocalSh(_ attempting: String, forBoot: Bool)
-        async throws(HostError) -> String?
+        async throws(HostError) -> LocalSh?
     {
         let nonce = Sections.Nonce()
         let sections = try await run(
             """
-            \(nonce.begin("secureboot"))
-            /usr/lib/vmware/secureboot/bin/secureBoot.py -s 2>/dev/null
+            \(EsxcliText.ask)
+            \(Self.secureBootScript(nonce))
             \(nonce.begin("mode"))
             [ ! -f \(Self.path) ] || echo file
             [ ! -x \(Self.path) ] || echo executable
             \(nonce.begin("sum"))
             sha256sum <\(Self.path)
+            \(nonce.begin("saved"))
+            cat \(Self.savedSumPath) 2>/dev/null
+            \(nonce.begin("cron"))
+            cat /var/spool/cron/crontabs/root 2>/dev/null
             \(nonce.begin("text"))
             cat \(Self.path)
             """, nonce, attempting: attempting, limit: limits.command)
         let mode = VimText.lines(of: sections.text("mode") ?? "")
         guard mode.contains("file") else { return nil }
         if forBoot {
-            guard SecureBoot(sections.text("secureboot") ?? "") != .enabled else {
+            let secureBoot = SecureBoot(
+                sections.text("secureboot") ?? "", settings: sections.text("encryption") ?? "")
+            guard secureBoot != .enabled else {
                 throw error(
                     .refused, attempting,
                     "UEFI Secure Boot is on, and ESXi does not run "
@@ -120,13 +146,16 @@ extension ESXiHost {
             }
         }
         let text = sections.text("text") ?? ""
-        guard Self.sum(sections) == SHA256.hexadecimal(Array(text.utf8)) else {
+        let sum = SHA256.hexadecimal(Array(text.utf8))
+        guard Self.sum(sections) == sum else {
             throw error(
                 .badAnswer, attempting,
                 "\(Self.path) did not arrive as it is, or is not "
                     + "UTF-8 text: nothing was changed")
         }
-        return text
+        return LocalSh(
+            text: text, sha256: sum, isSaved: Self.sum(sections, "saved").map { $0 == sum },
+            savesAtMinute: Crontab.savesAtMinute(sections.text("cron") ?? ""))
     }
 
     /// Uploads beside, compares, copies in place, compares. In place, since only the file itself
@@ -145,6 +174,7 @@ extension ESXiHost {
             sha256sum <\(beside)
             if [ "$(sha256sum <\(beside))" = '\(wanted)  -' ]; then
                 \(nonce.begin("said"))
+                rm -f \(Self.savedSumPath)
                 cat \(beside) >\(Self.path)
                 \(nonce.begin("sum"))
                 sha256sum <\(Self.path)
@@ -170,6 +200,7 @@ extension ESXiHost {
         let nonce = Sections.Nonce()
         let sections = try await run(
             """
+            vpower_sum=$(sha256sum <\(Self.path))
             \(nonce.begin("said"))
             for save in /sbin/auto-backup.sh /bin/auto-backup.sh; do
                 [ -x "$save" ] || continue
@@ -179,6 +210,7 @@ extension ESXiHost {
             done
             \(nonce.begin("status"))
             echo "${status:-none}"
+            [ "$status" != 0 ] || printf '%s\\n' "$vpower_sum" >\(Self.savedSumPath)
             """, nonce, attempting: attempting, limit: limits.save)
         let said = sections.text("said") ?? ""
         guard VimText.lines(of: sections.text("status") ?? "") == ["0"] else {
@@ -192,15 +224,15 @@ extension ESXiHost {
 
     /// Reads local.sh back; its sum if it is as wanted.
     private func verify(_ wanted: String, _ attempting: String) async throws(HostError) -> String {
-        let text = try await readLocalSh(attempting, forBoot: false)
-        guard let text, text == wanted else {
+        let now = try await readLocalSh(attempting, forBoot: false)
+        guard let now, now.text == wanted else {
             throw error(.notAsWritten, attempting, "\(Self.path) was changed while it was saved")
         }
-        return SHA256.hexadecimal(Array(text.utf8))
+        return now.sha256
     }
 
     private static func sum(_ sections: Sections, _ tag: String = "sum") -> String? {
-        sections.text(tag)?.split(separator: " ").first.map(String.init)
+        sections.text(tag)?.split { $0 == " " || $0 == "\n" }.first.map(String.init)
     }
 }
 

@@ -48,117 +48,52 @@ extension ESXiHost {
         return found
     }
 
-    /// Asks a guest's Tools to shut it down. Returns at once; success also when it is off.
+    /// Asks a guest's Tools to shut it down. Returns at once; success also when it is off. A
+    /// question that stands in the way is answered as the site file says, or part of the error.
     public func shutDown(_ guest: BootGuest) async throws(HostError) {
         let attempting = "shut down guest \(guest.name.onOneLine)"
         let id = try await id(of: guest, attempting)
+        for _ in 0..<Self.answersMax {
+            guard let question = try await askTools(id, attempting) else { return }
+            try await answer(question, of: id, attempting)
+        }
+        throw askedTooOften(attempting)
+    }
+
+    /// Gives the question that the guest waits with, where it has one and is not shut down.
+    private func askTools(
+        _ id: Int, _ attempting: String
+    ) async throws(HostError) -> GuestQuestion? {
         let nonce = Sections.Nonce()
         let sections = try await run(
             """
+            said=$(vim-cmd vmsvc/power.shutdown \(id) 2>&1)
             \(nonce.begin("said"))
-            vim-cmd vmsvc/power.shutdown \(id) 2>&1
+            printf '%s\\n' "$said"
             \(nonce.begin("state"))
             vim-cmd vmsvc/power.getstate \(id) 2>&1
+            \(nonce.begin("tools"))
+            [ -z "$said" ] || vim-cmd vmsvc/get.guest \(id) 2>&1
+            \(nonce.begin("question"))
+            [ -z "$said" ] || vim-cmd vmsvc/message \(id) </dev/null 2>&1
             """, nonce, attempting: attempting, limit: limits.command)
         let said = sections.text("said") ?? ""
         // Success prints nothing; any status can come with any of it (facts/esxi.md 1.3).
-        if VimText.lines(of: said).isEmpty { return }
-        if VimText.power(sections.text("state") ?? "") == .off { return }
+        if VimText.lines(of: said).isEmpty { return nil }
+        if VimText.power(sections.text("state") ?? "") == .off { return nil }
+        if let question = QuestionText.question(sections.text("question") ?? "") {
+            return question
+        }
+        // Some releases give no reason (facts/esxi.md 1.3): this is the usual one.
+        if VimFault(said)?.type == nil, VimText.power(sections.text("state") ?? "") == .on,
+            ToolsText.run(sections.text("tools") ?? "") == false
+        {
+            throw error(
+                .toolsUnavailable, attempting,
+                "its Tools do not run; the host says: \(Self.shortened(said))")
+        }
         throw failure(said, attempting)
     }
-
-    /// Cuts a guest's power and looks that it is off.
-    public func powerOff(_ guest: BootGuest) async throws(HostError) {
-        try await switchPower(
-            guest, "power.off", until: .off, within: limits.power,
-            "power off guest \(guest.name.onOneLine)")
-    }
-
-    /// Writes a guest's memory to disk and looks that it is suspended. Suspended already: success.
-    public func suspend(_ guest: BootGuest) async throws(HostError) {
-        try await switchPower(
-            guest, "power.suspend", until: .suspended, within: limits.suspend,
-            "suspend guest \(guest.name.onOneLine)")
-    }
-
-    /// Starts or resumes a guest and looks that it is on. A pending question is not answered: it
-    /// is part of the error.
-    public func powerOn(_ guest: BootGuest) async throws(HostError) {
-        try await switchPower(
-            guest, "power.on", until: .on, within: limits.power,
-            "power on guest \(guest.name.onOneLine)")
-    }
-
-    /// What the verb says is only read to explain a state that is not as wanted: `power.on`
-    /// reports failure for a guest that is on (facts/esxi.md 0.3). It runs in the background,
-    /// since a question blocks it.
-    private func switchPower(
-        _ guest: BootGuest, _ verb: String, until wanted: GuestPower, within limit: Duration,
-        _ attempting: String
-    ) async throws(HostError) {
-        let id = try await id(of: guest, attempting)
-        let nonce = Sections.Nonce()
-        let said = ShellWord.quoted("/tmp/\(nonce.text)")
-        let words =
-            switch wanted {
-            case .on: "Powered on"
-            case .suspended: "Suspended"
-            case .off, .unknown: "Powered off"
-            }
-        let sections = try await run(
-            """
-            umask 077
-            ( vim-cmd vmsvc/\(verb) \(id) >\(said) 2>&1; echo >\(said).done ) \
-            </dev/null >/dev/null 2>&1 &
-            turn=0
-            question=''
-            while :; do
-                state=$(vim-cmd vmsvc/power.getstate \(id) 2>&1)
-                case $state in *'\(words)'*) break ;; esac
-                turn=$((turn + 1))
-                [ "$turn" -lt \(limit.components.seconds) ] || break
-                [ ! -e \(said).done ] || [ "$turn" -lt \(Self.settleTurns) ] || break
-                if [ "$((turn % 10))" -eq 5 ]; then
-                    question=$(vim-cmd vmsvc/message \(id) 2>&1)
-                    case $question in '\(VimText.questionStart)'*) break ;; esac
-                fi
-                if [ "$turn" -lt \(Self.slowAfterTurns) ]; then
-                    [ "$turn" -lt 4 ] && usleep 250000 2>/dev/null || sleep 1
-                else
-                    sleep 5
-                    turn=$((turn + 4))
-                fi
-            done
-            \(nonce.begin("state"))
-            printf '%s\\n' "$state"
-            \(nonce.begin("said"))
-            cat \(said)
-            \(nonce.begin("question"))
-            [ -e \(said).done ] || vim-cmd vmsvc/message \(id) 2>&1
-            rm -f \(said) \(said).done
-            """, nonce, attempting: attempting, limit: limit + limits.command)
-        if VimText.power(sections.text("state") ?? "") == wanted { return }
-        let question = sections.text("question") ?? ""
-        if VimText.lines(of: question).first?.hasPrefix(VimText.questionStart) == true {
-            throw error(
-                .refused, attempting,
-                "the guest asks a question; answer it on the host with "
-                    + "`vim-cmd vmsvc/message`: \(Self.shortened(question))")
-        }
-        let answer = sections.text("said") ?? ""
-        if VimFault(answer) == nil, !VimText.saysNotReady(answer) {
-            throw error(
-                .timedOut, attempting,
-                "it is not \(words.lowercased()) after \(limit.short); "
-                    + "the host says: \(Self.shortened(answer))")
-        }
-        throw failure(answer, attempting)
-    }
-
-    /// The state follows a verb that has returned within a few seconds.
-    static let settleTurns = 5
-    /// What takes longer than a minute (a large memory) is looked at every five seconds.
-    static let slowAfterTurns = 60
 }
 
 extension ESXiHost {
@@ -206,13 +141,18 @@ extension ESXiHost {
 enum VolumePath {
     /// `/vmfs/volumes/ds/a/a.vmx` for `[ds] a/a.vmx`; nil for what is in no datastore.
     static func absolute(_ path: String) -> String? {
+        parts(path).map { "/vmfs/volumes/\($0.datastore)/\($0.path)" }
+    }
+
+    /// `ds` and `a/a.vmx` of `[ds] a/a.vmx`; nil for what is in no datastore.
+    static func parts(_ path: String) -> (datastore: String, path: String)? {
         guard path.hasPrefix("["), let end = path.firstRange(of: "] ") else { return nil }
         let datastore = path[path.index(after: path.startIndex)..<end.lowerBound]
         let file = path[end.upperBound...]
         guard !datastore.isEmpty, !datastore.contains("/"), !file.isEmpty, !file.hasPrefix("/"),
             !file.split(separator: "/").contains("..")
         else { return nil }
-        return "/vmfs/volumes/\(datastore)/\(file)"
+        return (String(datastore), String(file))
     }
 }
 
@@ -268,7 +208,11 @@ extension ESXiHost {
     /// The error for a failure in the host's words.
     func failure(_ said: String, _ attempting: String) -> HostError {
         if VimText.saysNotReady(said) { return error(.notReady, attempting, Self.shortened(said)) }
-        let fault = VimFault(said)
+        return failure(VimFault(said), said, attempting)
+    }
+
+    /// The error for this failure; without one, for what was said.
+    func failure(_ fault: VimFault?, _ said: String, _ attempting: String) -> HostError {
         let detail = fault.map { fault in
             [fault.type, fault.message].compactMap(\.self).joined(separator: ": ")
         }

@@ -86,11 +86,15 @@ extension ESXiHost {
         let nonce = Sections.Nonce()
         let sections = try await run(
             """
+            \(EsxcliText.ask)
             \(nonce.begin("said"))
-            esxcli vsan cluster get 2>&1
+            vpower_esxcli vsan cluster get
             """, nonce, attempting: attempting, limit: limits.command)
         let said = sections.text("said") ?? ""
         if let membership = VSANText.membership(said) { return membership }
+        if EsxcliText.isUnknownCommand(said) {
+            throw error(.refused, attempting, "it has no vSAN")
+        }
         throw error(
             VimText.saysNotReady(said) ? .notReady : .badAnswer, attempting, Self.shortened(said))
     }
@@ -125,24 +129,11 @@ enum VSANText {
 
     /// `esxcli vsan cluster get`; nil where it does not say both.
     static func membership(_ output: String) -> VSANMembership? {
-        var fields: [String: String] = [:]
-        for line in VimText.lines(of: output) {
-            let parts = line.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2 else { continue }
-            let (key, value) = (parts[0].trimmed, parts[1].trimmed)
-            if fields[key] == nil { fields[key] = value }
-        }
-        guard let health = fields["Local Node Health State"],
-            let count = (fields["Sub-Cluster Member Count"] ?? fields["Member Count"]).flatMap({
-                Int($0)
-            }), count >= 0
+        guard let record = EsxcliText.record(output),
+            let health = record["Local Node Health State"],
+            let count = record.number("Sub-Cluster Member Count") ?? record.number("Member Count"),
+            count >= 0
         else { return nil }
         return VSANMembership(members: count, isHealthy: health == "HEALTHY")
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: String {
-        String(drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }
 }

@@ -37,6 +37,10 @@ public final class ESXiHost: HostControl {
 
     let session: SSHSession
     let limits: ESXiLimits
+    /// How guests' questions are answered, as the site file says.
+    let answers: [QuestionAnswer]
+    /// Keeps what people have in a host's local.sh, before a boot script is put into it.
+    let keep: @Sendable (HostName, String) -> Void
     private let address: String
     private let ports: [Int]
     private let addresses: AddressBook?
@@ -48,13 +52,19 @@ public final class ESXiHost: HostControl {
     ///   - secret: What its login needs: a password, or a key's passphrase.
     ///   - limits: How long anything may take.
     ///   - otherPorts: Ports besides SSH that must be silent for the host to be so.
+    ///   - answers: How questions of guests are answered; one that none fits is left to people.
     ///   - addresses: What names resolved to earlier, for when DNS is down; nil asks.
+    ///   - keep: Is given what people have in the host's local.sh before anything is put into it.
     /// - Throws: `loginRefused` when a secret is asked for and none is given.
     public init(
         site: HostSite, secret: Secret?, limits: ESXiLimits = ESXiLimits(),
-        otherPorts: [Int] = [ESXiHost.webPort], addresses: AddressBook? = nil
+        otherPorts: [Int] = [ESXiHost.webPort], answers: [QuestionAnswer] = [],
+        addresses: AddressBook? = nil,
+        keep: @escaping @Sendable (HostName, String) -> Void = { _, _ in }
     ) throws(HostError) {
         host = site.name
+        self.keep = keep
+        self.answers = answers
         self.limits = limits
         self.addresses = addresses
         address = site.ssh.host
@@ -127,9 +137,15 @@ extension ESXiHost {
         do throws(SSHError) {
             return try await session.run(script, input: input, limit: limit)
         } catch {
-            throw self.error(Self.reason(error.reason), attempting, error.detail)
+            let more = error.reason == .loginRefused ? Self.lockOut : ""
+            throw self.error(Self.reason(error.reason), attempting, error.detail + more)
         }
     }
+
+    /// A host does not tell a locked account from a wrong password (facts/esxi.md section 5).
+    private static let lockOut =
+        ". ESXi locks an account for 15 minutes after five refused logins, over SSH and its API "
+        + "together, and refuses the right one too until then"
 
     func error(_ reason: HostError.Reason, _ attempting: String, _ detail: String) -> HostError {
         HostError(host: host, attempting: attempting, reason: reason, detail: detail)

@@ -43,15 +43,33 @@ enum VimText {
         return String(value.dropFirst().dropLast())
     }
 
+    /// The objects of this type in a dump, each read from its own lines; nil when the dump is no
+    /// list of them, or one cannot be read.
+    static func list<Item>(
+        of type: String, in dump: String, _ read: (String) -> Item?
+    ) -> [Item]? {
+        let lines = lines(of: dump)
+        if lines == ["(\(type)) []"] { return [] }
+        guard lines.first == "(\(type)) [" else { return nil }
+        let parts = lines.dropFirst().split { $0 == "(\(type)) {" }
+        let items = parts.compactMap { read($0.joined(separator: "\n")) }
+        return items.count == parts.count ? items : nil
+    }
+
+    /// The id in `'vim.VirtualMachine:3'`; nil for anything else.
+    static func reference(_ text: some StringProtocol, to type: String) -> Substring? {
+        let (start, text) = ("'\(type):", Substring(text))
+        guard text.hasPrefix(start), text.hasSuffix("'"), text.count > start.count + 1 else {
+            return nil
+        }
+        return text.dropFirst(start.count).dropLast()
+    }
+
     /// Lines without blanks at their ends; empty ones are left out.
     static func lines(of text: String) -> [Substring] {
         // By scalars: to Swift CR LF is one character, and no line feed.
-        text.unicodeScalars.split { $0 == "\n" || $0 == "\r" }.map { line in
-            var line = Substring(line)
-            while line.unicodeScalars.first == " " { line.unicodeScalars.removeFirst() }
-            while line.unicodeScalars.last == " " { line.unicodeScalars.removeLast() }
-            return line
-        }.filter { !$0.isEmpty }
+        text.unicodeScalars.split { $0 == "\n" || $0 == "\r" }.map { Substring($0).trimmingBlanks }
+            .filter { !$0.isEmpty }
     }
 }
 

@@ -56,3 +56,15 @@ func systemMessage(_ number: Int32) -> String {
     let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     return bytes.isEmpty ? "error \(number)" : String(decoding: bytes, as: UTF8.self)
 }
+
+extension FileFault {
+    /// As it goes on after the file's name.
+    var words: String {
+        switch self {
+        case .missing: "is not there"
+        case .notAFile: "is not a file"
+        case .tooLong(let limit): "is longer than \(limit) bytes"
+        case .system(let words): words
+        }
+    }
+}

@@ -26,12 +26,13 @@ enum StateFile {
         try StateDirectory.sync(directory)
     }
 
-    private static func put(_ bytes: [UInt8], _ path: String) throws(JournalError) {
+    /// Writes a new file for this user alone; when this returns its bytes are on disk.
+    static func put(_ bytes: [UInt8], _ path: String) throws(JournalError) {
         let flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW
         let descriptor = open(path, flags, 0o600)
         guard descriptor >= 0 else { throw StateDirectory.error(path) }
         defer { close(descriptor) }
-        // A few hundred bytes: the system writes them at once or says why not.
+        // Small enough that the system writes them at once, or says why not.
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0
         else {
             let failure = StateDirectory.error(path)
@@ -70,8 +71,13 @@ enum StateFile {
     /// The name of a cluster's file: everything but letters, digits, `-` and `_` as `%41`. What is
     /// too long ends in a hash of the whole.
     static func name(for cluster: ClusterName, _ ending: String) -> String {
+        "\(name(cluster.rawValue)).\(ending)"
+    }
+
+    /// The same of any text, without an ending.
+    static func name(_ text: String) -> String {
         var name = ""
-        for byte in cluster.rawValue.utf8 {
+        for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
@@ -84,22 +90,11 @@ enum StateFile {
         if name.utf8.count > nameLimitBytes {
             // FNV-1a: two clusters that share a hash only wait for each other, and each file but
             // the lock says whose it is.
-            let hash = cluster.rawValue.utf8.reduce(14_695_981_039_346_656_037 as UInt64) {
+            let hash = text.utf8.reduce(14_695_981_039_346_656_037 as UInt64) {
                 ($0 ^ UInt64($1)) &* 1_099_511_628_211
             }
             name = "\(name.prefix(nameLimitBytes))~\(String(hash, radix: 16))"
         }
-        return "\(name).\(ending)"
-    }
-}
-
-extension FileFault {
-    fileprivate var words: String {
-        switch self {
-        case .missing: "is not there"
-        case .notAFile: "is not a file"
-        case .tooLong(let limit): "is longer than \(limit) bytes"
-        case .system(let words): words
-        }
+        return name
     }
 }

@@ -168,6 +168,12 @@ final class CommandLab: Sendable {
         return "\(directory)/\(name)"
     }
 
+    /// Somebody writes a host's local.sh, in place.
+    func writeLocalSh(_ host: String, _ text: String) throws {
+        try text.write(
+            to: "\(directory)/lab/\(host)/root/etc/rc.local.d/local.sh", rights: 0o755)
+    }
+
     /// A host's own local.sh, seen from outside.
     func localSh(_ host: String) throws -> String {
         try contents(of: "\(directory)/lab/\(host)/root/etc/rc.local.d/local.sh")

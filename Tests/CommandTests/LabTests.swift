@@ -67,7 +67,9 @@ extension CommandTests {
             #expect(bad.contains { $0.contains("host esx3.lab is not in the site file") })
             #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
             // Its guests are looked at all the same.
-            #expect(check.lines.last == "4 things BAD, 1 note", "\(check.all)")
+            #expect(check.lines.last == "4 things BAD, 2 notes", "\(check.all)")
+            // Who answers for esx9 is esx3.
+            #expect(check.out.contains("calls itself esx3.lab"), "\(check.all)")
             #expect(check.out.tooWide == [])
         }
 
@@ -245,6 +247,70 @@ extension CommandTests {
             #expect(trust.code == 77, "\(trust.all)")
             #expect(trust.lines.contains { $0.hasPrefix("host esx1.lab  NOT AS PINNED") })
             #expect(trust.lines.count { $0.contains("  as pinned") } == 5)
+        }
+
+        @Test func `what is accepted is pinned, and nothing else of the site file changes`()
+            async throws
+        {
+            let right = try contents(of: lab.sitePath)
+            let path = try lab.changedSite("accept.yaml") { text in
+                var text = text + Self.remark
+                if let key = text.firstMatch(of: /SHA256:[A-Za-z0-9+\/]{43}/)?.output {
+                    text = text.replacing(key, with: "SHA256:" + String(repeating: "A", count: 43))
+                }
+                if let sum = text.firstMatch(of: /sha256: [0-9a-f]{64}/)?.output {
+                    text = text.replacing(
+                        sum, with: "sha256: " + String(repeating: "0", count: 64))
+                }
+                return text
+            }
+            let key = try #require(right.firstMatch(of: /SHA256:[A-Za-z0-9+\/]{43}/)?.output)
+            let sum = try #require(right.firstMatch(of: /[0-9a-f]{64}/)?.output)
+            let stranger = "SHA256:" + String(repeating: "B", count: 42) + "A"
+
+            // Only what is presented and named is taken.
+            let before = try contents(of: path)
+            let unseen = try await lab.vpower("trust", "--accept", stranger, site: path)
+            #expect(unseen.code == 77, "\(unseen.all)")
+            #expect(unseen.errors.contains("nobody presents \(stranger)"), "\(unseen.all)")
+            #expect(try contents(of: path) == before)
+
+            let taken = try await lab.vpower(
+                "trust", "--accept", String(key), "--accept", "SHA256:\(sum.uppercased())",
+                site: path)
+            #expect(taken.code == 0, "\(taken.all)")
+            #expect(taken.out.tooWide == [])
+            #expect(taken.lines.count { $0.contains("  accepted") } == 2, "\(taken.all)")
+            #expect(taken.lines.last == "\(path): 2 pins written")
+            #expect(try contents(of: path) == right + Self.remark)
+
+            // Once more: all is as pinned, and nothing is written.
+            let again = try await lab.vpower("trust", "--accept", String(key), site: path)
+            #expect(again.code == 0, "\(again.all)")
+            #expect(again.lines.count { $0.contains("  as pinned") } == 6)
+            let wrong = try await lab.vpower("trust", "--accept", "SHA256:short", site: path)
+            #expect(wrong.code == 64, "\(wrong.all)")
+        }
+
+        /// What a person wrote at the end of the site file.
+        static let remark = "# ours: äöü\r\n#   hostKeys: [\"SHA256:…\"]"
+
+        @Test func `a pin that has no certain place is left to a person`() async throws {
+            let site = try lab.changedSite("two-keys.yaml") { text in
+                text.replacing(/hostKeys: \["(SHA256:[A-Za-z0-9+\/]{43})"\]/) { match in
+                    let other = "SHA256:" + String(repeating: "A", count: 43)
+                    return "hostKeys:\n          - \(other)\n          - \(other.dropLast())E"
+                }
+            }
+            let key = try #require(
+                try contents(of: lab.sitePath).firstMatch(of: /SHA256:[A-Za-z0-9+\/]{43}/)?.output)
+            let before = try contents(of: site)
+            let outcome = try await lab.vpower("trust", "--accept", String(key), site: site)
+            #expect(outcome.code == 77, "\(outcome.all)")
+            let words = outcome.errors.split(whereSeparator: \.isWhitespace)
+                .joined(separator: " ")
+            #expect(words.contains("does not change by itself: write \(key) there"))
+            #expect(try contents(of: site) == before)
         }
 
         @Test func `another certificate than the pinned one is refused with 77`() async throws {
@@ -554,32 +620,73 @@ extension CommandTests {
             #expect(try lab.localSh("esx1.lab") == before)
         }
 
-        @Test func `install puts the script on the host, tells drift, and remove takes it out`()
+        @Test
+        func `install puts the script on the host, twice is once, and uninstall takes it out`()
             async throws
         {
             let before = try lab.localSh("esx1.lab")
+            let absent = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--check")
+            #expect(absent.code == 1, "\(absent.all)")
+            #expect(absent.out.contains("no boot script is in it"), "\(absent.all)")
+
             let first = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--install")
             #expect(first.code == 0, "\(first.all)")
-            #expect(first.out.tooWide == [])
+            #expect(first.out.tooWide.allSatisfy { $0.hasPrefix("  /") })
             #expect(first.out.contains("4 guests; local.sh installed and read back"))
+            let lead = try #require(first.lines.firstIndex(of: "what was in it before:"))
+            let kept = first.lines[lead + 1].dropFirst(2)
+            #expect(try contents(of: String(kept)) == before)
             try await expectSum(of: first)
+            let saves = try await lab.touched().count { $0 == .armed }
 
-            // A second one has another run id and expiry: auto-backup shows the difference.
+            // The same again: no change, no backup, no other version.
             let second = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--install")
             #expect(second.code == 0, "\(second.all)")
-            #expect(second.lines.contains { $0.hasPrefix("-        vpower_run=") })
-            #expect(second.lines.contains { $0.hasPrefix("+        vpower_run=") })
+            #expect(
+                second.lines.first == "esx1.lab: 4 guests; local.sh was so already, and is saved")
+            #expect(second.lines.count == 2, "\(second.all)")
             try await expectSum(of: second)
-            let blocks = try lab.localSh("esx1.lab").asLines.count {
-                $0 == "# >>> vpower boot script"
-            }
-            #expect(blocks == 1)
+            #expect(try await lab.touched().count { $0 == .armed } == saves)
+            let check = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--check")
+            #expect(check.code == 0, "\(check.all)")
+            let shown = try await lab.vpower("render-localsh", "--host", "esx1.lab")
+            #expect(shown.errors.contains("1 version of what else was in its"), "\(shown.all)")
+            #expect(shown.errors.contains("\n  \(kept)\n"), "\(shown.all)")
+            #expect(shown.lines.first == "# >>> vpower boot script")
 
-            let removed = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--remove")
+            try await expectDrift()
+            let removed = try await lab.vpower(
+                "render-localsh", "--host", "esx1.lab", "--uninstall")
             #expect(removed.code == 0, "\(removed.all)")
-            #expect(try lab.localSh("esx1.lab") == before)
+            #expect(try lab.localSh("esx1.lab") == before + "# mine\n")
+            try lab.writeLocalSh("esx1.lab", before)
             let kinds = try await lab.touched().filter { $0 == .armed || $0 == .disarmed }
             #expect(kinds.first == .armed && kinds.last == .disarmed)
+        }
+
+        /// Somebody changes the file: told without being written, then what is saved is explained.
+        private func expectDrift() async throws {
+            let installed = try lab.localSh("esx1.lab")
+            let guest = try #require(installed.firstMatch(of: /\[datastore 1\] [^']+\.vmx/)?.output)
+            let changed =
+                installed.replacing(guest, with: "[datastore 1] other/other.vmx")
+                + "# mine\n"
+            try lab.writeLocalSh("esx1.lab", changed)
+            let check = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--check")
+            #expect(check.code == 1, "\(check.all)")
+            #expect(check.out.tooWide == [])
+            let words = check.out.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            for finding in [
+                "its boot script is not what would be installed now",
+                "what is outside of vpower's block was changed since it was installed",
+                "it was changed since vpower saw it saved",
+                "saves by itself at minute 1 of each hour",
+            ] { #expect(words.contains(finding), "\(finding): \(check.all)") }
+            #expect(try lab.localSh("esx1.lab") == changed)
+            let third = try await lab.vpower("render-localsh", "--host", "esx1.lab", "--install")
+            #expect(third.code == 0, "\(third.all)")
+            #expect(third.lines.contains("-# mine"), "\(third.all)")
+            #expect(third.out.contains("`-` is in the live file, and new since the last save"))
         }
 
         /// The sum that was told is that of the file on the host.
@@ -598,10 +705,12 @@ extension CommandTests {
             #expect(outcome.errors.contains("--host with one of: esx1.lab, esx2.lab, esx3.lab"))
         }
 
-        @Test func `install and remove at once are wrong use`() async throws {
-            let outcome = try await lab.vpower(
-                "render-localsh", "--host", "esx1.lab", "--install", "--remove")
-            #expect(outcome.code == 64, "\(outcome.all)")
+        @Test func `install, uninstall and check at once are wrong use`() async throws {
+            for pair in [["--install", "--uninstall"], ["--check", "--install"]] {
+                let outcome = try await VpowerProgram.run(
+                    ["render-localsh", "--host", "esx1.lab"] + pair, lab.environment)
+                #expect(outcome.code == 64, "\(outcome.all)")
+            }
         }
 
         @Test func `a changed host key is refused with 77 and nothing is installed`() async throws {

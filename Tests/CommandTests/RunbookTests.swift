@@ -92,7 +92,7 @@ extension CommandTests {
             try await CommandLab.with { lab in
                 let before = try await lab.state()
                 // A block that is new since the last save: auto-backup tells every line of it.
-                for way in ["--install", "--remove"] {
+                for way in ["--install", "--uninstall"] {
                     let done = try await lab.vpower("render-localsh", "--host", "esx1.lab", way)
                     #expect(done.code == 0, "\(done.all)")
                 }

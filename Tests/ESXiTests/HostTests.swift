@@ -402,8 +402,7 @@ import Transport
             #expect(bench.lab.fileContents(path) == stock)
             #expect(
                 await bench.site.events.map(\.what) == [
-                    "boot script saved", "boot script saved", "no boot script saved",
-                    "no boot script saved",
+                    "boot script saved", "no boot script saved", "no boot script saved",
                 ])
         }
     }
@@ -469,7 +468,7 @@ import Transport
 
             // Somebody else's change comes to light when it is saved.
             try await shell("echo '# mine' >>/etc/ssh/keys-root/authorized_keys")
-            let drift = try await bench.host.arm(orders).drift
+            let drift = try await bench.host.arm(self.orders(run: "run-2")).drift
             #expect(drift.contains("-# mine"))
 
             try await shell("cp /sbin/auto-backup.sh /tmp/good; mkdir /tmp/old")

@@ -185,35 +185,6 @@ import Transport
             #expect(!Sections(Array(output.utf8.prefix(count)), nonce).isComplete)
         }
     }
-
-    @Test func `any bytes give a value or nothing and never a crash`() throws {
-        var generator = Seeded(state: 7)
-        let samples = try Sample.names.map { Array(try Sample.text($0).utf8) }
-        for _ in 0..<2000 {
-            var bytes = samples.randomElement(using: &generator) ?? []
-            for _ in 0..<Int.random(in: 1...20, using: &generator) where !bytes.isEmpty {
-                let index = Int.random(in: 0..<bytes.count, using: &generator)
-                switch Int.random(in: 0..<4, using: &generator) {
-                case 0: bytes[index] = UInt8.random(in: 0...255, using: &generator)
-                case 1: bytes.removeSubrange(index...)
-                case 2: bytes.insert(10, at: index)
-                default: bytes.insert(contentsOf: bytes[index...].prefix(60), at: index)
-                }
-            }
-            let text = String(decoding: bytes, as: UTF8.self)
-            for guest in GuestList(text)?.guests ?? [] {
-                #expect(!guest.name.isEmpty)
-                #expect(guest.vmxPath.hasPrefix("["))
-            }
-            _ = VimText.power(text)
-            _ = VimFault(text)
-            _ = VimText.property("msg", in: text)
-            _ = AutoBackup.drift(text)
-            _ = GuestList.skipped(text)
-            _ = SecureBoot(text)
-            _ = Sections(bytes, Sections.Nonce(using: &generator))
-        }
-    }
 }
 
 @Suite struct `Quoting and sums` {

@@ -3,15 +3,15 @@ import Testing
 
 /// Recorded outputs of real hosts. The first line of each file names its source.
 enum Sample {
-    static let names = [
-        "getallvms-5.5-two-vms", "getallvms-6.0-one-vm", "getallvms-6.5-two-vms",
-        "getallvms-7-one-vm", "getallvms-7.0.3-multiline-annotation", "getallvms-8-empty",
-        "getallvms-9.0.0-vcls-empty-datastore", "power-getstate-on", "power-getstate-off-9.0.0",
-        "power-on-already-on-6.0-6.5", "power-on-already-on-old",
-        "power-on-failed-9.0.0-GenericVmConfigFault", "power-on-ok-6.5", "fault-notfound-8",
-        "auto-backup-5.1-binary-differ", "auto-backup-6.7-localsh-diff", "hostd-down-esxcli-5.x",
-        "maintenanceMode-get-enabled-7.0", "get-summary-4.x", "localsh-header-7.0-8.0",
-    ]
+    /// The names of all that are here, in order.
+    static var names: [String] {
+        get throws {
+            let folder = try #require(
+                Bundle.module.url(forResource: "Fixtures", withExtension: nil))
+            return try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                .filter { $0.hasSuffix(".txt") }.map { String($0.dropLast(".txt".count)) }.sorted()
+        }
+    }
 
     static func text(_ name: String) throws -> String {
         let url = try #require(

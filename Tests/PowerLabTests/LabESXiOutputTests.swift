@@ -81,12 +81,12 @@ import Testing
     }
 
     @Test func `volumes are listed as 8_0_2 does, also one without a mount point`() {
-        let text = LabESXiOutput.fileSystems([
+        let text = LabESXiCommands.fileSystems([
             LabHostDatastore(
                 name: "DS132_DS01_SATA_1TB", uuid: "600d9cc6-915fbb51-f64b-d8d385d87c24"),
             LabHostDatastore(
                 name: "gone one", uuid: "600db95c-59132542-33a3-d8d385d87c24", mounted: false),
-        ])
+        ]).text
         let lines = text.split(separator: "\n")
         #expect(
             lines[0]

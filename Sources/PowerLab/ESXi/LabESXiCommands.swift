@@ -4,10 +4,20 @@ struct LabESXiCommands: Sendable {
     let backend: any LabHostBackend
     let options: LabHostOptions
 
+    private let tasks = LabHostTasks()
+
     typealias Reply = LabHostMeeting.Reply
+
+    init(host: String, backend: any LabHostBackend, options: LabHostOptions) {
+        self.host = host
+        self.backend = backend
+        self.options = options
+    }
 
     /// How long power.on blocks on a question that nobody answers: longer than any caller waits.
     static let questionLimit = Duration.seconds(600)
+    /// How often is looked whether somebody has.
+    static let questionLook = Duration.milliseconds(100)
 
     /// Runs one command. `poweroff` and what ends the host is the host's own business.
     func run(_ words: [String]) async -> Reply {
@@ -15,6 +25,8 @@ struct LabESXiCommands: Sendable {
         switch words.first {
         case "vim-cmd": return await vimCmd(arguments)
         case "esxcli": return await esxcli(arguments)
+        case "secureBoot.py" where !options.hasSecureBootScript:
+            return Reply(errors: "sh: secureBoot.py: not found\n", status: 127)
         case "secureBoot.py":
             return arguments == ["-s"]
                 ? Reply(output: options.secureBoot ? "Enabled\n" : "Disabled\n")
@@ -49,6 +61,18 @@ struct LabESXiCommands: Sendable {
             return Reply(errors: "Failed to login: Connection reset by peer\n", status: 1)
         }
         switch words.first {
+        case "hostsvc/datastore/listsummary" where words.count == 1:
+            return Reply(
+                output: LabESXiOutput.datastores(await backend.datastores(on: host)))
+        case "hostsvc/autostartmanager/get_autostartseq" where words.count == 1:
+            return Reply(output: LabESXiOutput.autostart(options.autostartIDs))
+        case "hostsvc/autostartmanager/get_defaults" where words.count == 1:
+            return Reply(
+                output: LabESXiOutput.autostartDefaults(isOn: !options.autostartIDs.isEmpty))
+        case "vimsvc/task_info" where words.count == 2:
+            return Reply(
+                output: tasks.information(words[1])
+                    ?? LabESXiOutput.managedObjectNotFound(words[1]))
         case "vmsvc/getallvms" where words.count == 1:
             let guests = await backend.guests(on: host)
             return Reply(
@@ -61,13 +85,14 @@ struct LabESXiCommands: Sendable {
         case "hostsvc/maintenance_mode_exit": return await changeMaintenance(false)
         case "solo/registervm" where words.count == 2: return await register(words[1])
         case .some(let verb) where verb.hasPrefix("vmsvc/") && words.count >= 2:
-            return await guestVerb(String(verb.dropFirst("vmsvc/".count)), words[1])
+            return await guestVerb(String(verb.dropFirst("vmsvc/".count)), Array(words.dropFirst()))
         default:
             return Reply(output: "Invalid command '\(words.first ?? "")'.\n", status: 1)
         }
     }
 
-    private func guestVerb(_ verb: String, _ vmid: String) async -> Reply {
+    private func guestVerb(_ verb: String, _ words: [String]) async -> Reply {
+        let vmid = words[0]
         let found = await backend.guests(on: host).first { String($0.vmid) == vmid }
         guard let guest = found, !guest.invalid else {
             return Reply(output: LabESXiOutput.notFound(vmid), status: options.failureStatus)
@@ -80,6 +105,13 @@ struct LabESXiCommands: Sendable {
         case "power.suspend": return await power(.suspend, guest)
         case "get.guest": return Reply(output: LabESXiOutput.guestInformation(guest))
         case "get.summary": return Reply(output: LabESXiOutput.summary(guest))
+        case "get.tasklist": return Reply(output: tasks.list(of: guest.vmid))
+        case "message" where words.count == 3:
+            let isTaken = await backend.answer(
+                vmid: guest.vmid, on: host, question: words[1], choice: words[2])
+            return isTaken
+                ? Reply()
+                : Reply(output: LabESXiOutput.notFound(vmid), status: options.failureStatus)
         case "message": return Reply(output: LabESXiOutput.message(guest))
         default: return Reply(output: "Invalid command 'vmsvc/\(verb)'.\n", status: 1)
         }
@@ -120,12 +152,25 @@ struct LabESXiCommands: Sendable {
         case .notFound:
             return Reply(
                 output: LabESXiOutput.notFound(String(guest.vmid)), status: options.failureStatus)
-        case .question:
-            // Cancelled when the host goes down: nobody is left to read the reply.
-            try? await Task.sleep(for: Self.questionLimit)
+        case .question where verb == .shutdown: return failure(verb, answer)
+        case .question: return await wait(verb, guest)
+        case .wrongState, .toolsUnavailable, .failed:
+            tasks.note(verb, answer, vmid: guest.vmid)
             return failure(verb, answer)
-        case .wrongState, .toolsUnavailable, .failed: return failure(verb, answer)
         }
+    }
+
+    /// The verb goes on when its question is answered, and blocks until then.
+    private func wait(_ verb: LabPowerVerb, _ guest: LabHostGuest) async -> Reply {
+        let clock = ContinuousClock()
+        let deadline = clock.now + Self.questionLimit
+        while clock.now < deadline {
+            // Cancelled when the host goes down: nobody is left to read the reply.
+            do { try await Task.sleep(for: Self.questionLook) } catch { break }
+            let asks = await backend.guests(on: host).first { $0.vmid == guest.vmid }?.hasQuestion
+            if asks == false { return await power(verb, guest) }
+        }
+        return failure(verb, .question)
     }
 
     private func failure(_ verb: LabPowerVerb, _ answer: LabPowerAnswer) -> Reply {
@@ -153,39 +198,23 @@ struct LabESXiCommands: Sendable {
         guard await backend.hostdReady(host) else {
             return Reply(output: "Connect to localhost failed: Connection failure\n", status: 1)
         }
+        let wantsJSON = words.first == "--formatter=json"
+        let words = wantsJSON ? Array(words.dropFirst()) : words
+        if wantsJSON, !options.esxcliHasJSON {
+            return Reply(errors: "Error: Unknown formatter json\n", status: 1)
+        }
+        if let page = await page(words) {
+            return Reply(output: wantsJSON ? page.json : page.text)
+        }
         switch words.prefix(3).joined(separator: " ") {
-        case "system version get":
-            return Reply(
-                output: "   Product: VMware ESXi\n   Version: \(options.version)\n"
-                    + "   Build: \(options.build)\n   Update: 2\n   Patch: 0\n")
-        case "system hostname get":
-            return Reply(
-                output: "   Domain Name: \n   Fully Qualified Domain Name: \(host)\n"
-                    + "   Host Name: \(host)\n")
         case "system maintenanceMode get":
-            return Reply(output: await backend.inMaintenance(host) ? "Enabled\n" : "Disabled\n")
+            let mode = await backend.inMaintenance(host) ? "Enabled" : "Disabled"
+            return Reply(output: wantsJSON ? "\"\(mode)\"\n" : "\(mode)\n")
         case "system maintenanceMode set":
             return await setMaintenance(Array(words.dropFirst(3)))
-        case "storage filesystem list":
-            return Reply(output: LabESXiOutput.fileSystems(await backend.datastores(on: host)))
-        default: return await longerEsxcli(words)
-        }
-    }
-
-    private func longerEsxcli(_ words: [String]) async -> Reply {
-        switch words.joined(separator: " ") {
-        case "vsan cluster get": return await vsanCluster()
-        case "storage core adapter rescan --all":
+        case "storage core adapter" where words.dropFirst(3) == ["rescan", "--all"]:
             await backend.rescanStorage(host)
             return Reply()
-        case "system settings encryption get":
-            return Reply(
-                output: "   Mode: NONE\n   Require Executables Only From Installed VIBs: false\n"
-                    + "   Require Secure Boot: false\n")
-        case "system settings advanced list -o /User/execInstalledOnly":
-            return Reply(
-                output: "   Path: /User/execInstalledOnly\n   Type: integer\n   Int Value: 1\n"
-                    + "   Default Int Value: 1\n   Min Value: 0\n   Max Value: 1\n")
         default:
             return Reply(
                 output:

@@ -2,12 +2,12 @@ import Dispatch
 import FoundationEssentials
 import Glibc
 
-/// One simulated ESXi host on real parts: OpenSSH's sshd with the algorithms of ESXi 8.0.2, and
+/// One simulated ESXi host on real parts: OpenSSH's sshd with the algorithms of a release, and
 /// BusyBox ash in a fence of bubblewrap with the commands of facts/esxi.md.
 ///
 /// All processes of a host live in one pid namespace: cutting its power ends the lot. The login
-/// is `root` with `userKeyPath`, whoever runs the lab; the machine's own accounts, PAM and /etc
-/// are neither read nor touched. Keyboard-interactive logins are not served (they need PAM).
+/// is `root` with `userKeyPath`, or with the account's password, whoever runs the lab; the machine's
+/// own accounts, its settings of PAM and its /etc are neither read nor touched.
 public actor LabESXiHost {
     /// The host's name.
     public nonisolated let name: String
@@ -40,9 +40,9 @@ public actor LabESXiHost {
     /// A line of a block that acts at the next boot.
     public static let armedLine = "        vpower_is_armed='1'"
 
-    private let rootfs: LabRootfs
+    let rootfs: LabRootfs
     private let backend: any LabHostBackend
-    private let options: LabHostOptions
+    let options: LabHostOptions
     private let account: LabHostAccount?
     private var logins: LabLoginWatch?
     private let commands: LabESXiCommands
@@ -218,6 +218,12 @@ public actor LabESXiHost {
             meeting.answer(request, LabHostMeeting.Reply())
             return
         }
+        if words[0] == Self.passwordCheck {
+            let isRight =
+                words.count >= 3 && account?.accepts(user: words[1], password: words[2]) == true
+            meeting.answer(request, LabHostMeeting.Reply(status: isRight ? 0 : 1))
+            return
+        }
         if ["poweroff", "halt", "reboot"].contains(words[0]) {
             meeting.answer(request, LabHostMeeting.Reply())
             await endByCommand()
@@ -317,74 +323,6 @@ public actor LabESXiHost {
             detail: "does not answer: \(String(decoding: log, as: UTF8.self)) \(machine.errors)")
     }
 
-    /// The algorithms and limits are those of a recorded 8.0.2 (facts/esxi.md section 5). What
-    /// differs: no PAM, keys only, one command.
-    private func writeConfiguration() throws {
-        let config = """
-            ListenAddress \(address):\(port)
-            HostKey "\(directory)/ssh/host_ecdsa"
-            HostKey "\(directory)/ssh/host_rsa"
-            KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
-            diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,\
-            diffie-hellman-group18-sha512,diffie-hellman-group14-sha256
-            Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr
-            MACs hmac-sha2-256,hmac-sha2-512
-            HostKeyAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,\
-            rsa-sha2-256,rsa-sha2-512
-            PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,\
-            ecdsa-sha2-nistp521,rsa-sha2-256,rsa-sha2-512
-            AuthorizedKeysFile "\(rootfs.root)/etc/ssh/keys-%u/authorized_keys"
-            ForceCommand \(LabRootfs.quoted(rootfs.enterPath))
-            PermitRootLogin yes
-            PubkeyAuthentication yes
-            PasswordAuthentication no
-            KbdInteractiveAuthentication no
-            HostbasedAuthentication no
-            UsePAM no
-            StrictModes no
-            AllowTcpForwarding no
-            AllowStreamLocalForwarding no
-            AllowAgentForwarding no
-            X11Forwarding no
-            PermitTunnel no
-            GatewayPorts no
-            PermitUserEnvironment no
-            PermitUserRC no
-            PrintMotd no
-            PrintLastLog no
-            Compression no
-            MaxStartups 10:30:100
-            ClientAliveInterval 200
-            ClientAliveCountMax 3
-            RekeyLimit 1G 1H
-            PidFile none
-
-            """
-        try Data(config.utf8).write(to: URL(filePath: directory + "/sshd_config"))
-        let passwd = """
-            root:x:\(getuid()):\(getgid()):lab:\(directory):/bin/sh
-            sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin
-            nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin
-
-            """
-        try Data(passwd.utf8).write(to: URL(filePath: directory + "/passwd"))
-        try Data("root:*:19000:0:99999:7:::\n".utf8)
-            .write(to: URL(filePath: directory + "/shadow"))
-        try Data("passwd: files\ngroup: files\nshadow: files\nhosts: files\n".utf8)
-            .write(to: URL(filePath: directory + "/nsswitch.conf"))
-        let boot = """
-            #!/bin/sh
-            # The simulated machine: sshd, then local.sh as at a boot. Ends when its namespace does.
-            exec </dev/null >>"$1/boot.log" 2>&1
-            "$2" -D -e -f "$1/sshd_config" 2>"$1/sshd.log" &
-            # By sh and not by its first line: only ESXi's own sh knows `++group=`.
-            [ "$3" = secure ] || "$1/enter" /bin/sh /etc/rc.local.d/local.sh
-            while :; do wait; sleep 3600; done
-
-            """
-        try Data(boot.utf8).write(to: URL(filePath: directory + "/boot"))
-    }
-
     /// The machine around sshd and the fences: the real one read-only, with accounts of the
     /// lab's own, in a pid namespace. sshd needs a name for its user and a /run/sshd; both are
     /// there only inside.
@@ -393,8 +331,10 @@ public actor LabESXiHost {
             "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "--proc", "/proc",
             "--tmpfs", "/run", "--dir", "/run/sshd", "--bind", directory, directory,
         ]
-        for file in ["passwd", "nsswitch.conf"] {
-            arguments += ["--ro-bind", "\(directory)/\(file)", "/etc/\(file)"]
+        for (file, place) in [
+            ("passwd", "passwd"), ("nsswitch.conf", "nsswitch.conf"), ("pam", "pam.d/sshd"),
+        ] {
+            arguments += ["--ro-bind", "\(directory)/\(file)", "/etc/\(place)"]
         }
         if getuid() == 0 {
             arguments += ["--ro-bind", "\(directory)/shadow", "/etc/shadow"]

@@ -55,19 +55,6 @@ enum LabESXiOutput {
             .joined(separator: "\n") + "\n"
     }
 
-    /// `esxcli storage filesystem list`. A volume that is not mounted has no mount point.
-    static func fileSystems(_ datastores: [LabHostDatastore]) -> String {
-        table(
-            ["Mount Point", "Volume Name", "UUID", "Mounted", "Type", "Size", "Free"],
-            rightAligned: [3, 5, 6],
-            datastores.map {
-                [
-                    $0.mounted ? "/vmfs/volumes/\($0.uuid)" : "", $0.name, $0.uuid,
-                    String($0.mounted), $0.type, "999922073600", "591568830464",
-                ]
-            })
-    }
-
     // MARK: - Dumps
 
     /// `vim-cmd vmsvc/power.getstate`.
@@ -140,20 +127,70 @@ enum LabESXiOutput {
         """
     }
 
-    /// `vim-cmd vmsvc/message` while a question is pending.
-    static let question = """
-        Virtual machine message 0:
-        msg.uuid.altered:This virtual machine may have been moved or copied.
+    /// `vim-cmd hostsvc/datastore/listsummary`: what guests can be on, so no boot bank.
+    static func datastores(_ datastores: [LabHostDatastore]) -> String {
+        list(
+            of: "vim.Datastore.Summary",
+            datastores.filter { $0.type != "vfat" }.map { volume in
+                [
+                    "datastore = 'vim.Datastore:\(volume.uuid)'", "name = \"\(volume.name)\"",
+                    "url = \"/vmfs/volumes/\(volume.uuid)\"",
+                    "accessible = \(volume.accessible && volume.mounted)",
+                    "type = \"\(volume.share == nil ? "VMFS" : "NFS")\"",
+                ]
+            })
+    }
 
-        In order to configure certain management and networking features VMware ESX needs to know which.
+    /// `vim-cmd hostsvc/autostartmanager/get_autostartseq` of guests in this order.
+    static func autostart(_ vmids: [Int]) -> String {
+        list(
+            of: "vim.host.AutoStartManager.AutoPowerInfo",
+            vmids.enumerated().map { index, vmid in
+                [
+                    "key = 'vim.VirtualMachine:\(vmid)'", "startOrder = \(index + 1)",
+                    "startDelay = -1", "waitForHeartbeat = \"systemDefault\"",
+                    "startAction = \"powerOn\"", "stopDelay = -1",
+                    "stopAction = \"systemDefault\"",
+                ]
+            })
+    }
 
-        Did you move this virtual machine, or did you copy it?
-        If you don't know, answer "I copied it".
-        0. Cancel (Cancel)
-        1. I _moved it (I _moved it)
-        2. I _copied it (I _copied it) [default]
+    /// `vim-cmd hostsvc/autostartmanager/get_defaults`: names by the API, the form by a parser of
+    /// somebody's (facts/esxi.md 1.5).
+    static func autostartDefaults(isOn: Bool) -> String {
+        """
+        (vim.host.AutoStartManager.SystemDefaults) {
+           enabled = \(isOn), 
+           startDelay = 120, 
+           stopDelay = 120, 
+           waitForHeartbeat = false, 
+           stopAction = "PowerOff"
+        }
 
         """
+    }
+
+    private static func list(of type: String, _ objects: [[String]]) -> String {
+        if objects.isEmpty { return "(\(type)) []\n" }
+        let dumps = objects.map { properties in
+            "   (\(type)) {\n"
+                + properties.map { "      \($0)" }.joined(separator: ", \n") + "\n   }"
+        }
+        return "(\(type)) [\n" + dumps.joined(separator: ", \n") + "\n]\n"
+    }
+
+    /// The fault for an object that is not there.
+    static func managedObjectNotFound(_ name: String) -> String {
+        """
+        (vmodl.fault.ManagedObjectNotFound) {
+           faultCause = (vmodl.MethodFault) null, 
+           faultMessage = <unset>, 
+           obj = 'vim.Task:\(name)'
+           msg = "The object has already been deleted or has not been completely created"
+        }
+
+        """
+    }
 
     /// The fault for an id that is not on this host.
     static func notFound(_ vmid: String) -> String {
@@ -276,7 +313,10 @@ enum LabESXiOutput {
             type = "GenericVmConfigFault"
             properties = ["reason = \"\(reason)\""]
             message = reason
-        case .notFound, .done, .question:
+        case .question:
+            type = "InvalidState"
+            message = "The operation is not allowed in the current state."
+        case .notFound, .done:
             type = "GenericVmConfigFault"
             message = "Failed to start the virtual machine."
         }

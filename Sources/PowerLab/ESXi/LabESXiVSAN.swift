@@ -34,22 +34,15 @@ extension LabESXiCommands {
                 : "Cluster reboot/poweron is completed successfully!\n")
     }
 
-    /// `esxcli vsan cluster get`.
-    func vsanCluster() async -> Reply {
-        guard let seen = await backend.vsanMembership(host) else {
-            return Reply(
-                output: "Error: Unknown command or namespace vsan cluster get\n\n", status: 1)
-        }
-        return Reply(
-            output: """
-                Cluster Information
-                   Enabled: true
-                   Local Node Type: NORMAL
-                   Local Node State: MASTER
-                   Local Node Health State: \(seen.isHealthy ? "HEALTHY" : "UNHEALTHY")
-                   Sub-Cluster Membership Entry Revision: 17
-                   Sub-Cluster Member Count: \(seen.members)
-
-                """)
+    /// `esxcli vsan cluster get`; nil where there is no vSAN.
+    func vsanCluster() async -> LabEsxcliPage? {
+        guard let seen = await backend.vsanMembership(host) else { return nil }
+        return LabEsxcliPage([
+            "Enabled": .truth(true), "Local Node Type": .text("NORMAL"),
+            "Local Node State": .text("MASTER"),
+            "Local Node Health State": .text(seen.isHealthy ? "HEALTHY" : "UNHEALTHY"),
+            "Sub-Cluster Membership Entry Revision": .number(17),
+            "Sub-Cluster Member Count": .number(seen.members),
+        ])
     }
 }

@@ -9,6 +9,9 @@ public protocol LabHostBackend: Sendable {
     func power(_ verb: LabPowerVerb, vmid: Int, on host: String) async -> LabPowerAnswer
     /// Registers the guest of this configuration file (`[datastore] folder/file.vmx`) on a host.
     func register(_ vmxPath: String, on host: String) async -> LabRegisterAnswer
+    /// Answers the question that a guest waits with; false where it asks none, or the choice is
+    /// none of the question's.
+    func answer(vmid: Int, on host: String, question: String, choice: String) async -> Bool
     /// Whether hostd answers by now.
     func hostdReady(_ host: String) async -> Bool
     /// Whether the host is in maintenance mode.
@@ -120,12 +123,15 @@ public struct LabHostGuest: Hashable, Sendable {
     public var invalid: Bool
     /// Whether it waits for the answer to a question.
     public var hasQuestion: Bool
+    /// Whether its process stays when it is off, as with storage that does not answer.
+    public var processStays: Bool
 
     /// A guest.
     public init(
         vmid: Int, name: String, vmxPath: String, guestOS: String = "ubuntu64Guest",
         hardwareVersion: String = "vmx-19", annotation: String = "", power: LabGuestPower = .off,
-        toolsRunning: Bool = true, invalid: Bool = false, hasQuestion: Bool = false
+        toolsRunning: Bool = true, invalid: Bool = false, hasQuestion: Bool = false,
+        processStays: Bool = false
     ) {
         self.vmid = vmid
         self.name = name
@@ -137,6 +143,7 @@ public struct LabHostGuest: Hashable, Sendable {
         self.toolsRunning = toolsRunning
         self.invalid = invalid
         self.hasQuestion = hasQuestion
+        self.processStays = processStays
     }
 }
 
@@ -150,13 +157,36 @@ public struct LabHostDatastore: Hashable, Sendable {
     public var mounted: Bool
     /// Its type, e.g. `VMFS-6`.
     public var type: String
+    /// Whether what is on it can be reached.
+    public var accessible: Bool
+    /// Where it comes from, for NFS.
+    public var share: Share?
+
+    /// What an NFS server shares.
+    public struct Share: Hashable, Sendable {
+        /// The server's address.
+        public var server: String
+        /// The path there.
+        public var path: String
+
+        /// A share.
+        public init(server: String, path: String) {
+            self.server = server
+            self.path = path
+        }
+    }
 
     /// A volume.
-    public init(name: String, uuid: String, mounted: Bool = true, type: String = "VMFS-6") {
+    public init(
+        name: String, uuid: String, mounted: Bool = true, type: String = "VMFS-6",
+        accessible: Bool = true, share: Share? = nil
+    ) {
         self.name = name
         self.uuid = uuid
         self.mounted = mounted
         self.type = type
+        self.accessible = accessible
+        self.share = share
     }
 }
 
@@ -182,6 +212,18 @@ public struct LabHostOptions: Hashable, Sendable {
     public var version: String
     /// What it says of the build.
     public var build: String
+    /// What its sshd accepts.
+    public var sshProfile: LabSSHProfile
+    /// Whether its esxcli offers `--formatter=json`.
+    public var esxcliHasJSON: Bool = true
+    /// Whether it has `secureBoot.py`, as from 6.5 on.
+    public var hasSecureBootScript: Bool = true
+    /// Whether esxcli shows the encryption settings, as from 7.0U2 on.
+    public var hasEncryptionSettings: Bool = true
+    /// Whether those require Secure Boot.
+    public var requiresSecureBoot: Bool = false
+    /// The guests that autostart starts, by id; it is on where there are any.
+    public var autostartIDs: [Int] = []
     /// Public keys that may log in besides the host's own `userKeyPath`, as lines of
     /// authorized_keys.
     public var authorizedKeys: [String]
@@ -190,13 +232,14 @@ public struct LabHostOptions: Hashable, Sendable {
     public init(
         failureText: FailureText = .sameLine, failureStatus: Int32 = 1, secureBoot: Bool = false,
         version: String = "8.0.2", build: String = "Releasebuild-22380479",
-        authorizedKeys: [String] = []
+        sshProfile: LabSSHProfile = .v802, authorizedKeys: [String] = []
     ) {
         self.failureText = failureText
         self.failureStatus = failureStatus
         self.secureBoot = secureBoot
         self.version = version
         self.build = build
+        self.sshProfile = sshProfile
         self.authorizedKeys = authorizedKeys
     }
 }

@@ -68,6 +68,16 @@ public actor LabHostMemory: LabHostBackend {
         answers[host, default: [:]][vmid] = answer
     }
 
+    /// Takes the answer that the recorded question has (0, 1 or 2) and lets the guest go on; with
+    /// 0 it does not.
+    public func answer(vmid: Int, on host: String, question: String, choice: String) -> Bool {
+        guard answers[host]?[vmid] == .question, question == "0", ["0", "1", "2"].contains(choice)
+        else { return false }
+        answers[host]?[vmid] = choice == "0" ? .failed("The operation was cancelled.") : nil
+        note(host, "answered \(choice)")
+        return true
+    }
+
     /// All guests of a host are off, as after a power cut.
     public func cutPower(_ host: String) {
         guard var state = hosts[host] else { return }

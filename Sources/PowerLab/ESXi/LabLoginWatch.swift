@@ -1,11 +1,14 @@
 import FoundationEssentials
 import Glibc
 
-/// Keeps a simulated host's sshd and its account together: a login that sshd has refused counts,
-/// and while the account is locked no key is accepted.
+/// Keeps a simulated host's sshd and its account together: a key that sshd has refused counts as a
+/// password does, and while the account is locked no key is accepted.
 final class LabLoginWatch: Sendable {
     /// sshd at its usual log level says so of everybody who leaves without having logged in.
     private static let refusal = " authenticating user "
+    /// A wrong password, which the account has counted itself. Who offers several in one
+    /// connection hides refused keys with that; vpower offers one.
+    private static let passwordRefusal = "PAM: Authentication failure"
     /// How often the log is read.
     private static let lookEvery: Duration = .milliseconds(50)
 
@@ -24,7 +27,9 @@ final class LabLoginWatch: Sendable {
                 let text = String(decoding: LabRootfs.regularFile(log) ?? [], as: UTF8.self)
                 // Its lines end with a carriage return and a line feed: one character to Swift.
                 let lines = text.split(whereSeparator: \.isNewline)
-                let refused = lines.count { $0.contains(Self.refusal) }
+                let refused =
+                    lines.count { $0.contains(Self.refusal) }
+                    - lines.count { $0.contains(Self.passwordRefusal) }
                 for _ in counted..<max(counted, refused) { account.noteRefusal() }
                 counted = max(counted, refused)
                 if account.isLocked != isLocked {

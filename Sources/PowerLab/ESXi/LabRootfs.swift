@@ -94,6 +94,7 @@ struct LabRootfs: Sendable {
             atPath: "\(root)/sbin/backup.sh", withDestinationPath: "/sbin/auto-backup.sh")
         try files.createSymbolicLink(
             atPath: "\(root)/bin/backup.sh", withDestinationPath: "/sbin/auto-backup.sh")
+        try write(LabRootfsScripts.crontab, to: "var/spool/cron/crontabs/root", mode: 0o600)
         try write(LabRootfsScripts.logger, to: "bin/logger", mode: 0o755)
         try write(LabRootfsScripts.nohup, to: "bin/nohup", mode: 0o755)
     }
@@ -224,6 +225,17 @@ enum LabRootfsScripts {
         # Note: This script will not be run when UEFI secure boot is enabled.
 
         exit 0
+
+        """
+
+    /// root's crontab as 6.7 ships it (facts/esxi-samples/crontab-root-6.7.txt). Nothing runs it.
+    static let crontab = """
+        #min hour day mon dow command
+        1    1    *   *   *   /sbin/tmpwatch.py
+        1    *    *   *   *   /sbin/auto-backup.sh
+        0    *    *   *   *   /usr/lib/vmware/vmksummary/log-heartbeat.py
+        */5  *    *   *   *   /bin/hostd-probe.sh ++group=host/vim/vmvisor/hostd-probe/stats/sh
+        00   1    *   *   *   localcli storage core device purge
 
         """
 

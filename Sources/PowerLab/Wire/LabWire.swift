@@ -31,7 +31,7 @@ public actor LabWire {
     /// A site that is not started yet.
     /// - Parameters:
     ///   - directory: an absolute path; made if it is not there.
-    ///   - release: the release of its vCenter.
+    ///   - release: the release of its vCenter and its hosts.
     public init(
         _ scenario: LabScenario = .standard(), directory: String, time: any TimeSource,
         release: LabRelease = .v80u3
@@ -59,7 +59,7 @@ public actor LabWire {
         hosts = zip(scenario.hosts, accounts).map { spec, account in
             LabESXiHost(
                 name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",
-                backend: backend, account: account)
+                backend: backend, options: LabHostOptions(release), account: account)
         }
         apis = zip(scenario.hosts, accounts).enumerated()
             .filter { $0.offset.isMultiple(of: 2) }

@@ -70,6 +70,16 @@ package struct LabWireBackend: LabHostBackend, LabUPSBackend {
         return row().map { .done(vmid: $0.vmid) } ?? .notFound
     }
 
+    package func answer(
+        vmid: Int, on host: String, question: String, choice: String
+    ) async -> Bool {
+        guard let id = world.guestID(vmid: vmid, on: HostName(host)) else { return false }
+        do {
+            try world.answer(id, question: question, choice: choice)
+            return true
+        } catch { return false }
+    }
+
     package func hostdReady(_ host: String) async -> Bool { world.hostdReady(HostName(host)) }
 
     package func inMaintenance(_ host: String) async -> Bool {

@@ -13,7 +13,7 @@ extension CheckCommand {
     ) async {
         let what = "host \(host.name)"
         do {
-            let adapters = try context.makeHost(host)
+            let adapters = try context.makeHost(host, of: cluster)
             let wasRefused = await check(adapters.ssh, what, &sheet)
             if let soap = adapters.soap {
                 if wasRefused {
@@ -39,6 +39,10 @@ extension CheckCommand {
             let guests = try await ssh.guests()
             sheet.good(what, "SSH, hostd and \(guests.count.counted("guest"))")
             if isMaintained { sheet.note(what, "it is in maintenance mode") }
+            let survey = try await ssh.survey()
+            sheet.good(what, survey.summary)
+            for problem in survey.problems { sheet.bad(what, problem) }
+            for note in survey.notes { sheet.note(what, note) }
             return false
         } catch {
             sheet.bad(what, "\(error)")

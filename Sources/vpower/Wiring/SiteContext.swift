@@ -100,17 +100,30 @@ struct SiteContext: Sendable {
     }
 
     func makeHosts(_ cluster: ClusterSite) throws -> [HostAdapters] {
-        try cluster.hosts.map(makeHost)
+        try cluster.hosts.map { try makeHost($0, of: cluster) }
     }
 
-    func makeHost(_ host: HostSite) throws -> HostAdapters {
+    func makeHost(_ host: HostSite, of cluster: ClusterSite) throws -> HostAdapters {
         HostAdapters(
             ssh: try ESXiHost(
-                site: host, secret: try host.login.secret.map(secret), addresses: addresses),
+                site: host, secret: try host.login.secret.map(secret), answers: cluster.answers,
+                addresses: addresses, keep: keepLocalSh),
             soap: try host.api.map { api in
                 HostOverSOAP(
                     host.name, site: api, password: try secret(api.password), addresses: addresses)
             }, preferred: host.control)
+    }
+
+    /// What people had in the hosts' local.sh.
+    var localShArchive: LocalShArchive { LocalShArchive(state: state.directory) }
+
+    /// An outage does not wait for a disk: what cannot be kept is said.
+    private var keepLocalSh: @Sendable (HostName, String) -> Void {
+        { [archive = localShArchive, time] host, text in
+            do { try archive.keep(text, of: host, at: time.wall) } catch {
+                Terminal.error("vpower: \(error); local.sh of \(host) is not kept")
+            }
+        }
     }
 
     func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
