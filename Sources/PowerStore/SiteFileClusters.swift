@@ -22,7 +22,7 @@ extension SiteReader {
         "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "controllerElsewhere",
         "hosts", "tiers", "defaultTier", "infrastructure", "guests", "answers", "adoptGuests",
         "limits",
-        "maintenanceMode",
+        "maintenanceMode", "boot",
         "witness",
     ]
 
@@ -45,6 +45,7 @@ extension SiteReader {
         let adopts = map.value("adoptGuests", .yesOrNo) ?? false
         let limits = limits(map)
         let maintenanceMode = map.value("maintenanceMode", .yesOrNo) ?? false
+        let boot: BootPolicy? = map.value("boot", .oneWord)
         let witness = map.value("witness", .endpoint(defaultPort: nil))
         needs += needed
         guard let name, let vcenter, let hosts, let tiers = guests.tiers,
@@ -56,7 +57,8 @@ extension SiteReader {
             controllerGuest: controller.guest, controllerElsewhere: controller.isElsewhere,
             hosts: hosts, tiers: tiers, defaultTier: defaultTier,
             infrastructure: guests.infrastructure, guestRules: guests.rules, answers: answers,
-            adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode, witness: witness)
+            adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode,
+            boot: boot ?? .auto, witness: witness)
     }
 
     /// The guest that is vCSA; to be found where the cluster says nothing of it.

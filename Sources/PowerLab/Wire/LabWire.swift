@@ -59,7 +59,8 @@ public actor LabWire {
         hosts = zip(scenario.hosts, accounts).map { spec, account in
             LabESXiHost(
                 name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",
-                backend: backend, account: account)
+                backend: backend, options: LabHostOptions(secureBoot: spec.secureBoot),
+                account: account)
         }
         apis = zip(scenario.hosts, accounts).enumerated()
             .filter { $0.offset.isMultiple(of: 2) }

@@ -62,6 +62,7 @@ struct LabState: Sendable {
         case bootScript(HostPlace, generation: Int)
         case bootStart(HostPlace, GuestPlace, generation: Int)
         case bootScriptDone(HostPlace, generation: Int)
+        case autostart(HostPlace, GuestPlace, generation: Int)
         case heal
         case faultBegins(Int)
         case faultEnds(Int)
@@ -206,6 +207,8 @@ struct LabState: Sendable {
             if hosts[host].generation == generation { bootStart(guest, on: host) }
         case .bootScriptDone(let host, let generation):
             if hosts[host].generation == generation { bootScriptDone(host) }
+        case .autostart(let host, let guest, let generation):
+            if hosts[host].generation == generation { start(guest, on: host, by: "autostart") }
         case .heal: heal()
         case .faultBegins(let index): faultBegins(index)
         case .faultEnds(let index): faultEnds(index)

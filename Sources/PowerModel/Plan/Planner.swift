@@ -48,7 +48,7 @@ public struct Planner: Sendable {
         let groups = try groups(of: now.inventory)
         let moment = Moment(now: now, goal: goal, run: run, wall: wall)
         let plan = try plan(scope, groups, moment)
-        return (plan, warnings(now, groups, isWhole: plan.kind.isWhole))
+        return (plan, warnings(now, groups, isWhole: plan.kind.isWhole) + bootWarnings(plan))
     }
 
     private func plan(

@@ -182,6 +182,8 @@ public struct ClusterSite: Hashable, Sendable {
     public var limits: ClusterLimits
     /// Whether hosts are put in maintenance mode before they are shut down.
     public var maintenanceMode: Bool
+    /// How the guests of its hosts come up after a cut, where a host says nothing else.
+    public var boot: BootPolicy
     /// A machine behind the hosts' switch that must still answer for silence to mean "down".
     public var witness: Endpoint?
 
@@ -193,7 +195,7 @@ public struct ClusterSite: Hashable, Sendable {
         defaultTier: TierName, infrastructure: GuestChoice = [],
         guestRules: [GuestRule] = [], answers: [QuestionAnswer] = [], adoptGuests: Bool = false,
         limits: ClusterLimits = ClusterLimits(), maintenanceMode: Bool = false,
-        witness: Endpoint? = nil
+        boot: BootPolicy = .auto, witness: Endpoint? = nil
     ) {
         self.name = name
         self.vcenter = vcenter
@@ -211,6 +213,7 @@ public struct ClusterSite: Hashable, Sendable {
         self.adoptGuests = adoptGuests
         self.limits = limits
         self.maintenanceMode = maintenanceMode
+        self.boot = boot
         self.witness = witness
     }
 }
@@ -297,12 +300,15 @@ public struct HostSite: Hashable, Sendable {
     public var feedsNeeded: Int
     /// The hardware address to wake it by, `aa:bb:cc:dd:ee:ff`.
     public var wakeAddress: String?
+    /// How its guests come up after a cut; nil for what holds for the cluster.
+    public var boot: BootPolicy?
 
     /// A host.
     public init(
         name: HostName, ssh: Endpoint, user: String = "root", login: HostLogin,
         hostKeys: [String], api: HostAPISite? = nil, control: HostRoute? = nil,
-        feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil
+        feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil,
+        boot: BootPolicy? = nil
     ) {
         self.name = name
         self.ssh = ssh
@@ -314,6 +320,7 @@ public struct HostSite: Hashable, Sendable {
         self.feeds = feeds
         self.feedsNeeded = feedsNeeded
         self.wakeAddress = wakeAddress
+        self.boot = boot
     }
 }
 

@@ -56,6 +56,12 @@ struct LabCommand: AsyncParsableCommand {
     @Flag(help: "The cluster's storage is vSAN.")
     var vsan = false
 
+    @Flag(
+        help: ArgumentHelp(
+            "Every host has UEFI Secure Boot: none runs its local.sh, and autostart starts guests.")
+    )
+    var secureBoot = false
+
     private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
 
     func validate() throws {
@@ -81,6 +87,7 @@ struct LabCommand: AsyncParsableCommand {
             let path = URL(filePath: directory).standardizedFileURL.path
             var scenario = LabScenario.standard(named: ClusterName(cluster))
             scenario.hasVSAN = vsan
+            for index in scenario.hosts.indices { scenario.hosts[index].secureBoot = secureBoot }
             let lab = LabWire(
                 scenario, directory: path, time: SystemTime(),
                 release: LabRelease(rawValue: release) ?? .v80u3)
