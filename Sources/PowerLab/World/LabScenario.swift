@@ -32,7 +32,7 @@ public struct LabScenario: Sendable {
     public var apiVersion = VersionNumber([8, 0, 3, 0])
     /// Whether vpower's user may have vCSA power itself off.
     public var mayShutDownAppliance = true
-    /// Whether vCenter tells of its hosts' Secure Boot and autostart: the first is newer than 8.0.2.
+    /// Whether vCenter tells of its hosts' Secure Boot and autostart; the first since 8.0.3 only.
     public var showsBootState = true
     /// Whether HA, where it is on, starts by itself what went down with the power of all hosts, as
     /// soon as they are back. In which order is not known (facts/vsphere.md 4.1).

@@ -72,7 +72,8 @@ public struct LabSiteState: Sendable {
     var startedSinceDown: Set<String> = []
     var hasGoneDown = false
     /// Hosts that start vCSA where it is registered there, by boot script or by the autostart that
-    /// vpower set: armed as they came up, not told to stop since, and vCSA has not gone off since. A script acts once after each boot.
+    /// vpower set: armed as they came up, not told to stop since, and vCSA has not gone off since.
+    /// A script acts once after each boot.
     var startingVCSA: Set<String> = []
 
     var hasRecords: Bool

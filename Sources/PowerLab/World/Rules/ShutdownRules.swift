@@ -277,8 +277,8 @@ struct RecordBeforeAct: LabRule {
             site.asked.contains(step) ? nil : "\(event.kind.rawValue) without a record of \(step)")
     }
 
-    /// What a host starts by itself is changed for an outage once it is on record as it was, and put
-    /// back.
+    /// What a host starts by itself is changed for an outage once it is on record as it was, and
+    /// put back.
     private static func whyUnannounced(_ event: LabEvent, _ site: LabSiteState) -> String? {
         let host = event.object
         if site.asked.contains(StepID("restore-autostart/\(host)")) { return nil }
