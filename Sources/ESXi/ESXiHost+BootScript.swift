@@ -14,7 +14,7 @@ extension ESXiHost {
     /// Nothing is written where the file is as wanted already; and nothing is saved either where
     /// vpower has seen it saved so, since only what was saved survives a power cut.
     ///
-    /// - Throws: `refused` when Secure Boot is on, since local.sh does not run then;
+    /// - Throws: `secureBoot` when that is on, since local.sh does not run then;
     ///   `notAsWritten` when what was read back differs at any step.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         let attempting = "install the boot script"
@@ -134,9 +134,9 @@ extension ESXiHost {
                 sections.text("secureboot") ?? "", settings: sections.text("encryption") ?? "")
             guard secureBoot != .enabled else {
                 throw error(
-                    .refused, attempting,
-                    "UEFI Secure Boot is on, and ESXi does not run "
-                        + "local.sh then. Switch it off, or let vpower start the guests")
+                    .secureBoot, attempting,
+                    "UEFI Secure Boot is on, and ESXi does not run local.sh then. Switch it off, "
+                        + "or see `boot` in the site file")
             }
             guard mode.contains("executable") else {
                 throw error(

@@ -155,6 +155,7 @@ extension RunEvent {
         case .asked: "asked"
         case .stepEnded: "stepEnded"
         case .budgetChanged: "budgetChanged"
+        case .bootChosen: "bootChosen"
         case .noted: "noted"
         case .pointOfNoReturn: "pointOfNoReturn"
         case .runEnded: "runEnded"

@@ -22,8 +22,7 @@ extension SiteReader {
         "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "controllerElsewhere",
         "hosts", "tiers", "defaultTier", "infrastructure", "guests", "answers", "adoptGuests",
         "limits",
-        "maintenanceMode",
-        "witness", "unarmedBoot", "extras",
+        "maintenanceMode", "boot", "witness", "unarmedBoot", "extras",
     ]
 
     private func cluster(
@@ -45,6 +44,7 @@ extension SiteReader {
         let adopts = map.value("adoptGuests", .yesOrNo) ?? false
         let limits = limits(map)
         let maintenanceMode = map.value("maintenanceMode", .yesOrNo) ?? false
+        let boot: BootPolicy? = map.value("boot", .oneWord)
         let witness = map.value("witness", .endpoint(defaultPort: nil))
         let unarmedBoot: UnarmedBoot? = map.value("unarmedBoot", .oneWord)
         let extras = extras(map)
@@ -58,7 +58,8 @@ extension SiteReader {
             controllerGuest: controller.guest, controllerElsewhere: controller.isElsewhere,
             hosts: hosts, tiers: tiers, defaultTier: defaultTier,
             infrastructure: guests.infrastructure, guestRules: guests.rules, answers: answers,
-            adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode, witness: witness)
+            adoptGuests: adopts, limits: limits, maintenanceMode: maintenanceMode,
+            boot: boot ?? .auto, witness: witness)
         site.unarmedBoot = unarmedBoot ?? .nothing
         site.extras = extras
         checkSize(of: site, map)

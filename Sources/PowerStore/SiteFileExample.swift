@@ -88,6 +88,7 @@ extension SiteFile {
                 feeds: [ups-a]                # what its power supplies hang on
                 feedsNeeded: 1                # default; how many of them must be healthy
                 wake: 0c:c4:7a:12:34:56       # hardware address for Wake-on-LAN; default: none
+                boot: auto                    # default: what holds for the cluster, below
               - name: esx2.example.org        # in place of key: password or agent
                 password: file:/etc/vpower/secrets/esx
                 hostKeys: [SHA256:abcdefghij0123456789ABCDEFGHIJabcdefghij010]
@@ -183,6 +184,10 @@ extension SiteFile {
               tools: 5m                       # until Tools answer, where a tier waits for them
               margin: 1m                      # kept of the runtime the UPS promises
             maintenanceMode: false            # default; true: before a host is shut down
+            # How guests come up with their host. localsh: a script in its local.sh, which ESXi
+            # does not run where Secure Boot is on; autostart: the host's own, set over its `api`
+            # for the outage, HA off; controller: by vpower alone. auto takes the first that can.
+            boot: auto                        # default
             witness: 192.0.2.1:22             # behind the hosts' switch, must still answer for
                                               # silence to mean down; default: none
             # What hosts start after a cut that nobody announced: nothing (default), or

@@ -4,7 +4,7 @@ import PowerModel
 extension SiteReader {
     private static let hostKeys = [
         "name", "address", "sshPort", "user", "hostKeys", "api", "control", "feeds",
-        "feedsNeeded", "wake", "extras",
+        "feedsNeeded", "wake", "boot", "extras",
     ]
 
     func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
@@ -20,11 +20,15 @@ extension SiteReader {
         let needed = feedsNeeded(map, of: feeds)
         let wake = map.value("wake", .hardwareAddress)
         let extras = extras(map)
+        let boot: BootPolicy? = map.value("boot", .oneWord)
+        if boot == .autostart, map["api"] == nil, let node = map["boot"] {
+            report(node, "`boot` is autostart, but the host has no `api`, over which that is set")
+        }
         guard let name, let access, let feeds else { return nil }
         var site = HostSite(
             name: HostName(name), ssh: access.ssh, user: user, login: access.login,
             hostKeys: access.hostKeys, api: api, control: control, feeds: feeds,
-            feedsNeeded: needed, wakeAddress: wake)
+            feedsNeeded: needed, wakeAddress: wake, boot: boot)
         site.extras = extras
         return site
     }

@@ -34,24 +34,35 @@ struct ClusterReading {
         "disabledMethod",
     ]
 
+    /// Whether a host starts guests by itself, and whether Secure Boot is on; the second is a name
+    /// that older releases refuse.
+    private static let autostartPath = "config.autoStart.defaults.enabled"
+    private static let secureBootPath = "capability.uefiSecureBoot"
+    private static let secureBootSince = "8.0.3.0"
+
     /// What a snapshot reads in one go.
-    static func snapshotChoices(_ labels: LabelKinds) -> [PropertyChoice] {
-        choices(labels, ofGuests: traitPaths, ofClusters: automationPaths)
+    /// - Parameter version: the vim25 version that is spoken.
+    static func snapshotChoices(_ labels: LabelKinds, version: String) -> [PropertyChoice] {
+        let tellsSecureBoot = !APIVersion.isOlder(version, than: secureBootSince)
+        return choices(
+            labels, ofGuests: traitPaths,
+            ofHosts: [autostartPath] + (tellsSecureBoot ? [secureBootPath] : []),
+            ofClusters: automationPaths)
     }
 
     /// What is watched.
     static func watchChoices(_ labels: LabelKinds) -> [PropertyChoice] {
-        choices(labels, ofGuests: [], ofClusters: [])
+        choices(labels, ofGuests: [], ofHosts: [], ofClusters: [])
     }
 
     private static func choices(
-        _ labels: LabelKinds, ofGuests: [String], ofClusters: [String]
+        _ labels: LabelKinds, ofGuests: [String], ofHosts: [String], ofClusters: [String]
     ) -> [PropertyChoice] {
         [
             PropertyChoice(
                 kind: "VirtualMachine",
                 paths: guestPaths + LabelReading.guestPaths(for: labels) + ofGuests),
-            PropertyChoice(kind: "HostSystem", paths: hostPaths),
+            PropertyChoice(kind: "HostSystem", paths: hostPaths + ofHosts),
             PropertyChoice(kind: "ClusterComputeResource", paths: ["name"] + ofClusters),
         ] + LabelReading.choices(for: labels)
     }
@@ -170,6 +181,8 @@ struct ClusterReading {
                 apiVersion: host[Self.apiVersionPath].flatMap { VersionNumber($0.text) })
             view.haAgentFault = Self.agentFault(of: host)
             view.inStandby = Self.isAsleep(host)
+            view.secureBoot = host[Self.secureBootPath]?.bool
+            view.startsByItself = host[Self.autostartPath]?.bool
             views.append(view)
             connected[host.reference] = view
             references.hosts[view.name] = host.reference

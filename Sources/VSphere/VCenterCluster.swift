@@ -99,7 +99,7 @@ public final class VCenterCluster: ClusterControl {
     }
 
     private func snapshot(in session: Session) async throws(CallFailure) -> ClusterSnapshot {
-        let choices = ClusterReading.snapshotChoices(labels)
+        let choices = ClusterReading.snapshotChoices(labels, version: session.wire.version)
         let view = try await vim.createView(of: choices, in: session, within: limits.read)
         let objects = try await vim.read(choices, view: view, in: session, limits: limits)
         await vim.discard(view, with: .destroyView, in: session)

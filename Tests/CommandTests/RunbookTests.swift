@@ -10,7 +10,7 @@ extension CommandTests {
         static let pages = [
             "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
             "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
-            "several-clusters-and-shedding.md", "stop-a-shutdown.md",
+            "secure-boot.md", "several-clusters-and-shedding.md", "stop-a-shutdown.md",
             "vpower-inside-the-cluster.md", "vsan-cluster.md",
         ]
 
@@ -143,6 +143,24 @@ extension CommandTests {
                 let before = try await lab.state()
                 _ = try await follow("vsan-cluster.md", lab)
                 try await expectAsBefore(lab, before)
+            }
+        }
+
+        @Test func `hosts with Secure Boot`() async throws {
+            try await CommandLab.with("--secure-boot") { lab in
+                let before = try await lab.state()
+                _ = try await follow("secure-boot.md", lab)
+                try await expectAsBefore(lab, before)
+                let log = try await lab.log()
+                let starters = Set(log.filter { $0.kind == .guestOn }.map(\.detail))
+                #expect(starters.isSuperset(of: ["autostart", "esx2.lab"]), "\(starters)")
+                #expect(!starters.contains("boot script"))
+                let set = log.filter { $0.kind == .autostartSet }
+                    .map { "\($0.object) \($0.detail)" }.sorted()
+                #expect(
+                    set == [
+                        "esx1.lab as before", "esx1.lab on", "esx3.lab as before", "esx3.lab on",
+                    ])
             }
         }
 

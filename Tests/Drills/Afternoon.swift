@@ -85,6 +85,7 @@ struct Afternoon {
     private var settings: @Sendable (inout ClusterSite) -> Void {
         { [draw, site] cluster in
             cluster.maintenanceMode = draw.maintenanceMode
+            cluster.boot = draw.boot
             cluster.witness = Endpoint(host: "witness", port: 22)
             site(&cluster)
         }

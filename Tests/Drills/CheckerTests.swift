@@ -181,6 +181,14 @@ extension CheckerTests.Broken {
             })
     }
 
+    /// Every host has Secure Boot and an endpoint of its own.
+    private static let withAutostart: @Sendable (inout LabScenario) -> Void = { scenario in
+        for index in scenario.hosts.indices {
+            scenario.hosts[index].secureBoot = true
+            scenario.hosts[index].hasAPI = true
+        }
+    }
+
     static let all: [Self] = [
         Self(
             rule: "1: a vSAN cluster goes down as a whole", how: "hosts go, and none prepared vSAN",
@@ -296,6 +304,42 @@ extension CheckerTests.Broken {
                     plan.phases[index].steps.removeAll { $0.id == StepID("thaw-drs") }
                 }
             }),
+        Self(
+            rule: "3: up in reverse order", how: "a host's autostart begins with the last",
+            up: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .vcsaBack {
+                    plan.phases[index].steps = []
+                }
+            },
+            wrap: { around, _ in
+                doubled(around) { double in
+                    double.bendsAutostart = { settings in
+                        var settings = settings
+                        let count = settings.guests.count
+                        for index in settings.guests.indices {
+                            settings.guests[index].startOrder =
+                                count + 1 - settings.guests[index].startOrder
+                        }
+                        return settings
+                    }
+                }
+            }, prepare: withAutostart),
+        Self(
+            rule: "5: everything is put back", how: "it leaves autostart as it set it",
+            up: { plan in plan.phases.removeAll { $0.name == .autostartBack } },
+            prepare: withAutostart),
+        Self(
+            rule: "6: the record is on disk before the act",
+            how: "what a host started by itself is not on record when it is changed",
+            wrap: { around, _ in
+                var around = around
+                around.journal = ForgetfulJournal(around.journal)
+                return around
+            }, prepare: withAutostart),
+        Self(
+            rule: "12: armed scripts expire, none stays armed", how: "it leaves autostart on",
+            up: { plan in plan.phases.removeAll { $0.name == .autostartBack } },
+            prepare: withAutostart),
         Self(
             rule: "6: the record is on disk before the act", how: "it records after the act",
             wrap: { around, _ in

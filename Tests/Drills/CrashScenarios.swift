@@ -90,6 +90,33 @@ extension CrashScenarios.Scenario {
         }
     }
 
+    /// Hosts with Secure Boot, or with an autostart of their own.
+    private static func boot(
+        _ name: String, secure: Bool, api: Bool,
+        change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
+    ) -> Self {
+        Self(name: name) { site in
+            for index in site.hosts.indices {
+                site.hosts[index].secureBoot = secure
+                site.hosts[index].hasAPI = api
+                guard api else { continue }
+                let host = site.hosts[index].name
+                let first = site.guests.first { $0.host == host && $0.nature == .ordinary }
+                site.hosts[index].autostart.defaults.enabled = true
+                site.hosts[index].autostart.guests =
+                    first.map {
+                        [
+                            HostAutostart.Entry(
+                                vmxPath: $0.vmxPath, startOrder: 1, startDelaySeconds: 2,
+                                waitForHeartbeat: "yes", startAction: "powerOn",
+                                stopDelaySeconds: -1, stopAction: "guestShutdown")
+                        ]
+                    } ?? []
+            }
+            change(&site)
+        }
+    }
+
     private static let esx1 = "esx1.lab"
     private static let queue = "50000000-0000-4000-8000-000000000005"
 
@@ -138,6 +165,15 @@ extension CrashScenarios.Scenario {
             site.faults.append(PlannedFault(.vcenterDiesEarly, at: .seconds(22)))
         },
         vsan("vSAN, reversed", [7, 0, 2, 0]) { $0.faults[0].at = .seconds(22) },
+        boot("Secure Boot, by autostart", secure: true, api: true),
+        boot("Secure Boot, vCenter says nothing", secure: true, api: true) {
+            $0.showsBootState = false
+        },
+        boot("Secure Boot, by autostart, reversed", secure: true, api: true) {
+            $0.faults[0].at = .seconds(25)
+        },
+        boot("Secure Boot, by vpower alone", secure: true, api: false),
+        boot("autostart of its own beside scripts", secure: false, api: true),
         with("a key is wrong", PlannedFault(.hostKeyWrong, esx1, lasts: .seconds(90))),
     ]
 }

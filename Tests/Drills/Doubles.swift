@@ -11,6 +11,8 @@ struct HostDouble: HostControl {
     var refusesHAAgents = false
     /// It says that vSAN is prepared, and does nothing.
     var skipsVSAN = false
+    /// What it makes of the autostart settings it is given.
+    var bendsAutostart: @Sendable (HostAutostart) -> HostAutostart = { $0 }
 
     var host: HostName { inner.host }
     func guests() async throws(HostError) -> [HostGuest] { listed(try await inner.guests()) }
@@ -48,6 +50,10 @@ struct HostDouble: HostControl {
     func shutDownHost(reason: String) async throws(HostError) {
         await beforeStop()
         try await inner.shutDownHost(reason: reason)
+    }
+    func autostart() async throws(HostError) -> HostAutostart { try await inner.autostart() }
+    func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
+        try await inner.setAutostart(bendsAutostart(wanted))
     }
     func isSilent() async -> Bool { await inner.isSilent() }
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
@@ -119,6 +125,32 @@ struct ClusterDouble: ClusterControl {
         try await inner.shutDownAppliance(reason: reason)
     }
     func close() async { await inner.close() }
+}
+
+/// A journal that does not keep how guests come up, nor what hosts started by themselves before.
+actor ForgetfulJournal: Journal {
+    private let inner: any Journal
+
+    init(_ inner: any Journal) { self.inner = inner }
+
+    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
+        async throws(JournalError) -> Record
+    {
+        guard case .bootChosen = event else {
+            return try await inner.append(event, run: run, outage: outage)
+        }
+        return Record(
+            number: 0, at: Timestamp(millisecondsSinceEpoch: 0), run: run, outage: outage,
+            event: event)
+    }
+
+    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
+        try await inner.openOutage(of: cluster)
+    }
+
+    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
+        try await inner.newest(limit)
+    }
 }
 
 /// A journal that says that an announcement is on disk, and writes it only with the next record.

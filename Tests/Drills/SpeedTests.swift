@@ -56,7 +56,7 @@ struct SpeedTests {
         let back = site.time.elapsed
         let up = try await operation("up").prepareRestore()
         let orders = down.plan.steps.compactMap { step -> BootOrders? in
-            if case .arm(_, let orders) = step.action { orders } else { nil }
+            if case .arm(_, let orders, _) = step.action { orders } else { nil }
         }
         let upLeast = site.world.scenario.leastTime(of: up.plan, booting: orders)
         #expect(await operation("up").restore(up, because: RunCause(.outage, "x")) == .finished)

@@ -496,9 +496,10 @@ import Transport
                 _ = try await bench.host.arm(orders)
                 Issue.record("it was installed")
             } catch {
-                #expect(error.reason == .refused)
+                #expect(error.reason == .secureBoot)
                 #expect(error.detail.contains("Secure Boot"))
             }
+            #expect(try await bench.host.hasSecureBoot() == true)
             #expect(await bench.site.events.isEmpty)
         }
     }

@@ -254,4 +254,76 @@ import Testing
                 } == .unreachable)
         }
     }
+
+    // MARK: Autostart
+
+    @Test(arguments: HostKind.allCases.filter { $0 != .vcsim && $0 != .ssh })
+    func `what a host is to start by itself is set exactly, and started at its next boot`(
+        kind: HostKind
+    ) async throws {
+        let prepare = { (scenario: inout LabScenario) in
+            scenario.automation.ha = false
+            for index in scenario.hosts.indices { scenario.hosts[index].hasAPI = true }
+        }
+        try await HostBench.with(kind, prepare: prepare) { bench in
+            let (world, host) = (bench.world, bench.host)
+            let before = try await host.autostart()
+            #expect(before == LabHostSpec.noAutostart)
+            let names = ["db-backup", "app-web01"]
+            let guests = try names.map { try bench.guest($0) }
+            let orders = BootOrders(
+                host: HostBench.name, run: RunID("r"),
+                armed: Timestamp(millisecondsSinceEpoch: 0),
+                expires: Timestamp(millisecondsSinceEpoch: 0), leaveMaintenance: false,
+                infrastructure: [guests[0]], vcsa: nil, waitsForVCSA: false,
+                tiers: [[guests[1]]], startGap: .seconds(1), afterVCSA: .zero)
+            let wanted = HostAutostart(orders, before: before.defaults)
+            for _ in 1...2 { try await host.setAutostart(wanted) }
+            #expect(try await host.autostart() == wanted)
+            for row in world.rows(on: HostBench.name) where row.power == .on {
+                try world.powerOffGuest(row.id)
+            }
+            let seen = world.log.count
+            world.shutDownHost(HostBench.name)
+            #expect(try await bench.eventually { !world.answers(HostBench.name) })
+            world.wakeHost(HostBench.name)
+            func started() -> [String] {
+                world.log.dropFirst(seen).filter { $0.kind == .guestOn }.map { event in
+                    let name = world.scenario.guests.first { $0.id.rawValue == event.object }?.name
+                    return "\(name ?? "?") by \(event.detail)"
+                }
+            }
+            #expect(try await bench.eventually { started().count == 2 })
+            #expect(started() == names.map { "\($0) by autostart" })
+            try await host.setAutostart(before)
+            #expect(try await host.autostart() == before)
+            let stranger = HostAutostart(
+                defaults: before.defaults,
+                guests: [
+                    HostAutostart.Entry(
+                        vmxPath: "[ds] no/no.vmx", startOrder: 1, startDelaySeconds: 1,
+                        waitForHeartbeat: "no", startAction: "powerOn", stopDelaySeconds: -1,
+                        stopAction: "systemDefault")
+                ])
+            #expect(
+                await reason { () async throws(HostError) in
+                    try await host.setAutostart(stranger)
+                } == .notFound)
+            #expect(try await host.autostart() == before)
+        }
+    }
+
+    @Test(arguments: [HostKind.memory, .ssh])
+    func `without its own endpoint a host's autostart is left alone`(kind: HostKind) async throws {
+        try await HostBench.with(kind) { bench in
+            let host = bench.host
+            #expect(
+                await reason { () async throws(HostError) in _ = try await host.autostart() }
+                    == .wayUnusable)
+            #expect(
+                await reason { () async throws(HostError) in
+                    try await host.setAutostart(LabHostSpec.noAutostart)
+                } == .wayUnusable)
+        }
+    }
 }

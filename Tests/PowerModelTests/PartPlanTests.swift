@@ -110,7 +110,7 @@ struct PartPlanTests {
         let fixture = Fixture(guests: Self.usual)
         let plan = try fixture.shutdown(.hosts([Self.h3]))
         #expect(plan.names == ["arm", "guests: apps", "guests: middle", "hosts"])
-        guard case .arm(_, let orders) = plan.step("arm/h3")?.action else {
+        guard case .arm(_, let orders, _) = plan.step("arm/h3")?.action else {
             Issue.record("not armed")
             return
         }

@@ -235,7 +235,7 @@ struct PlanPropertyTests {
         for step in plan.steps {
             switch step.action {
             case .stopHost(let host, let maintenance): stopped[host] = maintenance
-            case .arm(let host, let orders):
+            case .arm(let host, let orders, _):
                 #expect(orders.host == host && drawn.someHosts.contains(host))
                 #expect(orders.leaveMaintenance == !wasMaintained(host, fixture))
                 started += orders.guests.map(\.name)

@@ -202,6 +202,7 @@ struct BentHost: HostControl {
 
     enum Call: Hashable {
         case guests, leave, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
+        case autostart, setAutostart, arm
         case keepVSANMembers(Bool), prepareVSAN, recoverVSAN
         case shutDown(String), powerOn(String), register(String)
     }
@@ -247,12 +248,21 @@ struct BentHost: HostControl {
         try check(.shutDownHost)
         try await inner.shutDownHost(reason: reason)
     }
+    func autostart() async throws(HostError) -> HostAutostart {
+        try check(.autostart)
+        return try await inner.autostart()
+    }
+    func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
+        try check(.setAutostart)
+        try await inner.setAutostart(wanted)
+    }
     func isSilent() async -> Bool {
         if refuses(.silence) == .unreachable { return true }
         return await inner.isSilent()
     }
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         try check(.guests)
+        try check(.arm)
         return try await inner.arm(orders)
     }
     func disarm() async throws(HostError) {

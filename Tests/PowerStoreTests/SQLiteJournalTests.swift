@@ -309,4 +309,17 @@ struct OlderRecordTests {
         let vcls: Action = try read(#"{"thawVCLS":{"_0":"unset"}}"#)
         #expect(vcls == .thawVCLS(.unset, mode: nil))
     }
+
+    @Test func `a host that was armed before there were other ways is read`() throws {
+        let armed = plan().steps.map(\.action).filter { action in
+            if case .arm(_, _, nil) = action { true } else { false }
+        }
+        let text = String(decoding: try JSONEncoder().encode(armed), as: UTF8.self)
+        #expect(armed.count == 1 && !text.contains(#""_2""#))
+        let again: [Action] = try read(text)
+        #expect(again == armed)
+        let host: HostView = try read(
+            #"{"name":"h","connected":true,"inMaintenance":false,"haAgentConfigured":true}"#)
+        #expect(host.secureBoot == nil && host.startsByItself == nil)
+    }
 }

@@ -102,6 +102,19 @@ import Testing
         #expect(try cluster("vcsa: vcenter", "vcsa: vcenter\n    adoptGuests: true").adoptGuests)
     }
 
+    @Test func `how guests come up is a cluster's and a host's to say, and by itself it is auto`()
+        throws
+    {
+        let unsaid = try cluster("vcsa: vcenter", "vcsa: vcenter")
+        #expect(unsaid.boot == .auto && unsaid.hosts.allSatisfy { $0.boot == nil })
+        for policy in BootPolicy.allCases {
+            let said = try cluster("vcsa: vcenter", "vcsa: vcenter\n    boot: \(policy.rawValue)")
+            #expect(said.boot == policy)
+        }
+        let host = try cluster("key: /k/esx", "key: /k/esx\n        boot: controller")
+        #expect(host.hosts.map(\.boot) == [.controller])
+    }
+
     @Test func `answers to guests' questions are a list, and by default there are none`() throws {
         #expect(
             try cluster("vcsa: vcenter", "vcsa: vcenter\n    maintenanceMode: true").answers == [])

@@ -587,6 +587,13 @@ let badSites: [BadSite] = [
         "key: /k/esx", "key: /k/esx\n        control: soap",
         "17:18: `control` is soap, but the host has no `api`, which SOAP logs in with"),
     BadSite(
+        "key: /k/esx", "key: /k/esx\n        boot: autostart",
+        "17:15: `boot` is autostart, but the host has no `api`, over which that is set"),
+    BadSite(
+        "vcsa: vcenter\n", "boot: localsch\n",
+        #"13:11: `boot` is "localsch" (did you mean "localsh"?); expected auto or localsh or autostart or controller"#
+    ),
+    BadSite(
         "key: /k/esx", "key: /k/esx\n        control: sssh\n        api: {pasword: env:A}",
         #"17:18: `control` is "sssh" (did you mean "ssh"?); expected soap or ssh"#,
         "18:14: `api` has no `certificate`: `system`, {bundle: /path/of/ca.pem} or {sha256: 64 hexadecimal digits}",
@@ -661,7 +668,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, guestPower, proxy",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, witness, unarmedBoot, extras"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, boot, witness, unarmedBoot, extras"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

@@ -138,6 +138,15 @@ func snapshot(guests: [String] = weirdNames) -> ClusterSnapshot {
         addresses: ["vc.example.org": ["10.0.0.5", "fe80::1"]])
 }
 
+let autostart = HostAutostart(
+    defaults: HostAutostart.Defaults(enabled: true, startDelaySeconds: 120),
+    guests: [
+        HostAutostart.Entry(
+            vmxPath: "[datastore1] line\nbreak.vmx", startOrder: 1, startDelaySeconds: -1,
+            waitForHeartbeat: "yes", startAction: "powerOn", stopDelaySeconds: -1,
+            stopAction: "guestShutdown")
+    ])
+
 func plan() -> Plan {
     let host = HostName("esx1")
     let guest = GuestID("guest-1")
@@ -148,7 +157,9 @@ func plan() -> Plan {
         vcsa: boot, waitsForVCSA: true, tiers: [[boot], []], startGap: .milliseconds(1500),
         afterVCSA: .seconds(300))
     let actions: [Action] = [
-        .freeze, .retreat, .arm(host, orders),
+        .freeze, .retreat, .arm(host, orders, nil),
+        .arm(host, orders, BootChoice(.auto, secureBoot: true, startsByItself: nil)),
+        .restoreAutostart(host, autostart),
         .stopGuest(guest, name: "$(reboot)'\"; `x` 日本語", .leave),
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
         .stopVSAN(.wizard, [host], vcsa: guest), .stopVSAN(.manual, [host], vcsa: nil),
@@ -182,6 +193,9 @@ let everyEvent: [RunEvent] =
         .stepEnded(StepID("stop/guest-3"), .done(.forced)),
         .stepEnded(StepID("stop/guest-4"), .gaveUp("no answer")),
         .stepEnded(StepID("stop/guest-5"), .left("policy")),
+        .bootChosen(HostName("esx1"), BootChoice(.auto), before: nil),
+        .bootChosen(
+            HostName("esx1"), BootChoice(.localsh, startsByItself: true), before: autostart),
         .phaseEnded(.guests(TierName("apps"))), .pointOfNoReturn("a host was told to stop"),
         .runEnded(.finished), .runEnded(.finishedWithGaps), .runEnded(.reversed),
         .runEnded(.interrupted),

@@ -407,6 +407,27 @@ public struct MemoryHost: HostControl {
         try await ask("shut down the host", hostd: false, acting: true) { $0.shutDownHost(place) }
     }
 
+    /// What it starts by itself.
+    public func autostart() async throws(HostError) -> HostAutostart {
+        let what = "read autostart"
+        let settings = try await ask(what) { world in
+            let host = world.hosts[place]
+            return host.spec.hasAPI ? host.autostart : nil
+        }
+        guard let settings else { throw error(what, .wayUnusable, "it has no `api`") }
+        return settings
+    }
+
+    /// Changes what it starts by itself.
+    public func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
+        let what = "write autostart"
+        let refusal = try await ask(what, acting: true) { world -> HostError.Reason? in
+            guard world.hosts[place].spec.hasAPI else { return .wayUnusable }
+            return world.setAutostart(wanted, on: place) ? nil : .notFound
+        }
+        if let refusal { throw error(what, refusal, "\(refusal)") }
+    }
+
     /// Whether nobody answers.
     public func isSilent() async -> Bool {
         caller.counter.add()
@@ -414,11 +435,15 @@ public struct MemoryHost: HostControl {
         return caller.world.turn { $0.isSilent(place) }
     }
 
-    /// Keeps the orders as the boot script.
+    /// Keeps the orders as the boot script, which Secure Boot forbids.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
-        try await ask("install the boot script", hostd: false, acting: true) {
-            $0.setOrders(orders, on: place)
+        let what = "install the boot script"
+        let isInstalled = try await ask(what, hostd: false, acting: true) { world in
+            if world.hosts[place].spec.secureBoot { return false }
+            world.setOrders(orders, on: place)
+            return true
         }
+        if !isInstalled { throw error(what, .secureBoot, "Secure Boot is on") }
         return BootScriptInstall(sha256: Self.noSum, drift: [], unchanged: false)
     }
 

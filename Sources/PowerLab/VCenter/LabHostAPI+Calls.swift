@@ -36,7 +36,7 @@ extension LabHostAPI {
         let reader = LabPropertyReader(
             table: table, version: call.version,
             tree: LabHostTree(
-                snapshot: snapshot, lockdown: lockdown, autostart: autostart.config(snapshot),
+                snapshot: snapshot, lockdown: lockdown, autostart: autostart(snapshot),
                 release: release),
             session: live, tasks: tasks, options: [], content: content)
         switch call.method {
@@ -140,43 +140,40 @@ extension LabHostAPI {
 
     // MARK: Autostart
 
+    private func autostart(_ snapshot: LabSnapshot) -> VimObject {
+        var references: [String: VimReference] = [:]
+        for guest in snapshot.guests { references[guest.spec.vmxPath] = guest.reference }
+        let settings = snapshot.hosts.first?.autostart ?? LabHostSpec.noAutostart
+        var config = settings.vim { references[$0] }
+        // A host goes on listing a guest that was taken out of the order.
+        let listed = Set(settings.guests.map(\.vmxPath))
+        let out = takenOut.subtracting(listed).sorted().compactMap { path in
+            references[path].map { HostAutostart.Entry.none(path).vim($0) }
+        }
+        config.fields["powerInfo"] = .list(
+            (config["powerInfo"]?.elements ?? []) + out.map { .object($0) },
+            of: "AutoStartPowerInfo")
+        return config
+    }
+
+    /// What is not named stays as it was; what is not said of the defaults, too.
     private func reconfigureAutostart(
         _ call: VimCall, _ snapshot: LabSnapshot
     ) throws(VimFault) {
         guard let spec = call["spec"]?.object else { throw .invalidRequest("spec is missing") }
-        var changed = autostart
+        var changed = snapshot.hosts.first?.autostart ?? LabHostSpec.noAutostart
         for info in (spec["powerInfo"]?.elements ?? []).compactMap(\.object) {
             guard let key = info["key"]?.reference else { throw .invalidRequest("no key") }
             guard let guest = snapshot.guest(key) else { throw .notFound(key) }
-            changed.entries[guest.spec.id] = info
+            guard let entry = HostAutostart.Entry(info, of: guest.spec.vmxPath) else {
+                throw .invalidRequest("an entry is not whole")
+            }
+            takenOut.insert(entry.vmxPath)
+            changed.guests.removeAll { $0.vmxPath == entry.vmxPath }
+            changed.guests.append(entry)
         }
-        if let defaults = spec["defaults"]?.object {
-            changed.defaults.fields.merge(defaults.fields) { _, new in new }
-        }
-        autostart = changed
-    }
-}
-
-/// What a simulated host keeps of its autostart settings: a host goes on listing a guest that was
-/// taken out of the order.
-struct LabHostAutostart: Sendable {
-    var defaults = VimObject(
-        "AutoStartDefaults",
-        [
-            "enabled": .bool(false), "startDelay": .int(120), "stopDelay": .int(120),
-            "waitForHeartbeat": .bool(false), "stopAction": .string("PowerOff"),
-        ])
-    var entries: [GuestID: VimObject] = [:]
-
-    /// As `HostAutoStartManagerConfig`, with the ids that guests have now.
-    func config(_ snapshot: LabSnapshot) -> VimObject {
-        let infos = snapshot.guests.compactMap { guest -> VimValue? in
-            guard var entry = entries[guest.spec.id] else { return nil }
-            entry.fields["key"] = .reference(guest.reference)
-            return .object(entry)
-        }
-        return VimObject(
-            "HostAutoStartManagerConfig",
-            ["defaults": .object(defaults), "powerInfo": .list(infos, of: "AutoStartPowerInfo")])
+        if let defaults = spec["defaults"]?.object { changed.defaults.take(defaults) }
+        world.setAutostart(
+            HostAutostart(defaults: changed.defaults, guests: changed.guests), on: host)
     }
 }

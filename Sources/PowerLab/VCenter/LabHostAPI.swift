@@ -39,7 +39,8 @@ public actor LabHostAPI: LabVimServer {
     var isReadOnly = false
     /// Whether the next answer is replaced by the end of the connection.
     private var breaksAfter: String?
-    var autostart = LabHostAutostart()
+    /// Guests that were in the autostart order once.
+    var takenOut: Set<String> = []
     private var lastNumber = 0
 
     /// The endpoint of a host of this world.

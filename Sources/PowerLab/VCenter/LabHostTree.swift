@@ -132,7 +132,8 @@ extension LabState {
             hosts: all.hosts.filter { $0.name == name }.map { host in
                 LabSnapshot.Host(
                     name: host.name, reference: LabHostTree.host, isConnected: host.isConnected,
-                    inMaintenance: host.inMaintenance)
+                    inMaintenance: host.inMaintenance, secureBoot: host.secureBoot,
+                    autostart: host.autostart)
             },
             guests: all.guests.compactMap { guest in
                 guard let number = numbers[guest.spec.id] else { return nil }

@@ -275,8 +275,17 @@ struct LabInventoryTree: LabTree {
                             "host": .reference(host.reference), "product": .object(product),
                             "lockdownMode": .simple(
                                 "lockdownDisabled", type: "HostLockdownMode"),
+                            "autoStart": .object(autostart(of: host)),
                         ])),
+                "capability": .object(
+                    VimObject("HostCapability", ["uefiSecureBoot": .bool(host.secureBoot)])),
             ])
+    }
+
+    private func autostart(of host: LabSnapshot.Host) -> VimObject {
+        var references: [String: VimReference] = [:]
+        for guest in snapshot.guests { references[guest.spec.vmxPath] = guest.reference }
+        return host.autostart.vim { references[$0] }
     }
 
     private func haState(of host: LabSnapshot.Host) -> String? {

@@ -11,6 +11,8 @@ struct LabSnapshot: Sendable {
         var inStandby = false
         /// What is wrong with its HA agent for good.
         var agentFault: String?
+        var secureBoot = false
+        var autostart = LabHostSpec.noAutostart
     }
 
     struct Guest: Sendable {
@@ -68,7 +70,8 @@ extension LabState {
                     isConnected: host.hostdAnswers, inMaintenance: host.inMaintenance,
                     inStandby: host.inStandby,
                     agentFault: !haAgents && isActive(.haAgentSticks, host.spec.name.rawValue)
-                        ? Self.agentFault : nil)
+                        ? Self.agentFault : nil,
+                    secureBoot: host.spec.secureBoot, autostart: host.autostart)
             },
             guests: guests.all.filter { guests[$0].exists }.map { place in
                 let guest = guests[place]

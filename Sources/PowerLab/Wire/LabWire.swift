@@ -59,7 +59,12 @@ public actor LabWire {
         hosts = zip(scenario.hosts, accounts).map { spec, account in
             LabESXiHost(
                 name: spec.name.rawValue, directory: "\(directory)/\(spec.name)",
-                backend: backend, options: LabHostOptions(release), account: account)
+                backend: backend,
+                options: {
+                    var options = LabHostOptions(release)
+                    options.secureBoot = spec.secureBoot
+                    return options
+                }(), account: account)
         }
         apis = zip(scenario.hosts, accounts).enumerated()
             .filter { $0.offset.isMultiple(of: 2) }

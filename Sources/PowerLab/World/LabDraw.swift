@@ -32,6 +32,8 @@ public struct LabDraw: Sendable, CustomStringConvertible {
     public private(set) var maintenanceMode = false
     /// What is done with guests that do not shut down in time.
     public private(set) var escalation = Escalation.powerOff
+    /// How guests are to come up.
+    public private(set) var boot = BootPolicy.auto
     /// What of all this goes wrong, kind by kind.
     public private(set) var kinds: [LabFault] = []
 
@@ -53,6 +55,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         scenario.healsAt = healsAt
         drawSite()
         drawVSAN()
+        drawBoot()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
         for kind in LabFault.allCases where random.chance(rate) { draw(kind) }
@@ -153,6 +156,39 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         scenario.hasVSAN = true
         scenario.apiVersion = VersionNumber(release)
         scenario.pace.vsanStage = scaled(scenario.pace.vsanStage, &random)
+    }
+
+    /// Some hosts have Secure Boot, some start guests by themselves. By numbers of their own too.
+    private mutating func drawBoot() {
+        var random = LabRandom(seed: seed &+ 0x5ec0_0b00)
+        guard !scenario.hasVSAN, random.chance(0.4) else { return }
+        if random.chance(0.3) { boot = BootPolicy.allCases[random.below(4)] }
+        scenario.showsBootState = random.chance(0.7)
+        for index in scenario.hosts.indices {
+            scenario.hosts[index].secureBoot = random.chance(0.5)
+            scenario.hosts[index].hasAPI = random.chance(0.6)
+            if random.chance(0.4) { drawAutostart(index, &random) }
+        }
+    }
+
+    /// Where vpower cannot switch it off, it starts nothing that was off.
+    private mutating func drawAutostart(_ index: Int, _ random: inout LabRandom) {
+        let host = scenario.hosts[index]
+        var entries: [HostAutostart.Entry] = []
+        for guest in scenario.guests
+        where guest.nature == .ordinary && guest.host == host.name && random.chance(0.5) {
+            guard guest.isOn || host.hasAPI else { continue }
+            entries.append(
+                HostAutostart.Entry(
+                    vmxPath: guest.vmxPath, startOrder: entries.count + 1,
+                    startDelaySeconds: random.chance(0.5) ? -1 : random.below(5),
+                    waitForHeartbeat: "systemDefault", startAction: "powerOn",
+                    stopDelaySeconds: -1, stopAction: "systemDefault"))
+        }
+        var settings = HostAutostart(defaults: host.autostart.defaults, guests: entries)
+        settings.defaults.enabled = random.chance(0.7)
+        settings.defaults.startDelaySeconds = random.below(5)
+        scenario.hosts[index].autostart = settings
     }
 
     // MARK: Faults

@@ -34,6 +34,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case vsanPowerOff, vsanPowerOn, vsanPrepared, vsanRecovered
         /// A boot script was armed; it is so no more (`detail`: who did that); it began; it is done.
         case armed, disarmed, bootScriptBegan, bootScriptDone
+        /// What a host starts by itself was changed (`detail`: "as before", "on" or "off").
+        case autostartSet
         /// vCenter went away, or answers.
         case vcenterDown, vcenterUp
         /// DRS moved a guest (`detail`: to which host).

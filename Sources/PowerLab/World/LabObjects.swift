@@ -80,6 +80,10 @@ struct LabHost: Sendable {
     /// What the boot script found as the host booted, and goes by whatever is saved since.
     var ordersAtBoot: BootOrders?
     var bootReport: (run: RunID, report: BootReport)?
+    /// What it starts by itself: a setting, which a boot leaves.
+    var autostart: HostAutostart
+    /// The same as nobody but vpower has left it.
+    var autostartBefore: HostAutostart
 
     var spec: LabHostSpec { fixed.value }
 
@@ -103,6 +107,8 @@ struct LabHost: Sendable {
 
     init(spec: LabHostSpec) {
         fixed = Fixed(spec)
+        autostart = spec.autostart
+        autostartBefore = spec.autostart
         inStandby = spec.inStandby
         if inStandby {
             power = .off

@@ -32,6 +32,8 @@ public struct LabScenario: Sendable {
     public var apiVersion = VersionNumber([8, 0, 3, 0])
     /// Whether vpower's user may have vCSA power itself off.
     public var mayShutDownAppliance = true
+    /// Whether vCenter tells of its hosts' Secure Boot and autostart; the first since 8.0.3 only.
+    public var showsBootState = true
     /// Whether HA, where it is on, starts by itself what went down with the power of all hosts, as
     /// soon as they are back. In which order is not known (facts/vsphere.md 4.1).
     public var haStartsAtBoot = false
@@ -123,6 +125,18 @@ public struct LabHostSpec: Sendable {
     public var reference: String
     /// Whether DPM has put it to sleep: nothing may be on there at first.
     public var inStandby = false
+    /// Whether UEFI Secure Boot is on: then it runs no local.sh.
+    public var secureBoot = false
+    /// Whether vpower has a login for its own SOAP endpoint: only over that is autostart set.
+    public var hasAPI = false
+    /// What it starts by itself before the outage.
+    public var autostart = LabHostSpec.noAutostart
+
+    /// What a host has of which nothing was ever said (facts/vsphere.md 4.3).
+    public static let noAutostart = HostAutostart(
+        defaults: HostAutostart.Defaults(
+            enabled: false, startDelaySeconds: 120, stopDelaySeconds: 120,
+            waitForHeartbeat: false, stopAction: "PowerOff"), guests: [])
 
     /// A host.
     public init(name: HostName, reference: String) {

@@ -61,8 +61,16 @@ extension LabScenario {
         ) { name in
             HostSite(
                 name: name, ssh: Endpoint(host: name.rawValue, port: 22),
-                login: .key(path: "/\(LabScenario.secret)"), hostKeys: [], feeds: feeds)
+                login: .key(path: "/\(LabScenario.secret)"), hostKeys: [], api: memoryAPI(of: name),
+                control: .ssh, feeds: feeds)
         }
+    }
+
+    private func memoryAPI(of name: HostName) -> HostAPISite? {
+        guard hosts.contains(where: { $0.name == name && $0.hasAPI }) else { return nil }
+        return HostAPISite(
+            endpoint: Endpoint(host: name.rawValue, port: 443),
+            password: .environment(name: LabScenario.secret), trust: .system)
     }
 
     /// What an ordinary guest is to the order in which guests go down.

@@ -222,6 +222,7 @@ extension LabState {
 
     mutating func move(_ guest: GuestPlace, to host: HostPlace) {
         hosts[guests[guest].host].guests.removeAll { $0 == guest }
+        forgetAutostart(of: guest, on: guests[guest].host)
         hosts[host].guests.append(guest)
         hosts[host].highestVMID += 1
         guests[guest].host = host

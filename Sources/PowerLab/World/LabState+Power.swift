@@ -219,6 +219,7 @@ extension LabState {
         hosts[host].hostdUpAt = now
         hostChanged(host)
         note(.hostdUp, hosts[host].spec.name.rawValue)
+        runAutostart(host)
         if scenario.hasVSAN { vsanHostBack() }
         // After a cut of everything HA starts by itself what it had protected.
         if scenario.haStartsAtBoot, automation.ha, haAgents {

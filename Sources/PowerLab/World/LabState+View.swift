@@ -69,9 +69,17 @@ extension LabState {
             inMaintenance: hosts[place].inMaintenance, haAgentConfigured: haAgents || sticks,
             apiVersion: scenario.apiVersion)
         view.inStandby = hosts[place].inStandby
+        if scenario.showsBootState {
+            view.secureBoot =
+                scenario.apiVersion < Self.secureBootSince ? nil : spec.secureBoot
+            view.startsByItself = hosts[place].autostart.isOn
+        }
         view.haAgentFault = sticks ? Self.agentFault : nil
         return view
     }
+
+    /// The first release whose API tells.
+    private static let secureBootSince = VersionNumber([8, 0, 3])
 
     /// What vCenter says of an agent that it could not take away.
     static let agentFault = "uninitializationError"

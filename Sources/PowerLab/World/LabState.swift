@@ -64,6 +64,7 @@ struct LabState: Sendable {
         case bootScriptDone(HostPlace, generation: Int)
         case leaveGuest(HostPlace, generation: Int)
         case leaveHost(HostPlace, generation: Int)
+        case autostart(HostPlace, GuestPlace, generation: Int)
         case heal
         case faultBegins(Int)
         case faultEnds(Int)
@@ -212,6 +213,8 @@ struct LabState: Sendable {
             if hosts[host].generation == generation { leaveGuest(on: host) }
         case .leaveHost(let host, let generation):
             if hosts[host].generation == generation { shutDownHost(host, by: Self.handOver) }
+        case .autostart(let host, let guest, let generation):
+            if hosts[host].generation == generation { start(guest, on: host, by: "autostart") }
         case .heal: heal()
         case .faultBegins(let index): faultBegins(index)
         case .faultEnds(let index): faultEnds(index)

@@ -203,6 +203,16 @@ extension LabWorld {
         _ = turn(name) { $0.setOrders(orders, on: $1) }
     }
 
+    /// What the host starts by itself.
+    public func autostart(of name: HostName) -> HostAutostart? {
+        turn(name) { $0.hosts[$1].autostart }
+    }
+
+    /// Changes what the host starts by itself.
+    public func setAutostart(_ settings: HostAutostart, on name: HostName) {
+        _ = turn(name) { $0.setAutostart(settings, on: $1) }
+    }
+
     /// What a host has of a boot script was saved.
     public func bootScriptSaved(_ name: HostName, _ saved: LabBootScript) {
         turn {

@@ -228,6 +228,10 @@ public struct HostView: Hashable, Codable, Sendable {
     /// What is wrong with its HA agent and does not pass by itself, in vCenter's word
     /// (`uninitializationError`); nil where nothing is.
     public var haAgentFault: String?
+    /// Whether UEFI Secure Boot is on; nil where vCenter does not say, and in older records.
+    public var secureBoot: Bool?
+    /// Whether it starts guests by itself as it boots, where HA is off; nil as above.
+    public var startsByItself: Bool?
     private var standby: Bool?
 
     /// Whether DPM has put it to sleep: nothing runs on it, and nothing reaches it.

@@ -51,7 +51,7 @@ extension Name where Kind == PhaseKind {
     public static var haAgents: Self { .init("ha agents") }
     /// vCLS into retreat mode.
     public static var retreat: Self { .init("retreat") }
-    /// Boot scripts installed.
+    /// Hosts made to start their guests as they boot.
     public static var arm: Self { .init("arm") }
     /// What a tier's hooks do before it goes down.
     public static func before(_ tier: TierName) -> Self { .init("before: \(tier)") }
@@ -91,6 +91,8 @@ extension Name where Kind == PhaseKind {
     public static var vcenterBack: Self { .init("vcenter back") }
     /// vCLS and DRS as they were.
     public static var thaw: Self { .init("thaw") }
+    /// What hosts start by themselves as it was.
+    public static var autostartBack: Self { .init("autostart back") }
     /// HA as it was.
     public static var haBack: Self { .init("ha back") }
     /// Boot scripts taken out.
@@ -182,8 +184,9 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case stopHAAgents([HostName])
     /// vCLS into retreat mode: its guests seen to be gone.
     case retreat
-    /// Boot script installed and read back.
-    case arm(HostName, BootOrders)
+    /// A host made to start its guests as it boots, or left to vpower, and read back; nil in older
+    /// records: by the boot script.
+    case arm(HostName, BootOrders, BootChoice?)
     /// A hook of a tier: its place among those of the same moment counts from 1.
     case runHook(Hook, TierName, HookMoment, place: Int)
     /// A cluster that needs this one seen to be down, where it goes down in the same outage.
@@ -227,6 +230,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case thawHA(Bool)
     /// HA's agent seen to run on a host where vpower stopped it.
     case startHAAgent(HostName)
+    /// What a host starts by itself as it was before vpower changed it.
+    case restoreAutostart(HostName, HostAutostart)
     /// Boot script taken out.
     case disarm(HostName)
 
@@ -236,7 +241,7 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .freeze: .freeze
         case .stopHAAgents: .stopHAAgents
         case .retreat: StepID("retreat")
-        case .arm(let host, _): StepID("arm/" + host.rawValue)
+        case .arm(let host, _, _): StepID("arm/" + host.rawValue)
         case .runHook(_, let tier, let moment, let place):
             StepID("hook/\(moment.rawValue)/\(tier)/\(place)")
         case .awaitClusterDown(let cluster): StepID("await-cluster/" + cluster.rawValue)
@@ -258,6 +263,7 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startGuest(let guest, _, _, _): StepID("start/" + guest.rawValue)
         case .thawHA: StepID("thaw-ha")
         case .startHAAgent(let host): StepID("start-ha-agent/" + host.rawValue)
+        case .restoreAutostart(let host, _): StepID("restore-autostart/" + host.rawValue)
         case .disarm(let host): StepID("disarm/" + host.rawValue)
         }
     }
@@ -269,7 +275,7 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .stopHAAgents(let hosts):
             "where HA is not seen off: stop its agents on \(hosts.count.counted("host"))"
         case .retreat: "vCLS into retreat mode"
-        case .arm(let host, let orders): "arm \(host) (\(orders.guests.count.counted("guest")))"
+        case .arm(let host, let orders, let choice): Self.armed(host, orders, choice)
         case .runHook(let hook, _, _, _):
             "run \(hook.command.joined(separator: " ").onOneLine)"
         case .awaitClusterDown(let cluster): "wait until cluster \(cluster) is down"
@@ -303,7 +309,20 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startGuest(_, let name, let host, _): "start guest \(name.onOneLine) on \(host)"
         case .thawHA(let on): "HA back \(on ? "on" : "off")"
         case .startHAAgent(let host): "start HA's agent on \(host)"
+        case .restoreAutostart(let host, _): "autostart of \(host) back as it was"
         case .disarm(let host): "disarm \(host)"
+        }
+    }
+
+    private static func armed(
+        _ host: HostName, _ orders: BootOrders, _ choice: BootChoice?
+    ) -> String {
+        let guests = orders.guests.count.counted("guest")
+        let why = choice?.why.map { ", because \($0)" } ?? ""
+        return switch choice?.way {
+        case .localsh?, nil: "arm \(host) (\(guests))"
+        case .autostart?: "arm \(host) (\(guests)) by its autostart\(why)"
+        case .controller?: "leave \(host) (\(guests)) to vpower alone\(why)"
         }
     }
 }

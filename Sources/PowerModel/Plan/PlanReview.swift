@@ -36,7 +36,7 @@ extension Action {
         case .freeze: "freeze"
         case .stopHAAgents(let hosts): "stop HA's agents on \(hosts.map(\.rawValue).reviewed)"
         case .retreat: "retreat"
-        case .arm(_, let orders): "arm \(orders.reviewed)"
+        case .arm(_, let orders, let choice): "arm \(orders.reviewed)\(choice?.reviewed ?? "")"
         case .runHook(let hook, _, _, _):
             "run \(hook.command.reviewed) within \(hook.limit.reviewed)"
         case .awaitClusterDown: "await"
@@ -70,8 +70,24 @@ extension Action {
                 + "dpm \(dpm)"
         case .thawHA(let on): "ha \(on)"
         case .startHAAgent: "start"
+        case .restoreAutostart(_, let before): "autostart \(before.reviewed)"
         case .disarm: "disarm"
         }
+    }
+}
+
+extension BootChoice {
+    /// Nothing where all is as it always was.
+    fileprivate var reviewed: String {
+        (way == .localsh ? "" : " by \(way.rawValue)")
+            + (way != .autostart && hasAPI && startsByItself == true ? " autostart off" : "")
+    }
+}
+
+extension HostAutostart {
+    fileprivate var reviewed: String {
+        "\(isOn ? "on" : "off") "
+            + guests.sorted { $0.startOrder < $1.startOrder }.map(\.vmxPath).reviewed
     }
 }
 

@@ -43,7 +43,7 @@ extension Planner {
             arm(
                 orders(
                     of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained,
-                    moment), needs: [])
+                    moment), moment, mayHaveHA: hasHA(moment), needs: [])
         ]
         phases += tiers
         phases.append(phase(.vcsa, needs: last, stopsThroughHost(vcsa)))

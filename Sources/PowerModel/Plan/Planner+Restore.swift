@@ -39,9 +39,11 @@ extension Planner {
             phases.append(phase(.guests(tier.name), needs: [before], starts))
             before = .guests(tier.name)
         }
+        // Before HA, with which on a host's autostart is out of use: as it was changed.
+        phases.append(phase(.autostartBack, needs: [before], autostartSteps(ledger)))
         phases.append(
             phase(
-                .haBack, needs: [before],
+                .haBack, needs: [.autostartBack],
                 extent.isWhole ? haSteps(isOn: goal.automation.ha, ledger) : []))
         phases.append(phase(.disarm, needs: [.haBack], disarmSteps(ledger, extent)))
         return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
@@ -178,6 +180,12 @@ extension Planner {
                 start.needs = [thaw.id]
                 return start
             }
+    }
+
+    private func autostartSteps(_ ledger: Ledger) -> [Step] {
+        ledger.autostartBefore.sorted { $0.key < $1.key }.map { host, before in
+            step(.restoreAutostart(host, before), limit: site.limits.arm)
+        }
     }
 
     private func disarmSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {

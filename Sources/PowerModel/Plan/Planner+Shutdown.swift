@@ -12,7 +12,7 @@ extension Planner {
         let orders = orders(
             of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained, moment)
         var phases = opening(moment, dependents, hosts)
-        phases.append(arm(orders, needs: [.freeze]))
+        phases.append(arm(orders, moment, mayHaveHA: false, needs: [.freeze]))
         let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
         phases += tiers
         phases.append(
@@ -126,10 +126,6 @@ extension Planner {
     private func stopThroughHost(_ guest: Guest, limit: Duration) -> Step? {
         guard guest.power == .on, let host = guest.host else { return nil }
         return step(.stopGuestOnHost(guest.id, name: guest.name, host), limit: limit)
-    }
-
-    func arm(_ orders: [BootOrders], needs: [PhaseName]) -> Phase {
-        phase(.arm, needs: needs, orders.map { step(.arm($0.host, $0), limit: site.limits.arm) })
     }
 
     /// The hosts side by side, then the one that vCSA was on: while it is up, so is the way to

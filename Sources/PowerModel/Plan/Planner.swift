@@ -50,6 +50,7 @@ public struct Planner: Sendable {
         let plan = try plan(scope, groups, moment)
         let warnings =
             partWarnings(scope, groups) + warnings(now, groups, isWhole: plan.kind.isWhole)
+            + bootWarnings(plan)
         return (plan, warnings)
     }
 

@@ -207,6 +207,8 @@ public struct AfterAction: Hashable, Sendable {
         }
         switch record.event {
         case .noted(let text): notes.append(Remark(at: record.at, text: text))
+        case .bootChosen(let host, let choice, let before):
+            notes.append(Remark(at: record.at, text: choice.told(of: host, before)))
         case .pointOfNoReturn(let why):
             pointOfNoReturn = pointOfNoReturn ?? Remark(at: record.at, text: why)
         case .budgetChanged(let phase, let from, let to, let why):

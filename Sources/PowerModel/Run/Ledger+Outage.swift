@@ -6,8 +6,12 @@ extension Ledger {
         var awaited: [HostName: RunID] = [:]
         for run in runs {
             for step in run.steps {
-                if case .arm(let host, _) = step.action, case .done = run.outcome(of: step.id) {
-                    armed[host] = run.id
+                if case .arm(let host, _, let planned) = step.action,
+                    case .done = run.outcome(of: step.id)
+                {
+                    // Nothing but a boot script reports.
+                    let way = (run.bootChoices[host] ?? planned)?.way ?? .localsh
+                    armed[host] = way == .localsh ? run.id : nil
                 }
                 // What was taken out does not act at the next boot.
                 if case .disarm(let host) = step.action, case .done = run.outcome(of: step.id) {
@@ -21,6 +25,24 @@ extension Ledger {
             }
         }
         return awaited
+    }
+
+    /// What hosts started by themselves before vpower changed it, where it was not seen to be so
+    /// again since: a value that vpower wrote is never taken for the previous one.
+    public var autostartBefore: [HostName: HostAutostart] {
+        var before: [HostName: HostAutostart] = [:]
+        for run in runs {
+            before.merge(run.autostartBefore) { first, _ in first }
+            guard run.plan.kind == .restore, !before.isEmpty else { continue }
+            for step in run.steps {
+                if case .restoreAutostart(let host, _) = step.action,
+                    case .done = run.outcome(of: step.id)
+                {
+                    before[host] = nil
+                }
+            }
+        }
+        return before
     }
 
     /// Guests that were asked to shut down and were not seen off, by a run that did not see all
@@ -93,14 +115,14 @@ extension Ledger {
 
     /// The hosts that may hold a boot script of this outage.
     var hostsArmed: Set<HostName> {
-        asked { if case .arm(let host, _) = $0 { host } else { nil } }
+        asked { if case .arm(let host, _, _) = $0 { host } else { nil } }
     }
 
     /// How long a run's boot scripts wait between their guests, by host.
     func bootPauses(of run: RunID) -> [HostName: Duration] {
         var pauses: [HostName: Duration] = [:]
         for step in runs.last(where: { $0.id == run })?.steps ?? [] {
-            if case .arm(let host, let orders) = step.action {
+            if case .arm(let host, let orders, _) = step.action {
                 pauses[host] = orders.guests.reduce(.zero) { $0 + $1.thenWait }
             }
         }

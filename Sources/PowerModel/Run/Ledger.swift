@@ -233,6 +233,10 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var progress: [StepID: StepProgress] = [:]
     /// Budgets that were changed since, as they are now.
     public private(set) var budgets: [PhaseName: Duration] = [:]
+    /// How guests of hosts come up, where that was not as planned.
+    public private(set) var bootChoices: [HostName: BootChoice] = [:]
+    /// What hosts started by themselves before this run changed it, as it found them first.
+    public private(set) var autostartBefore: [HostName: HostAutostart] = [:]
     /// What an operator should know, in order.
     public private(set) var notes: [String] = []
     /// Whether it is past the point of no return.
@@ -286,6 +290,9 @@ public struct RunLedger: Hashable, Sendable {
         case .stepEnded(let step, let outcome):
             progress[step, default: StepProgress()].end(outcome, at: record.at)
         case .budgetChanged(let phase, _, let to, _): budgets[phase] = to
+        case .bootChosen(let host, let choice, let before):
+            bootChoices[host] = choice
+            if let before, autostartBefore[host] == nil { autostartBefore[host] = before }
         case .noted(let text): notes.append(text)
         case .pointOfNoReturn: isPastReturn = true
         case .runEnded(let ended): result = ended

@@ -41,6 +41,9 @@ public indirect enum RunEvent: Hashable, Codable, Sendable {
     case stepEnded(StepID, StepOutcome)
     /// A phase gets another budget than planned: the battery drains faster, or recovered.
     case budgetChanged(PhaseName, from: Duration, to: Duration, why: String)
+    /// How a host's guests come up, where that is not as planned; and on disk before it is changed,
+    /// what the host started by itself.
+    case bootChosen(HostName, BootChoice, before: HostAutostart?)
     /// Something an operator should know: unconfirmed objects by name.
     case noted(String)
     /// From here on the run goes to its end whatever the mains do.

@@ -182,6 +182,8 @@ public struct ClusterSite: Hashable, Sendable {
     public var limits: ClusterLimits
     /// Whether hosts are put in maintenance mode before they are shut down.
     public var maintenanceMode: Bool
+    /// How the guests of its hosts come up after a cut, where a host says nothing else.
+    public var boot: BootPolicy
     /// A machine behind the hosts' switch that must still answer for silence to mean "down".
     public var witness: Endpoint?
     /// What boot scripts start at a boot that nobody announced.
@@ -197,7 +199,7 @@ public struct ClusterSite: Hashable, Sendable {
         defaultTier: TierName, infrastructure: GuestChoice = [],
         guestRules: [GuestRule] = [], answers: [QuestionAnswer] = [], adoptGuests: Bool = false,
         limits: ClusterLimits = ClusterLimits(), maintenanceMode: Bool = false,
-        witness: Endpoint? = nil
+        boot: BootPolicy = .auto, witness: Endpoint? = nil
     ) {
         self.name = name
         self.vcenter = vcenter
@@ -215,6 +217,7 @@ public struct ClusterSite: Hashable, Sendable {
         self.adoptGuests = adoptGuests
         self.limits = limits
         self.maintenanceMode = maintenanceMode
+        self.boot = boot
         self.witness = witness
     }
 }
@@ -303,12 +306,15 @@ public struct HostSite: Hashable, Sendable {
     public var wakeAddress: String?
     /// What its boot script brings back at every boot, after what the cluster names.
     public var extras: [BootExtra] = []
+    /// How its guests come up after a cut; nil for what holds for the cluster.
+    public var boot: BootPolicy?
 
     /// A host.
     public init(
         name: HostName, ssh: Endpoint, user: String = "root", login: HostLogin,
         hostKeys: [String], api: HostAPISite? = nil, control: HostRoute? = nil,
-        feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil
+        feeds: [FeedName], feedsNeeded: Int = 1, wakeAddress: String? = nil,
+        boot: BootPolicy? = nil
     ) {
         self.name = name
         self.ssh = ssh
@@ -320,6 +326,7 @@ public struct HostSite: Hashable, Sendable {
         self.feeds = feeds
         self.feedsNeeded = feedsNeeded
         self.wakeAddress = wakeAddress
+        self.boot = boot
     }
 }
 

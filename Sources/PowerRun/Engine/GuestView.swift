@@ -344,7 +344,7 @@ extension HostError {
     /// Whether another try would lock the account, is forbidden, or would come to the same.
     var isFinal: Bool {
         switch reason {
-        case .loginRefused, .hostKeyRefused, .wayUnusable: true
+        case .loginRefused, .hostKeyRefused, .wayUnusable, .secureBoot: true
         case .unreachable, .notReady, .notFound, .toolsUnavailable, .refused, .timedOut,
             .badAnswer, .notAsWritten:
             false

@@ -42,33 +42,6 @@ extension Runner {
         case notBefore(Duration, String)
     }
 
-    /// More differences than this are counted, not told: an ESXi 6.7 host shows the whole block
-    /// line by line when it is new, and each note is a write to the disk while a battery drains.
-    private static let driftLinesMax = 5
-
-    /// Boot script installed, saved and read back.
-    func arm(_ name: HostName, _ orders: BootOrders, _ wait: Wait) async -> StepOutcome? {
-        await untilDone(on: name, wait) { host throws(HostError) in
-            await recordAsk(wait.step.id, wait.step.action.summary)
-            let install = try await host.arm(orders)
-            for line in install.drift.prefix(Self.driftLinesMax) {
-                await record(.noted("\(name): local.sh: \(line.onOneLine)"))
-            }
-            let more = install.drift.count - Self.driftLinesMax
-            if more > 0 { await record(.noted("\(name): local.sh: \(more) more such lines")) }
-            return .over(.done(install.unchanged ? .already : .asked))
-        }
-    }
-
-    /// Boot script taken out.
-    func disarm(_ name: HostName, _ wait: Wait) async -> StepOutcome? {
-        await untilDone(on: name, wait) { host throws(HostError) in
-            await recordAsk(wait.step.id, wait.step.action.summary)
-            try await host.disarm()
-            return .over(.done(.asked))
-        }
-    }
-
     /// Host shut down and seen to be down: told, silent for the settle time, the witness there.
     func stopHost(_ name: HostName, maintenance: Bool, _ wait: Wait) async -> StepOutcome? {
         let isOfVSAN = plan.kind == .vsan

@@ -7,7 +7,8 @@ extension Runner {
     /// The outcome of what would be done on a host that sleeps; nil where it is to be done.
     func leftAsleep(_ action: Action) async -> StepOutcome? {
         switch action {
-        case .arm(let host, _), .stopHost(let host, _), .awaitHost(let host, _), .disarm(let host):
+        case .arm(let host, _, _), .stopHost(let host, _), .awaitHost(let host, _),
+            .restoreAutostart(let host, _), .disarm(let host):
             await around.sleeps(host, in: goal.inventory)
                 ? .left("DPM had put it in standby, where it still is") : nil
         default: nil

@@ -234,7 +234,7 @@ public final class Runner: Sendable {
         case .freeze: return await freeze(wait)
         case .stopHAAgents(let hosts): return await stopHAAgents(on: hosts, wait)
         case .retreat: return await retreat(wait)
-        case .arm(let host, let orders): return await arm(host, orders, wait)
+        case .arm(let host, let orders, let choice): return await arm(host, orders, choice, wait)
         case .runHook(let hook, let tier, let moment, _):
             return await runHook(hook, tier, moment, wait)
         case .awaitClusterDown(let cluster): return await awaitClusterDown(cluster, wait)
@@ -266,6 +266,8 @@ public final class Runner: Sendable {
                 AutomationChange(drsLevel: level, drsOverrides: overrides, dpm: dpm), wait)
         case .thawHA(let on): return await thaw(AutomationChange(ha: on), wait)
         case .startHAAgent(let host): return await startHAAgent(on: host, wait)
+        case .restoreAutostart(let host, let before):
+            return await restoreAutostart(of: host, before, wait)
         case .disarm(let host): return await disarm(host, wait)
         }
     }

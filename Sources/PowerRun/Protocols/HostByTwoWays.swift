@@ -7,7 +7,7 @@ import Synchronization
 /// The way that answered last is asked first, so that a port that is shut costs its limit once.
 /// A login that is refused by either is final for both: they log in to the same accounts, and five
 /// refusals lock them. The boot script, HA's agent
-/// and vSAN have SSH only.
+/// and vSAN have SSH only; autostart has SOAP only.
 public final class HostByTwoWays: HostControl {
     private let ssh: any HostControl
     private let soap: any HostWay
@@ -97,6 +97,18 @@ public final class HostByTwoWays: HostControl {
         state.withLock { $0.first = preferred }
         await soap.close()
         await ssh.close()
+    }
+
+    // MARK: SOAP only
+
+    /// What the host starts and stops by itself.
+    public func autostart() async throws(HostError) -> HostAutostart {
+        try await guarded { () throws(HostError) in try await soap.autostart() }
+    }
+
+    /// Makes the host start and stop by itself exactly this.
+    public func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
+        try await guarded { () throws(HostError) in try await soap.setAutostart(wanted) }
     }
 
     // MARK: SSH only
@@ -233,7 +245,8 @@ extension HostError {
     fileprivate var isOfTheWay: Bool {
         switch reason {
         case .unreachable, .hostKeyRefused, .wayUnusable, .notReady, .timedOut, .badAnswer: true
-        case .loginRefused, .notFound, .toolsUnavailable, .refused, .notAsWritten: false
+        case .loginRefused, .notFound, .toolsUnavailable, .secureBoot, .refused, .notAsWritten:
+            false
         }
     }
 }

@@ -36,6 +36,14 @@ public protocol HostWay: Sendable {
     /// Tells the host to power itself off. Returns when it was told; look at `isSilent()`.
     func shutDownHost(reason: String) async throws(HostError)
 
+    /// What the host starts and stops by itself. `wayUnusable` over SSH: what vim-cmd prints of it
+    /// is not known well enough to be put back (facts/esxi.md 1.5, 10).
+    func autostart() async throws(HostError) -> HostAutostart
+
+    /// Makes the host start and stop by itself exactly this, and reads it back. `notFound` when a
+    /// guest of it is not registered there: then nothing was changed.
+    func setAutostart(_ wanted: HostAutostart) async throws(HostError)
+
     /// Whether nobody answers on any of the host's ports. Silence alone does not prove "off".
     func isSilent() async -> Bool
 
@@ -47,6 +55,7 @@ public protocol HostWay: Sendable {
 /// agent and vSAN, which are reached over SSH alone.
 public protocol HostControl: HostWay {
     /// Installs the boot script with these orders, saves it with auto-backup.sh, reads it back.
+    /// `secureBoot` where ESXi would not run it.
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall
 
     /// Takes the boot script out again and saves; success also when there was none. One that has
@@ -114,6 +123,8 @@ public struct HostError: Error, Hashable, Sendable, CustomStringConvertible {
         case notFound
         /// The guest's Tools do not answer.
         case toolsUnavailable
+        /// UEFI Secure Boot is on, so that ESXi does not run local.sh.
+        case secureBoot
         /// The host said no.
         case refused
         /// A limit passed.

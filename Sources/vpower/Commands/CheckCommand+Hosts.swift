@@ -8,8 +8,8 @@ extension CheckCommand {
     /// Logs in over each way that the site file gives; a host that refuses the first login is not
     /// asked for a second.
     func check(
-        _ host: HostSite, of cluster: ClusterSite, _ context: SiteContext,
-        _ sheet: inout CheckSheet
+        _ host: HostSite, of cluster: ClusterSite, _ boot: BootChoice?,
+        _ context: SiteContext, _ sheet: inout CheckSheet
     ) async {
         let what = "host \(host.name)"
         do {
@@ -26,6 +26,7 @@ extension CheckCommand {
                     "asked over \(host.control.name), and over \(host.control.other.name) where "
                         + "that fails; the boot script goes over SSH")
             }
+            await checkBoot(boot, of: wasRefused ? nil : adapters.ssh, what, &sheet)
             await adapters.control.close()
         } catch { sheet.bad(what, "\(error)") }
     }

@@ -11,8 +11,8 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: """
             The site file, every secret, every UPS (with a real login), every vCenter and
             what vpower's user may do there, every host over each way that the site
-            file gives, who is who, guests in no tier, and whether a shutdown fits the
-            runtime at the present load. Changes nothing. `BAD` is what would hinder a
+            file gives, how its guests come up after a cut, who is who, guests in no
+            tier, and whether a shutdown fits the runtime at the present load. Changes nothing. `BAD` is what would hinder a
             shutdown or a restore; `note` is what you should know.
 
             EXAMPLE
@@ -40,14 +40,15 @@ struct CheckCommand: AsyncParsableCommand {
         for line in context.holdLines(context.site.clusters) { sheet.note("hold", line) }
         for feed in context.site.feeds { await check(feed, context, &sheet) }
         for cluster in context.site.clusters {
-            let asleep = await check(cluster, context, &sheet)
+            let seen = await check(cluster, context, &sheet)
             for host in cluster.hosts {
-                if asleep.contains(host.name) {
+                if seen.asleep.contains(host.name) {
                     sheet.note(
                         "host \(host.name)",
                         "DPM has put it in standby: it is left there, and was not asked")
                 } else {
-                    await check(host, of: cluster, context, &sheet)
+                    await check(
+                        host, of: cluster, seen.boots[host.name], context, &sheet)
                 }
             }
         }
@@ -81,11 +82,17 @@ struct CheckCommand: AsyncParsableCommand {
         } catch { sheet.bad(what, "\(error)") }
     }
 
-    /// The hosts that sleep.
+    /// What of a cluster's hosts vCenter has told.
+    private struct SeenHosts {
+        var asleep: Set<HostName> = []
+        /// How their guests come up.
+        var boots: [HostName: BootChoice] = [:]
+    }
+
     private func check(
         _ cluster: ClusterSite, _ context: SiteContext, _ sheet: inout CheckSheet
-    ) async -> Set<HostName> {
-        var asleep: Set<HostName> = []
+    ) async -> SeenHosts {
+        var seen = SeenHosts()
         let what = "cluster \(cluster.name)"
         for name in await context.lookUpNames(of: cluster) {
             sheet.bad(what, "\(name.onOneLine) does not resolve: put it into DNS or /etc/hosts")
@@ -103,7 +110,8 @@ struct CheckCommand: AsyncParsableCommand {
                 }
                 let snapshot = await context.complete(
                     try await vcenter.snapshot(), of: cluster, through: vcenter)
-                asleep = Set(snapshot.inventory.hosts.filter(\.inStandby).map(\.name))
+                seen.asleep = Set(snapshot.inventory.hosts.filter(\.inStandby).map(\.name))
+                seen.boots = bootChoices(snapshot, of: cluster)
                 let on = snapshot.inventory.guests.count { $0.power == .on }
                 sheet.good(
                     what,
@@ -119,7 +127,7 @@ struct CheckCommand: AsyncParsableCommand {
             } catch { sheet.bad(what, "\(error)") }
             await vcenter.close()
         } catch { sheet.bad(what, "\(error)") }
-        return asleep
+        return seen
     }
 
     private func check(

@@ -61,6 +61,12 @@ struct LabCommand: AsyncParsableCommand {
             "How many seconds the UPS waits before it cuts its output, 1 to 600.", valueName: "s"))
     var outputDelay = 1
 
+    @Flag(
+        help: ArgumentHelp(
+            "Every host has UEFI Secure Boot: none runs its local.sh, and autostart starts guests.")
+    )
+    var secureBoot = false
+
     private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
 
     func validate() throws {
@@ -90,6 +96,7 @@ struct LabCommand: AsyncParsableCommand {
             var scenario = LabScenario.standard(named: ClusterName(cluster))
             scenario.hasVSAN = vsan
             scenario.pace.outputCuts = .seconds(outputDelay)
+            for index in scenario.hosts.indices { scenario.hosts[index].secureBoot = secureBoot }
             let lab = LabWire(
                 scenario, directory: path, time: SystemTime(),
                 release: LabRelease(rawValue: release) ?? .v80u3)

@@ -89,7 +89,7 @@ struct DrillRun: Sendable {
         if leavesHAOn { way.phases.removeAll { $0.name == .haBack } }
         let scenario = site.world.scenario
         let orders = plan.steps.compactMap { step in
-            if case .arm(_, let orders) = step.action { orders } else { nil }
+            if case .arm(_, let orders, _) = step.action { orders } else { nil }
         }
         let ways = [
             DrillReport.WayTime(

@@ -56,6 +56,8 @@ actor Timeline: Announcer {
         case .stepEnded(let step, let outcome): say("    \(describe(step, outcome))")
         case .budgetChanged(let phase, let from, let to, let why):
             say("  ! \(phase): budget \(from.short) -> \(to.short): \(why)")
+        case .bootChosen(let host, let choice, let before):
+            say("  ! \(choice.told(of: host, before))")
         case .noted(let text): say("  ! \(text)")
         case .pointOfNoReturn(let why): say("  ! point of no return: \(why)")
         case .runEnded(let result): say("run \(result.words)")

@@ -24,6 +24,8 @@ struct LogAnnouncer: Announcer {
                 metadata: [
                     "phase": "\(phase)", "from": "\(from)", "to": "\(to)", "why": "\(why)",
                 ])
+        case .bootChosen(let host, let choice, let before):
+            logger.notice("boot chosen", metadata: ["text": "\(choice.told(of: host, before))"])
         case .noted(let text): logger.warning("note", metadata: ["text": "\(text)"])
         case .pointOfNoReturn(let why):
             logger.notice("point of no return", metadata: ["why": "\(why)"])

@@ -60,6 +60,8 @@ public struct LabSiteState: Sendable {
     var upSinceRunBegan: Set<String> = []
     var vcenterUp = true
     var armed: Set<String> = []
+    /// Hosts whose autostart is not as it was, and whether it is on.
+    var autostarts: [String: String] = [:]
     var inMaintenance: Set<String> = []
     var feedsWithoutMains: Set<String> = []
     var outputsOff: Set<String> = []
@@ -69,8 +71,9 @@ public struct LabSiteState: Sendable {
     /// Guests that were started since a host last went down.
     var startedSinceDown: Set<String> = []
     var hasGoneDown = false
-    /// Hosts whose boot script starts vCSA where it is registered there: armed as they came up, not
-    /// told to stop since, and vCSA has not gone off since. A script acts once after each boot.
+    /// Hosts that start vCSA where it is registered there, by boot script or by the autostart that
+    /// vpower set: armed as they came up, not told to stop since, and vCSA has not gone off since.
+    /// A script acts once after each boot.
     var startingVCSA: Set<String> = []
 
     var hasRecords: Bool
@@ -167,6 +170,14 @@ public struct LabSiteState: Sendable {
         inMaintenance.contains(host) && lostSteps.contains(.maintenance(of: HostName(host)))
     }
 
+    /// Whether what a host started by itself before the outage is on record.
+    func hasAutostartBefore(_ host: String) -> Bool { told.autostartBefore.contains(host) }
+
+    /// Whether vpower cannot know what a host started by itself before vpower changed that.
+    func isLeftWithAutostart(_ host: String) -> Bool {
+        lostSteps.contains(StepID("arm/\(host)"))
+    }
+
     /// Whether vpower cannot know that it stopped HA's agent on a host, where it is still stopped.
     func isLeftWithoutHAAgent(_ host: String) -> Bool {
         haAgentStopped.contains(host) && lostSteps.contains(.stopHAAgent(on: HostName(host)))
@@ -243,9 +254,12 @@ public struct LabSiteState: Sendable {
         case .hostUp:
             hostsOn.insert(event.object)
             upSinceRunBegan.insert(event.object)
-            if armed.contains(event.object) { startingVCSA.insert(event.object) }
+            let startsByItself = autostarts[event.object] == "on" && !haAgents
+            if armed.contains(event.object) || startsByItself { startingVCSA.insert(event.object) }
         case .armed: armed.insert(event.object)
         case .disarmed: armed.remove(event.object)
+        case .autostartSet:
+            autostarts[event.object] = event.detail == "as before" ? nil : event.detail
         case .maintenanceOn: inMaintenance.insert(event.object)
         case .maintenanceOff: inMaintenance.remove(event.object)
         default: applyPower(event)
@@ -302,10 +316,15 @@ private struct LabTold {
     var answered: Set<StepID> = []
     var outcomes: [StepID: StepOutcome] = [:]
     var notes: [String] = []
+    /// Hosts of which it is on record what they started by themselves: of the whole outage.
+    var autostartBefore: Set<String> = []
 
     mutating func apply(_ event: RunEvent) {
         switch event {
-        case .outageOpened: outageIsOpen = true
+        case .outageOpened:
+            outageIsOpen = true
+            autostartBefore = []
+        case .bootChosen(let host, _, .some): autostartBefore.insert(host.rawValue)
         case .outageClosed: outageIsOpen = false
         case .runStarted(let plan, _):
             self.plan = plan

@@ -33,7 +33,11 @@ struct OrderUp: LabRule {
             || site.isFaulted([.datastoreLate, .hostStaysOff, .hostComesBack], [place])
             || site.isFaulted([.hostComesBack], site.place[event.object].map { [$0] } ?? [])
             || site.isFaulted([.vcenterDiesEarly, .vcenterDeadBefore, .guestSuspended], [id])
-        let isFirst = site.power[id] == .on || site.startedSinceDown.contains(id)
+        // A host cannot wait for what is on another, and has an order of its own but for vpower's.
+        let isOwn =
+            event.detail == "autostart"
+            && (site.place[event.object] != place || site.autostarts[place] != "on")
+        let isFirst = site.power[id] == .on || site.startedSinceDown.contains(id) || isOwn
         tally.judge(
             at: event.atSeconds,
             isFirst || isHeldUp
@@ -107,6 +111,10 @@ struct EverythingPutBack: LabRule {
             check(
                 !isMaintained || site.isLeftInMaintenance(host.name.rawValue),
                 "\(host.name) is in maintenance mode")
+            check(
+                site.autostarts[host.name.rawValue] == nil
+                    || site.isLeftWithAutostart(host.name.rawValue),
+                "autostart of \(host.name) is not as it was")
         }
     }
 }
@@ -122,7 +130,7 @@ struct FalseAlarmsChangeNothing: LabRule {
         guard site.hasRecords else { return }
         switch event.kind {
         case .guestAsked, .hostTold, .haOff, .haAgentStopped, .drsChanged, .vclsRetreat, .armed,
-            .maintenanceOn, .vsanPowerOff, .vsanPrepared:
+            .autostartSet, .maintenanceOn, .vsanPowerOff, .vsanPrepared:
             tally.judge(
                 at: event.atSeconds,
                 site.outageIsOpen ? nil : "\(event.kind.rawValue) without an outage")
@@ -215,6 +223,8 @@ struct ArmedScriptsExpire: LabRule {
             tally.judge(
                 at: event.atSeconds,
                 seconds > 0 ? nil : "\(event.object) was armed without an expiry")
+        // The script's rule: what vpower does not see to any more starts nothing for ever. A host's
+        // own autostart knows no expiry.
         case .bootScriptBegan where site.hasRecords:
             tally.judge(
                 at: event.atSeconds,
@@ -229,6 +239,10 @@ struct ArmedScriptsExpire: LabRule {
             at: record.atSeconds,
             site.armed.isEmpty
                 ? nil : "the outage was closed with \(site.armed.sorted()) armed")
+        let left = site.autostarts.keys.filter { !site.isLeftWithAutostart($0) }.sorted()
+        tally.judge(
+            at: record.atSeconds,
+            left.isEmpty ? nil : "the outage was closed with autostart changed on \(left)")
     }
 
     mutating func end(_ site: LabSiteState, _ automation: Automation) {

@@ -59,7 +59,7 @@ struct HostsAfterTheirGuests: LabRule {
     /// gone; where they could not be stopped, which is on record, it may act at any moment.
     static func isByOthers(_ event: LabEvent, _ site: LabSiteState) -> Bool {
         switch event.detail {
-        case "a person", "boot script": true
+        case "a person", "boot script", "autostart": true
         case "HA": site.haAgents
         default: false
         }
@@ -281,10 +281,25 @@ struct RecordBeforeAct: LabRule {
                 at: event.atSeconds,
                 site.answered.isDisjoint(with: steps) ? "an answer without a record" : nil)
         }
+        if site.hasRecords, event.kind == .autostartSet {
+            tally.judge(at: event.atSeconds, Self.whyUnannounced(event, site))
+        }
         guard site.hasRecords, let step = RecordBeforeAct.step(of: event) else { return }
         tally.judge(
             at: event.atSeconds,
             site.asked.contains(step) ? nil : "\(event.kind.rawValue) without a record of \(step)")
+    }
+
+    /// What a host starts by itself is changed for an outage once it is on record as it was, and
+    /// put back.
+    private static func whyUnannounced(_ event: LabEvent, _ site: LabSiteState) -> String? {
+        let host = event.object
+        if site.asked.contains(StepID("restore-autostart/\(host)")) { return nil }
+        guard site.asked.contains(StepID("arm/\(host)")) else {
+            return "autostart of \(host) was changed without a record"
+        }
+        return site.hasAutostartBefore(host)
+            ? nil : "autostart of \(host) was changed, and what it was is not on record"
     }
 
     /// The step that must have been announced; nil for what vpower did not do.
@@ -296,7 +311,7 @@ struct RecordBeforeAct: LabRule {
         case .hostLeft: return StepID("stop-host/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
-            return ["HA", "boot script", "a person", "vSAN"].contains(event.detail)
+            return ["HA", "boot script", "autostart", "a person", "vSAN"].contains(event.detail)
                 ? nil : StepID("start/\(object)")
         case .vsanPowerOff: return .powerOffVSAN
         case .vsanPowerOn: return .startVSAN
