@@ -78,6 +78,8 @@ struct LabHost: Sendable {
     /// What the boot script found as the host booted, and goes by whatever is saved since.
     var ordersAtBoot: BootOrders?
     var bootReport: (run: RunID, report: BootReport)?
+    /// The run of a script that has disarmed itself: it still runs at every boot, and starts nothing.
+    var unarmed: RunID?
 
     var spec: LabHostSpec { fixed.value }
 
