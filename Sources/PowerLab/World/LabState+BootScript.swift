@@ -58,6 +58,7 @@ extension LabState {
             hosts[host].bootReport = (run, .done(failed: hosts[host].bootFailed))
             if hosts[host].bootFailed.isEmpty {
                 hosts[host].orders = nil
+                hosts[host].unarmed = run
                 note(.disarmed, name, Self.byBootScript)
             }
         }
@@ -80,7 +81,7 @@ extension LabState {
             lastBoot: hosts[host].bootReport.flatMap { run, report in
                 let orders = hosts[host].ordersAtBoot
                 var state = BootScriptState.LastBoot(
-                    run: run, mode: .armed, progress: .done, started: 0,
+                    run: run, mode: orders == nil ? .unarmed : .armed, progress: .done, started: 0,
                     of: orders?.guests.count ?? 0, failed: hosts[host].bootFailed)
                 switch report {
                 case .none: return nil
@@ -98,6 +99,7 @@ extension LabState {
     mutating func setOrders(_ orders: BootOrders?, on host: HostPlace) {
         let had = hosts[host].orders != nil
         hosts[host].orders = orders
+        hosts[host].unarmed = nil
         let name = hosts[host].spec.name.rawValue
         if let orders {
             let valid = (orders.expires - wall).milliseconds / 1000

@@ -203,6 +203,7 @@ extension LabState {
         hosts[host].bootFailed = []
         hosts[host].bootStarted = 0
         hosts[host].ordersAtBoot = hosts[host].orders
+        hosts[host].bootReport = hosts[host].unarmed.map { ($0, .done(failed: [])) }
         hostChanged(host)
         note(.hostUp, name.rawValue)
         tell(.hostUp(name))
