@@ -43,26 +43,25 @@ struct ClusterReading {
     /// What a snapshot reads in one go.
     /// - Parameter version: the vim25 version that is spoken.
     static func snapshotChoices(_ labels: LabelKinds, version: String) -> [PropertyChoice] {
-        let tellsSecureBoot = !APIVersion.isOlder(version, than: secureBootSince)
-        return choices(
-            labels, ofGuests: traitPaths,
-            ofHosts: [autostartPath] + (tellsSecureBoot ? [secureBootPath] : []),
-            ofClusters: automationPaths)
+        choices(labels, version, ofGuests: traitPaths, ofClusters: automationPaths)
     }
 
     /// What is watched.
-    static func watchChoices(_ labels: LabelKinds) -> [PropertyChoice] {
-        choices(labels, ofGuests: [], ofHosts: [], ofClusters: [])
+    static func watchChoices(_ labels: LabelKinds, version: String) -> [PropertyChoice] {
+        choices(labels, version, ofGuests: [], ofClusters: [])
     }
 
     private static func choices(
-        _ labels: LabelKinds, ofGuests: [String], ofHosts: [String], ofClusters: [String]
+        _ labels: LabelKinds, _ version: String, ofGuests: [String], ofClusters: [String]
     ) -> [PropertyChoice] {
-        [
+        let tellsSecureBoot = !APIVersion.isOlder(version, than: secureBootSince)
+        return [
             PropertyChoice(
                 kind: "VirtualMachine",
                 paths: guestPaths + LabelReading.guestPaths(for: labels) + ofGuests),
-            PropertyChoice(kind: "HostSystem", paths: hostPaths + ofHosts),
+            PropertyChoice(
+                kind: "HostSystem",
+                paths: hostPaths + [autostartPath] + (tellsSecureBoot ? [secureBootPath] : [])),
             PropertyChoice(kind: "ClusterComputeResource", paths: ["name"] + ofClusters),
         ] + LabelReading.choices(for: labels)
     }

@@ -334,7 +334,7 @@ actor InventoryWatch {
     // MARK: The watch on the server
 
     private func build(in session: Session) async throws(CallFailure) -> Setup {
-        let choices = ClusterReading.watchChoices(labels)
+        let choices = ClusterReading.watchChoices(labels, version: session.wire.version)
         let view = try await vim.createView(of: choices, in: session, within: limits.read)
         // One of our own: the shared collector mixes the filters of everybody in the session.
         let collector = try VimClient.returned(
