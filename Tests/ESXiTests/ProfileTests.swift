@@ -65,7 +65,15 @@ import Testing
                     #expect(error?.detail.contains("libssh2 1.") == true, "\(error as Any)")
                     #expect(error?.detail.contains("vpower keys generate") == true)
                 }
-                #expect(try await eventually { bench.account.refusals == 2 })
+                // Two connections have ended without a login: the wrong password's, and this.
+                let log = "\(bench.lab.directory)/sshd.log"
+                let refusals = { () throws -> Int in
+                    try String(contentsOfFile: log, encoding: .utf8)
+                        .split(whereSeparator: \.isNewline)
+                        .count { $0.contains(" authenticating user ") }
+                }
+                #expect(try await eventually { try refusals() >= 2 })
+                #expect(try refusals() == 2)
             }
             await rsa.close()
         }

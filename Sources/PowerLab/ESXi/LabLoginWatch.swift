@@ -6,8 +6,7 @@ import Glibc
 final class LabLoginWatch: Sendable {
     /// sshd at its usual log level says so of everybody who leaves without having logged in.
     private static let refusal = " authenticating user "
-    /// A wrong password, which the account has counted itself. Who offers several in one
-    /// connection hides refused keys with that; vpower offers one.
+    /// A wrong password, which the account has counted itself.
     private static let passwordRefusal = "PAM: Authentication failure"
     /// How often the log is read.
     private static let lookEvery: Duration = .milliseconds(50)
@@ -27,9 +26,7 @@ final class LabLoginWatch: Sendable {
                 let text = String(decoding: LabRootfs.regularFile(log) ?? [], as: UTF8.self)
                 // Its lines end with a carriage return and a line feed: one character to Swift.
                 let lines = text.split(whereSeparator: \.isNewline)
-                let refused =
-                    lines.count { $0.contains(Self.refusal) }
-                    - lines.count { $0.contains(Self.passwordRefusal) }
+                let refused = Self.refusedKeys(lines)
                 for _ in counted..<max(counted, refused) { account.noteRefusal() }
                 counted = max(counted, refused)
                 if account.isLocked != isLocked {
@@ -41,6 +38,19 @@ final class LabLoginWatch: Sendable {
                 try? await Task.sleep(for: Self.lookEvery)
             }
         }
+    }
+
+    /// Connections that ended without a login, and in which no password was wrong.
+    private static func refusedKeys(_ lines: [Substring]) -> Int {
+        var refused = 0
+        var hadPassword = false
+        for line in lines {
+            if line.contains(passwordRefusal) { hadPassword = true }
+            guard line.contains(refusal) else { continue }
+            if !hadPassword { refused += 1 }
+            hadPassword = false
+        }
+        return refused
     }
 
     func stop() { task.cancel() }
