@@ -15,7 +15,7 @@ public struct LocalSh: Hashable, Sendable {
     public var savesAtMinute: Int?
 
     /// What people have in it: all but vpower's block.
-    public var foreign: String { BootScript.remove(from: text) }
+    public var foreign: String { BootScript.remove(text) }
 
     /// Whether a block for these orders is in it, whoever installed it and when, that lasts for at
     /// least half of the time that a new one would.

@@ -33,15 +33,17 @@ extension StatusCommand {
     func hosts(of cluster: ClusterSite, _ context: SiteContext) async -> [HostReport] {
         await withTaskGroup(of: HostReport.self) { group in
             for site in cluster.hosts {
-                group.addTask { await Self.report(site, context) }
+                group.addTask { await Self.report(site, of: cluster, context) }
             }
             return await group.reduce(into: []) { $0.append($1) }.sorted { $0.host < $1.host }
         }
     }
 
-    private static func report(_ site: HostSite, _ context: SiteContext) async -> HostReport {
+    private static func report(
+        _ site: HostSite, of cluster: ClusterSite, _ context: SiteContext
+    ) async -> HostReport {
         let host: any HostControl
-        do { host = try context.makeHost(site).control } catch {
+        do { host = try context.makeHost(site, of: cluster).control } catch {
             return HostReport(host: site.name.rawValue, problem: "\(error)")
         }
         let report = await withTaskGroup(of: HostReport.self) { group in

@@ -59,14 +59,20 @@ struct OrderUp: LabRule {
 struct EverythingPutBack: LabRule {
     let name = "5: everything is put back"
     var tally = LabTally()
+    /// Guests that were off, and that their host has started since, as its administrator wants it.
+    private var startedByHost: Set<String> = []
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard event.kind == .guestOn, let guest = site.specs[event.object],
             guest.nature == .ordinary
         else { return }
+        let isUnchanged = site.place[event.object].map { site.autostarts[$0] == nil } ?? false
+        let isHosts = event.detail == "autostart" && isUnchanged
+        if isHosts, !guest.isOn { startedByHost.insert(event.object) }
         tally.judge(
             at: event.atSeconds,
-            guest.isOn ? nil : "guest \(site.name(event.object)) was off before the outage")
+            guest.isOn || isHosts
+                ? nil : "guest \(site.name(event.object)) was off before the outage")
     }
 
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
@@ -97,7 +103,7 @@ struct EverythingPutBack: LabRule {
                 !isOn
                 && (site.isFaulted([.guestSuspended], [id])
                     || site.place[id].map(site.isLeftInMaintenance) == true)
-            let isWrong = isOn ? !guest.isOn : site.isGoal(guest)
+            let isWrong = isOn ? !guest.isOn && !startedByHost.contains(id) : site.isGoal(guest)
             check(
                 !isWrong || isExplained,
                 "guest \(guest.name.onOneLine) is \(isOn ? "on" : "off")")
