@@ -7,7 +7,8 @@ extension ESXiHost {
     public func bootScriptState() async throws(HostError) -> BootScriptState {
         let attempting = "read the boot script's state"
         let local = try await readLocalSh(attempting, forBoot: false)
-        var state = BootScriptState(installed: local.map { Self.installed($0.text) } ?? .none, lastBoot: nil)
+        var state = BootScriptState(
+            installed: local.map { Self.installed($0.text) } ?? .none, lastBoot: nil)
         if let report = try await readReport(attempting) {
             state.lastBoot = BootScriptState.LastBoot(
                 run: RunID(report.run), mode: .init(report.mode), progress: .init(report.state),

@@ -288,7 +288,7 @@ import Transport
         try await withHost { bench in
             let orders = LeaveOrders(
                 host: HostName("esx1"), run: RunID("run-1"), controller: try guest(Self.nasty),
-                mayStayOn: [], limit: .seconds(20))
+                limit: .seconds(20))
             #expect(try await !bench.host.isLeaving())
             try await bench.host.leave(orders)
             #expect(try await bench.host.isLeaving())
@@ -311,7 +311,7 @@ import Transport
             await bench.site.setAnswer("esx1", vmid: 11, .toolsUnavailable)
             let orders = LeaveOrders(
                 host: HostName("esx1"), run: RunID("run-1"), controller: try guest(Self.nasty),
-                mayStayOn: [], limit: .seconds(20))
+                limit: .seconds(20))
             try await bench.host.leave(orders)
             let start = ContinuousClock.now
             while await !bench.host.isSilent() {
@@ -319,7 +319,9 @@ import Transport
                 try await Task.sleep(for: .milliseconds(200))
             }
             #expect(ContinuousClock.now - start > .seconds(10))
-            #expect(await bench.site.events.map(\.what).first == "host off")
+            let events = await bench.site.events.map(\.what)
+            #expect(events.first?.hasPrefix("shutdown \(Self.nasty) answered") == true)
+            #expect(events.dropFirst().first == "host off")
         }
     }
 

@@ -64,7 +64,7 @@ import Testing
             + "   Require Executables Only From Installed VIBs: false\n",
         "(vim.host.AutoStartManager.SystemDefaults) {\n   enabled = true, \n}\n",
         "# >>> vpower boot script\n:\n# <<< vpower boot script\nexit 0\n",
-        "vpower-boot 1\nrun a\nstate done\nstarted 1\nend\n",
+        "vpower-boot 2\nrun a\nmode armed\nstate done\nstarted 1\nof 1\ndisarmed yes\nend\n",
     ]
 
     @Test func `mutated outputs are read or refused, in bounded time and memory`() throws {

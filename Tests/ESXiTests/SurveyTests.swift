@@ -84,7 +84,7 @@ import Testing
         try await ESXiBench.with(options, guests: []) { bench in
             #expect(try await bench.host.survey().secureBoot == .enabled)
             let orders = try bench.orders([])
-            #expect(await bench.reason { try await $0.arm(orders) } == .refused)
+            #expect(await bench.reason { try await $0.arm(orders) } == .secureBoot)
         }
         options.requiresSecureBoot = false
         options.hasEncryptionSettings = false

@@ -84,7 +84,8 @@ struct LabHost: Sendable {
     var autostart: HostAutostart
     /// The same as nobody but vpower has left it.
     var autostartBefore: HostAutostart
-    /// The run of a script that has disarmed itself: it still runs at every boot, and starts nothing.
+    /// The run of a script that has disarmed itself: it still runs at every boot, and starts
+    /// nothing.
     var unarmed: RunID?
 
     var spec: LabHostSpec { fixed.value }

@@ -7,8 +7,6 @@ public struct LeaveOrders: Hashable, Sendable {
     public var run: RunID
     /// The guest in which vpower runs.
     public var controller: BootGuest
-    /// Configuration files of guests that may be on when the host goes: those that belong to it.
-    public var mayStayOn: [String]
     /// From now until the host is off. A tenth of it is left to vpower, for its last records and
     /// the output; half of it to the guest. Then the host goes all the same: the battery does not
     /// wait, and what vpower has written is on disk.
@@ -20,13 +18,10 @@ public struct LeaveOrders: Hashable, Sendable {
     public var guestLimit: Duration { limit / 2 }
 
     /// Orders.
-    public init(
-        host: HostName, run: RunID, controller: BootGuest, mayStayOn: [String], limit: Duration
-    ) {
+    public init(host: HostName, run: RunID, controller: BootGuest, limit: Duration) {
         self.host = host
         self.run = run
         self.controller = controller
-        self.mayStayOn = mayStayOn
         self.limit = limit
     }
 }

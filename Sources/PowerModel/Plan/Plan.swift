@@ -200,8 +200,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case stopVSAN(VSANWay, [HostName], vcsa: GuestID?)
     /// Host shut down and seen to be down; in a plan of the kind `vsan` only once that is ready.
     case stopHost(HostName, maintenance: Bool)
-    /// The host of the guest in which vpower runs, told to shut that guest and then itself down: the
-    /// last thing a run does, and it sees neither down.
+    /// The host of the guest in which vpower runs, told to shut that guest and then itself down:
+    /// the last thing a run does, and it sees neither down.
     case leaveHost(HostName, controller: GuestID, name: String)
     /// Machine shut down and seen to be down.
     case stopMachine(MachineName)

@@ -38,7 +38,7 @@ extension Runner {
 
     private func leaveOrders(_ host: HostName, _ controller: Guest) -> LeaveOrders {
         LeaveOrders(
-            host: host, run: run, controller: controller.forHost, mayStayOn: mayStayOn.sorted(),
+            host: host, run: run, controller: controller.forHost,
             limit: around.site.limits.leave)
     }
 

@@ -137,6 +137,7 @@ public struct EnginePace: Sendable {
     /// Between two logins at a vCenter that refuses them while it starts: by default its single
     /// sign-on locks an account after 5 refusals within 180 s.
     public var loginAgain: Duration = .seconds(50)
+
     /// The defaults.
     public init() {}
 

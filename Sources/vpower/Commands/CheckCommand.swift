@@ -12,8 +12,9 @@ struct CheckCommand: AsyncParsableCommand {
             The site file, every secret, every UPS (with a real login), every vCenter and
             what vpower's user may do there, every host over each way that the site
             file gives, how its guests come up after a cut, who is who, guests in no
-            tier, and whether a shutdown fits the runtime at the present load. Changes nothing. `BAD` is what would hinder a
-            shutdown or a restore; `note` is what you should know.
+            tier, and whether a shutdown fits the runtime at the present load. Changes
+            nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
+            should know.
 
             EXAMPLE
               vpower check

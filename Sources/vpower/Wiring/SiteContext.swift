@@ -120,8 +120,9 @@ struct SiteContext: Sendable {
     /// An outage does not wait for a disk: what cannot be kept is said.
     private var keepLocalSh: @Sendable (HostName, String) -> Void {
         { [archive = localShArchive, time] host, text in
-            do { try archive.keep(text, of: host, at: time.wall) } catch {
-                Terminal.error("vpower: \(error); local.sh of \(host) is not kept")
+            do throws(JournalError) { try archive.keep(text, of: host, at: time.wall) } catch {
+                Terminal.error(
+                    "vpower: local.sh of \(host) is not kept: \(error.path): \(error.detail)")
             }
         }
     }
