@@ -118,22 +118,32 @@ extension Runner {
     private func tellToStop(
         _ host: any HostControl, maintenance: Bool, _ late: inout LateGuests, _ wait: Wait
     ) async throws(HostError) -> String? {
-        if let why = try await whyNotToStop(host, &late, wait) { return why }
+        var listed = try await host.guests()
+        if let why = await whyNotToStop(host, listed, &late, wait) { return why }
         // At the battery's end it is not waited for.
         if maintenance, !control.isDeadlineReached {
             await enterMaintenance(host)
             // That may have taken minutes, in which somebody may have started a guest.
-            if let why = try await whyNotToStop(host, &late, wait) { return why }
+            listed = try await host.guests()
+            if let why = await whyNotToStop(host, listed, &late, wait) { return why }
         }
-        switch control.passReturn() {
-        case .first: await record(.pointOfNoReturn("\(host.host) is told to stop"))
-        case .before: break
-        case .calledBack: return "the run was called back"
+        guard await passReturn("\(host.host) is told to stop", wait) else {
+            return "the run was called back"
         }
-        budgets.tellHost(wait.step.id, at: around.time.elapsed)
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
         return nil
+    }
+
+    /// Passes the point of no return; false when the run was called back a moment before.
+    func passReturn(_ what: String, _ wait: Wait) async -> Bool {
+        switch control.passReturn() {
+        case .first: await record(.pointOfNoReturn(what))
+        case .before: break
+        case .calledBack: return false
+        }
+        budgets.tellHost(wait.step.id, at: around.time.elapsed)
+        return true
     }
 
     /// Maintenance mode, where the host agrees. What it refused is on record: a restore must not
