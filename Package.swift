@@ -100,6 +100,7 @@ let others: [Target] = [
         exclude: ["systemd", "README.md"],
         resources: [
             .embedInCode("local.sh.mustache"), .embedInCode("leave.sh.mustache"),
+            .embedInCode("limited.sh"),
         ],
         swiftSettings: strict),
     .executableTarget(
