@@ -71,12 +71,10 @@ extension Runner {
                     wasTold = await wasSeenDown(name)
                     wasLookedUp = true
                 }
-                guard wasTold else {
-                    return .notYet("it does not answer, and was not told to shut down")
-                }
+                guard wasTold else { return await downUntold(name) }
                 let since = silentSince ?? around.time.elapsed
                 silentSince = since
-                return await settled(since: since)
+                return await down(name, silentSince: since)
             }
             silentSince = nil
             if !wasToldNow {
@@ -88,30 +86,6 @@ extension Runner {
             }
             return .notYet("it was told to shut down and still answers")
         }
-    }
-
-    /// Whether an earlier run of this outage took the host down, and none brought it back since.
-    private func wasSeenDown(_ name: HostName) async -> Bool {
-        do {
-            return try await around.ledger().hostsSeenDown.contains(name)
-        } catch {
-            await record(.noted("\(name): whether it was taken down before is not known: \(error)"))
-            return false
-        }
-    }
-
-    /// Whether silence has lasted long enough, and is the host's own.
-    func settled(since: Duration) async -> Progress {
-        let settled = since + around.site.limits.settle
-        if around.time.elapsed < settled {
-            return .notBefore(settled, "it fell silent just now")
-        }
-        if let witness = around.site.witness {
-            guard await around.answers(witness) else {
-                return .notYet("it is silent, but so is the witness \(witness)")
-            }
-        }
-        return .over(.done(.asked))
     }
 
     /// Tells a host to stop once no guest that matters is on; returns why it did not.

@@ -90,7 +90,7 @@ extension Runner {
             }
             let since = silentSince ?? around.time.elapsed
             silentSince = since
-            return await settled(since: since)
+            return await down(name, silentSince: since)
         }
     }
 

@@ -35,8 +35,35 @@ extension CheckCommand {
                         + "that fails; the boot script goes over SSH")
             }
             checkBoot(boot, survey, what, &sheet)
+            await checkBMC(of: host, answers: survey != nil, context, what, &sheet)
             await adapters.control.close()
         } catch { sheet.bad(what, "\(error)") }
+    }
+
+    /// What its management controller says, as a shutdown will ask it.
+    private func checkBMC(
+        of host: HostSite, answers: Bool, _ context: SiteContext, _ what: String,
+        _ sheet: inout CheckSheet
+    ) async {
+        do {
+            guard let bmc = try context.makeBMC(host) else { return }
+            switch (try await bmc.isOff(), answers) {
+            case (false, _): sheet.good(what, "its BMC says that it is on")
+            case (true, false): sheet.note(what, "its BMC says that it is off")
+            case (true, true):
+                sheet.bad(what, "it answers, but its BMC says that it is off: is it another's?")
+            }
+        } catch { sheet.bad(what, "\(error)") }
+    }
+
+    /// How it will be told that a host is down.
+    func checkProof(of cluster: ClusterSite, _ sheet: inout CheckSheet) {
+        let unproven = cluster.hosts.filter { $0.bmc == nil }
+        guard cluster.witness == nil, !unproven.isEmpty else { return }
+        sheet.note(
+            "cluster \(cluster.name)",
+            "\(unproven.count.counted("host")) will count as down when silent, cut off or not: "
+                + "name a `witness` behind their switch, or each one's `bmc`")
     }
 
     /// What the host says over SSH.
