@@ -221,6 +221,7 @@ extension ClusterKeeper {
             case .continued(let kind, .finished), .continued(let kind, .finishedWithGaps):
                 // Gaps in the way down are no reason to leave the cluster down.
                 guard kind.isWhole else { return nil }
+                try await finishLeaving()
             case .continued(_, let result), .reversed(let result):
                 // It was a way back already, or was told to stop.
                 if result == .interrupted { tellHowToGoOn() }
