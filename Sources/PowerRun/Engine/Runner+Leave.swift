@@ -16,6 +16,7 @@ extension Runner {
             guard try await isHere(controller, host) else {
                 return .notYet("\(controller.name.onOneLine) is not registered there any more")
             }
+            if await tellMachinesAnew() { return .notYet("machines were told anew") }
             switch control.passReturn() {
             case .first: await record(.pointOfNoReturn("\(name) is told to stop"))
             case .before: break

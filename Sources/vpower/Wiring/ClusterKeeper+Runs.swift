@@ -92,8 +92,8 @@ extension ClusterKeeper {
         }
     }
 
-    /// How long the host that vpower itself runs on needs the output yet.
-    func outputIsNeeded(on feed: FeedName) async throws -> Duration {
+    /// What needs the output longest yet.
+    func outputIsNeeded(on feed: FeedName) async throws -> OutputNeed {
         try await look { try await $0.outputIsNeeded(on: feed) }
     }
 
