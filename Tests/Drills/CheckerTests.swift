@@ -351,7 +351,7 @@ extension CheckerTests.Broken {
             how: "what a host started by itself is not on record when it is changed",
             wrap: { around, _ in
                 var around = around
-                around.journal = ForgetfulJournal(around.journal)
+                around.journal = UntrueJournal(around.journal, .forgetsBootChoices)
                 return around
             }, prepare: withAutostart),
         Self(
@@ -362,7 +362,7 @@ extension CheckerTests.Broken {
             rule: "6: the record is on disk before the act", how: "it records after the act",
             wrap: { around, _ in
                 var around = around
-                around.journal = LateJournal(around.journal)
+                around.journal = UntrueJournal(around.journal, .writesAnnouncementsLate)
                 return around
             }),
         Self(

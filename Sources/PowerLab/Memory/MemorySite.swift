@@ -60,6 +60,7 @@ public struct MemorySite: Sendable {
             site: site, cluster: life.map { MemoryCluster(world, life: $0) } ?? cluster,
             hosts: Dictionary(
                 uniqueKeysWithValues: (hosts ?? self.hosts).map { ($0.host, $0) }),
+            bmcs: MemoryBMC.all(in: world, life: life),
             machines: Dictionary(
                 uniqueKeysWithValues: world.scenario.machines.map { spec in
                     (spec.name, MemoryMachine(spec, in: world, life: life ?? LabLife()))

@@ -56,6 +56,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         drawSite()
         drawVSAN()
         drawBoot()
+        drawBMCs()
         drawMachine()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
@@ -169,6 +170,15 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             scenario.hosts[index].secureBoot = random.chance(0.5)
             scenario.hosts[index].hasAPI = random.chance(0.6)
             if random.chance(0.4) { drawAutostart(index, &random) }
+        }
+    }
+
+    /// Some hosts have a management controller. By numbers of their own too.
+    private mutating func drawBMCs() {
+        var random = LabRandom(seed: seed &+ 0xb3c0_0000)
+        guard random.chance(0.3) else { return }
+        for index in scenario.hosts.indices {
+            scenario.hosts[index].hasBMC = random.chance(0.8)
         }
     }
 

@@ -308,6 +308,8 @@ public struct HostSite: Hashable, Sendable {
     public var extras: [BootExtra] = []
     /// How its guests come up after a cut; nil for what holds for the cluster.
     public var boot: BootPolicy?
+    /// Its management controller, where vpower may ask it.
+    public var bmc: BMCSite?
 
     /// A host.
     public init(
