@@ -66,22 +66,46 @@ public final class SSHMachine: MachineControl {
     public var traffic: SSHTraffic { session.traffic }
 
     /// Runs its shutdown command, as the site file has it. A connection that breaks after the
-    /// command was sent is success: that is what a machine does that obeys at once.
+    /// command was sent is success: that is what a machine does that obeys at once. One that obeys
+    /// later has no reason to.
     ///
     /// - Throws: `refused` when the command ended with a status other than 0.
     public func shutDown() async throws(MachineError) {
-        let attempting = "shut the machine down"
+        try await run(
+            site.shutdownCommand, to: "shut the machine down", mayBreak: site.delay == nil)
+    }
+
+    /// Whether the site file gives a command for it.
+    public var canBeCalledOff: Bool { site.cancelCommand != nil }
+
+    /// Runs the command that calls its shutdown off, as the site file has it.
+    ///
+    /// - Throws: `refused` when the command ended with a status other than 0.
+    public func callOff() async throws(MachineError) {
+        let attempting = "call its shutdown off"
+        guard let command = site.cancelCommand else {
+            throw MachineError(
+                machine: machine, attempting: attempting, reason: .noCancelCommand,
+                detail: "the site file gives no cancelCommand")
+        }
+        try await run(command, to: attempting, mayBreak: false)
+    }
+
+    /// - Parameter mayBreak: whether the machine may be gone before it has answered.
+    private func run(
+        _ command: String, to attempting: String, mayBreak: Bool
+    ) async throws(MachineError) {
         let output: SSHOutput
         do throws(SSHError) {
-            output = try await session.run(site.shutdownCommand, limit: commandLimit)
+            output = try await session.run(command, limit: commandLimit)
         } catch {
-            if error.reason == .broken, error.commandWasSent { return }
+            if mayBreak, error.reason == .broken, error.commandWasSent { return }
             throw MachineError(
                 machine: machine, attempting: attempting, reason: Self.reason(error.reason),
                 detail: error.detail)
         }
         // A signal ends the command's shell when the machine already stops its processes.
-        guard output.status != 0, output.signal == nil else { return }
+        if output.status == 0 || (mayBreak && output.signal != nil) { return }
         let said = (output.errorText + output.text).prefix(Self.saidLengthMax)
         throw MachineError(
             machine: machine, attempting: attempting, reason: .refused,

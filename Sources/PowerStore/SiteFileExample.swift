@@ -172,7 +172,8 @@ extension SiteFile {
             limits:
               freeze: 2m                      # until HA, DRS and DPM are seen to be off
               vcls: 5m                        # until the vCLS guests are gone, or back
-              arm: 1m                         # until a host's boot script is installed
+              arm: 1m                         # until a host's boot script is installed, or a
+                                              # machine was told to go by itself
               vcsa: 10m                       # until vCSA has shut down
               infrastructure: 5m              # until an infrastructure guest has shut down
               vsan: 15m                       # until a vSAN cluster is ready, or recovered
@@ -230,6 +231,14 @@ extension SiteFile {
             wake: 0c:c4:7a:65:43:20           # default: none
             feeds: [ups-a]
             limit: 5m                         # default; until it is down
+          - name: san1.example.org            # storage of the host that vpower itself runs on
+            user: vpower
+            key: /etc/vpower/keys/san1
+            hostKeys: [SHA256:ABCDEFGHIJ0123456789abcdefghijABCDEFGHIJ01E]
+            shutdownCommand: sudo /sbin/shutdown -h +8   # returns at once
+            delay: 8m                         # and so long after that it goes; default: at once
+            cancelCommand: sudo /sbin/shutdown -c   # calls that off; default: nothing does
+            feeds: [ups-a]
 
         """
 }

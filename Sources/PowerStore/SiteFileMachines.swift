@@ -11,8 +11,8 @@ extension SiteReader {
 
     private func machine(_ node: YAMLNode, names: inout [String: Int]) -> MachineSite? {
         let keys = [
-            "name", "address", "sshPort", "user", "hostKeys", "shutdownCommand", "wake", "feeds",
-            "limit",
+            "name", "address", "sshPort", "user", "hostKeys", "shutdownCommand", "delay",
+            "cancelCommand", "wake", "feeds", "limit",
         ]
         guard let map = SiteMap(node, "the machine", keys: keys + Self.loginKeys, self) else {
             return nil
@@ -21,14 +21,19 @@ extension SiteReader {
         let access = access(map, name: name)
         let user = map.required("user", .name("the user to log in as"))
         let command = map.required("shutdownCommand", .command)
+        let delay = map.value("delay", .duration())
+        let cancel = map.value("cancelCommand", .command)
+        if let node = map["cancelCommand"], map["delay"] == nil {
+            report(node, "`cancelCommand` without `delay`: what goes at once cannot be called off")
+        }
         let wake = map.value("wake", .hardwareAddress)
         let feeds = feedNames(map)
         let limit = map.value("limit", .duration()) ?? .seconds(300)
         guard let name, let access, let user, let command, let feeds else { return nil }
         return MachineSite(
             name: MachineName(name), ssh: access.ssh, user: user, login: access.login,
-            hostKeys: access.hostKeys, shutdownCommand: command, wakeAddress: wake, feeds: feeds,
-            limit: limit)
+            hostKeys: access.hostKeys, shutdownCommand: command, delay: delay,
+            cancelCommand: cancel, wakeAddress: wake, feeds: feeds, limit: limit)
     }
 
     /// How an SSH daemon is reached: what hosts and machines have in common.

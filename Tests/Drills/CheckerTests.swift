@@ -83,7 +83,8 @@ struct CheckerTests {
         if broken.mainsFail { site.world.failMains() }
         func operation(_ name: String) -> Operation {
             Operation(
-                in: broken.wrap(site.around(announcer: Nobody()), site), control: RunControl(),
+                in: broken.wrap(site.around(announcer: Nobody()), site),
+                machines: site.world.scenario.memoryMachines, control: RunControl(),
                 makeID: { name })
         }
         var down = try await operation("down").prepareShutdown()
@@ -106,6 +107,23 @@ struct CheckerTests {
 }
 
 extension CheckerTests.Broken {
+    private static let nas = MachineName("nas")
+
+    /// The same, which does not wait until a machine is down that goes so long after it was told.
+    private func telling(after delay: Duration) -> Self {
+        var broken = self
+        broken.down = { plan in
+            for index in plan.phases.indices where plan.phases[index].name == .machines {
+                plan.phases[index].steps = [
+                    Step(
+                        .tellMachine(Self.nas, delay: delay, goneWithin: delay),
+                        limit: .seconds(10))
+                ]
+            }
+        }
+        return broken
+    }
+
     private static func doubled(
         _ around: Surroundings, _ change: (inout HostDouble) -> Void
     ) -> Surroundings {
@@ -350,6 +368,31 @@ extension CheckerTests.Broken {
         Self(
             rule: "7: the output is cut after the hosts", how: "it leaves a host on",
             down: { plan in plan.phases.removeAll { $0.name == .vcsaHost } }),
+        Self(
+            rule: "7: the output is cut after the hosts", how: "it cuts under a machine that waits",
+            prepare: { $0.machines = [LabMachineSpec(name: nas, delay: .seconds(30))] }
+        ).telling(after: .seconds(30)),
+        Self(
+            rule: "7: the output is cut after the hosts", how: "it leaves a machine off",
+            cutsOutput: false, up: { $0.phases.removeAll { $0.name == .machinesBack } },
+            prepare: { $0.machines = [LabMachineSpec(name: nas)] }),
+        Self(
+            rule: "3: machines go after the hosts", how: "it does not wait for the last host",
+            down: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .machines {
+                    plan.phases[index].needs = []
+                }
+            }, prepare: { $0.machines = [LabMachineSpec(name: nas)] }),
+        Self(
+            rule: "3: machines go after the hosts", how: "one goes before vpower's own host",
+            cutsOutput: false,
+            prepare: { scenario in
+                for index in scenario.guests.indices where scenario.guests[index].name == "db-main"
+                {
+                    scenario.guests[index].isController = true
+                }
+                scenario.machines = [LabMachineSpec(name: nas, delay: .seconds(1))]
+            }),
         Self(
             rule: "8: a false alarm changes nothing", how: "it begins with the mains there",
             mainsFail: false),

@@ -90,6 +90,22 @@ extension CrashScenarios.Scenario {
         }
     }
 
+    /// The same with storage that goes after vpower's own host, and a UPS that waits for it too.
+    private static func insideWithStorage(
+        _ name: String, delay: Duration = .seconds(85), canBeCalledOff: Bool = false,
+        change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
+    ) -> Self {
+        inside(name) { site in
+            site.machines = [
+                LabMachineSpec(
+                    name: MachineName("nas"), delay: delay, canBeCalledOff: canBeCalledOff),
+                LabMachineSpec(name: MachineName("tape")),
+            ]
+            site.pace.outputCuts = .seconds(100)
+            change(&site)
+        }
+    }
+
     /// Hosts with Secure Boot, or with an autostart of their own.
     private static func boot(
         _ name: String, secure: Bool, api: Bool,
@@ -155,6 +171,20 @@ extension CrashScenarios.Scenario {
             site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
         },
         inside("vpower inside, mains away long") { $0.faults[0].at = .seconds(75) },
+        Self(name: "storage that waits") {
+            $0.machines = [LabMachineSpec(name: MachineName("nas"), delay: .seconds(15))]
+        },
+        insideWithStorage("vpower inside, with storage"),
+        insideWithStorage("vpower inside, with storage, reversed") {
+            $0.faults[0].at = .seconds(20)
+        },
+        insideWithStorage("vpower inside, on one host, with storage", canBeCalledOff: true) {
+            site in
+            // Nothing is irrevocable before the storage is told, and the mains return just then.
+            site.faults[0].at = .seconds(29)
+            site.hosts.removeAll { $0.name != HostName("esx3.lab") }
+            for index in site.guests.indices { site.guests[index].host = HostName("esx3.lab") }
+        },
         vsan("vSAN by vCenter", [8, 0, 3, 0]),
         vsan("vSAN by hand", [7, 0, 2, 0]),
         vsan("vSAN, vCenter gone before", [8, 0, 3, 0]) { site in

@@ -146,7 +146,8 @@ final class SimulatedController: Sendable {
             life: life, journal: journal, announcer: Nobody(), site: change)
         around.pace.look = Self.look
         return Operation(
-            in: wrap(around), control: control, kept: keptSnapshot,
+            in: wrap(around), machines: site.world.scenario.memoryMachines, control: control,
+            kept: keptSnapshot,
             makeID: { [self] in
                 let number = state.withLock { state in
                     state.made += 1
@@ -172,7 +173,15 @@ final class SimulatedController: Sendable {
         await cutOutputs(neededFor: try await operation.outputIsNeeded())
     }
 
-    private func cutOutputs(neededFor need: Duration) async {
+    /// Its host is about to go: without the cut nothing would bring that host back.
+    private func finishLeaving(_ operation: Operation) async {
+        if (try? await operation.isLeaving()) == true, (try? await operation.notOff()) == [] {
+            let need = (try? await operation.outputIsNeeded()) ?? .nothing
+            await cutOutputs(neededFor: need)
+        }
+    }
+
+    private func cutOutputs(neededFor need: OutputNeed) async {
         // A UPS that does not take it is told by the daemon's log.
         for feed in feeds { do { try await feed.cutOutput(neededFor: need) } catch {} }
     }
@@ -226,7 +235,7 @@ final class SimulatedController: Sendable {
             switch try await operation.resume(mainsAreBack: true) {
             case .continued(.cluster, .finished), .continued(.cluster, .finishedWithGaps),
                 .continued(.vsan, .finished), .continued(.vsan, .finishedWithGaps):
-                break
+                await finishLeaving(operation)
             default: return
             }
         }
@@ -245,10 +254,7 @@ final class SimulatedController: Sendable {
     private func goOnWithWhatWasInterrupted() async {
         // A journal that cannot be read has nothing to go on with.
         let operation = operation(RunControl())
-        if (try? await operation.isLeaving()) == true, (try? await operation.notOff()) == [] {
-            let need = (try? await operation.outputIsNeeded()) ?? .zero
-            await cutOutputs(neededFor: need)
-        }
+        await finishLeaving(operation)
         guard let ledger = try? await operation.ledger(),
             let run = ledger.interruptedRun, run.plan.kind.isWhole
         else { return }

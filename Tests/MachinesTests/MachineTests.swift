@@ -69,13 +69,14 @@ import Testing
 }
 
 private func machine(
-    port: Int, command: String = "true", key: String = "/none", hostKeys: [String] = [],
+    port: Int, command: String = "true", delay: Duration? = nil, cancel: String? = nil,
+    key: String = "/none", hostKeys: [String] = [],
     wake: String? = nil, login: HostLogin? = nil
 ) -> MachineSite {
     MachineSite(
         name: MachineName("nas"), ssh: Endpoint(host: "127.0.0.1", port: port), user: "root",
         login: login ?? .key(path: key), hostKeys: hostKeys, shutdownCommand: command,
-        wakeAddress: wake, feeds: [])
+        delay: delay, cancelCommand: cancel, wakeAddress: wake, feeds: [])
 }
 
 @Suite(.serialized) struct `A machine over SSH` {
@@ -98,12 +99,14 @@ private func machine(
         return try result.get()
     }
 
-    private func control(_ lab: LabESXiHost, _ command: String, trusted: Bool = true)
-        async throws -> SSHMachine
-    {
+    private func control(
+        _ lab: LabESXiHost, _ command: String, trusted: Bool = true, delay: Duration? = nil,
+        cancel: String? = nil
+    ) async throws -> SSHMachine {
         try SSHMachine(
             site: machine(
-                port: Int(await lab.port), command: command, key: lab.userKeyPath,
+                port: Int(await lab.port), command: command, delay: delay, cancel: cancel,
+                key: lab.userKeyPath,
                 hostKeys: trusted ? [await lab.hostKeyFingerprint] : []), secret: nil)
     }
 
@@ -143,6 +146,62 @@ private func machine(
             await lab.powerOff(orderly: false)
             try await told
             #expect(ContinuousClock.now - start < .seconds(25))
+        }
+    }
+
+    /// What `shutdown -h +N` does, with what ESXi's shell has.
+    private static let later =
+        "(sleep 2; touch /tmp/went; poweroff) </dev/null >/dev/null 2>&1 & echo $! >/tmp/pending"
+    private static let stay = "kill $(cat /tmp/pending) && rm /tmp/pending"
+
+    @Test func `a delayed command returns at once, and the machine goes by itself`() async throws {
+        try await with { lab in
+            let machine = try await control(lab, Self.later, delay: .seconds(2))
+            #expect(!machine.canBeCalledOff)
+            let start = ContinuousClock.now
+            try await machine.shutDown()
+            #expect(lab.fileContents("/tmp/went") == nil)
+            while await !machine.isSilent() {
+                try #require(ContinuousClock.now - start < .seconds(20))
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(lab.fileContents("/tmp/went") != nil)
+            do throws(MachineError) {
+                try await machine.callOff()
+                Issue.record("it was called off")
+            } catch { #expect(error.reason == .noCancelCommand) }
+        }
+    }
+
+    @Test func `one that is called off stays, and a second call-off is refused`() async throws {
+        try await with { lab in
+            let machine = try await control(
+                lab, Self.later, delay: .seconds(2), cancel: Self.stay)
+            #expect(machine.canBeCalledOff)
+            try await machine.shutDown()
+            try await machine.callOff()
+            try await Task.sleep(for: .seconds(4))
+            #expect(await !machine.isSilent())
+            #expect(lab.fileContents("/tmp/went") == nil)
+            do throws(MachineError) {
+                try await machine.callOff()
+                Issue.record("it was called off twice")
+            } catch { #expect(error.reason == .refused) }
+        }
+    }
+
+    @Test func `a connection that breaks under a delayed command is no success`() async throws {
+        try await with { lab in
+            let machine = try await control(
+                lab, "touch /tmp/ran; sleep 30", delay: .seconds(60))
+            async let failed = failure(machine)
+            let start = ContinuousClock.now
+            while lab.fileContents("/tmp/ran") == nil {
+                try #require(ContinuousClock.now - start < .seconds(20))
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            await lab.powerOff(orderly: false)
+            #expect(await failed?.reason == .unreachable)
         }
     }
 

@@ -50,6 +50,19 @@ struct PlanReviewTests {
         #expect(try changed.shutdown().reviewText != Self.fixture.shutdown().reviewText)
     }
 
+    @Test(arguments: [true, false])
+    func `a machine's delay is part of what is reviewed`(inside: Bool) throws {
+        func text(delay: Duration?) throws -> String {
+            var fixture = Self.fixture
+            fixture.site.controllerGuest = inside ? "app-1" : nil
+            fixture.machines = [Fixture.machine("nas")]
+            fixture.machines[0].delay = delay
+            return try fixture.shutdown().reviewText
+        }
+        let texts = try [nil, .seconds(480), .seconds(481)].map { try text(delay: $0) }
+        #expect(Set(texts).count == texts.count)
+    }
+
     @Test func `a name cannot look like a line of its own`() throws {
         var fixture = Self.fixture
         fixture.snapshot.inventory.guests[1].name = "app-1\"\nphase \"hosts\" budget 1ms"

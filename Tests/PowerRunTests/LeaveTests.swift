@@ -41,7 +41,7 @@ struct LeaveTests {
             return (result, need, self.what(world))
         }
         #expect(result == .finished)
-        #expect(need == LabScenario.limits.leave)
+        #expect(need == .ownHost(LabScenario.limits.leave))
         let left = try #require(log.firstIndex(of: "hostLeft esx3.lab"))
         for other in ["esx1.lab", "esx2.lab"] {
             #expect(try #require(log.firstIndex(of: "hostOff \(other)")) < left)

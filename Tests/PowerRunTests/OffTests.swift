@@ -181,6 +181,8 @@ private final class Machine: MachineControl {
     private let isOn: Mutex<Bool>
     init(isOn: Bool) { self.isOn = Mutex(isOn) }
     func shutDown() async throws(MachineError) { isOn.withLock { $0 = false } }
+    var canBeCalledOff: Bool { false }
+    func callOff() async throws(MachineError) {}
     func wake() async throws(MachineError) { isOn.withLock { $0 = true } }
     func isSilent() async -> Bool { isOn.withLock { !$0 } }
     func close() async {}

@@ -12,7 +12,7 @@ extension MemorySite {
         life?.follow(control)
         return Operation(
             in: around(life: life, journal: journal, announcer: announcer, site: change),
-            control: control,
+            machines: world.scenario.memoryMachines, control: control,
             makeID: Counter.shared.next)
     }
 

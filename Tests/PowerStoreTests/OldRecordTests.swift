@@ -26,6 +26,17 @@ struct OldRecordTests {
         #expect(old == expected)
     }
 
+    @Test func `a machine's step of an earlier release is read as one that goes at once`() throws {
+        let nas = MachineName("nas")
+        let steps: [(String, Action)] = [
+            (#"{"stopMachine":{"_0":"nas"}}"#, .stopMachine(nas, delay: nil)),
+            (#"{"startMachine":{"_0":"nas"}}"#, .startMachine(nas, going: nil)),
+        ]
+        for (old, action) in steps {
+            #expect(try JSONDecoder().decode(Action.self, from: Data(old.utf8)) == action)
+        }
+    }
+
     @Test func `a boot script's orders of an earlier release are read as what they were`() throws {
         let boot = BootGuest(name: "dns", vmxPath: "[ds] dns.vmx")
         var new = BootOrders(

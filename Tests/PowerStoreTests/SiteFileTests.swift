@@ -151,11 +151,40 @@ func site(_ from: String, _ to: String) throws -> Site {
                 ).maintenanceMode)
         #expect(prod.tiers.first?.limit == TierSite.limitDefault)
         #expect(example.machines.first?.limit == .seconds(300))
+        #expect(example.machines.first?.delay == nil)
+        #expect(example.machines.last?.delay == .seconds(480))
+        #expect(example.machines.last?.cancelCommand == "sudo /sbin/shutdown -c")
         let trigger = example.feeds.first?.trigger
         #expect(trigger?.silentFor == TriggerPolicy.silentForDefault)
         #expect(trigger?.mainsStableFor == TriggerPolicy.mainsStableForDefault)
         #expect(example.feeds.first?.output == OutputPolicy())
         #expect(SiteFile.example.split(separator: "\n").allSatisfy { $0.count <= 100 })
+    }
+
+    @Test(arguments: [
+        ("delay: 0s", "`delay` is \"0s\""), ("delay: 8", "`delay` is \"8\", which has no unit"),
+        ("cancelCommand: stay", "`cancelCommand` without `delay`"),
+        ("delay: 8m\n    cancelCommand: ' '", "`cancelCommand` is \" \""),
+    ])
+    func `a machine's delay is a time, and only what waits can be called off`(
+        keys: String, told: String
+    ) throws {
+        let machine = """
+            machines:
+              - name: nas
+                user: root
+                key: /k
+                hostKeys: [SHA256:\(String(repeating: "A", count: 43))]
+                shutdownCommand: poweroff
+                feeds: [a]
+
+            """
+        let good = try SiteFile.parse(
+            shortest + machine + "    delay: 8m\n    cancelCommand: stay\n", path: "x")
+        #expect(good.machines.map(\.delay) == [.seconds(480)])
+        #expect(good.machines.map(\.cancelCommand) == ["stay"])
+        let bad = lines(of: shortest + machine + "    \(keys)\n")
+        #expect(bad.count == 1 && bad[0].contains(told), "\(bad)")
     }
 
     @Test func `the example names every key that the reader allows`() throws {

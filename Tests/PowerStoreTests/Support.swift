@@ -163,8 +163,15 @@ func plan() -> Plan {
         .stopGuest(guest, name: "$(reboot)'\"; `x` 日本語", .leave),
         .stopGuestOnHost(guest, name: "a", host), .stopHost(host, maintenance: true),
         .stopVSAN(.wizard, [host], vcsa: guest), .stopVSAN(.manual, [host], vcsa: nil),
-        .startVSAN(.wizard, [host]), .stopMachine(MachineName("nas")),
-        .startMachine(MachineName("nas")),
+        .startVSAN(.wizard, [host]), .stopMachine(MachineName("nas"), delay: nil),
+        .stopMachine(MachineName("nas"), delay: .seconds(480)),
+        .tellMachine(MachineName("nas"), delay: .seconds(480), goneWithin: .seconds(780)),
+        .startMachine(MachineName("nas"), going: nil),
+        .startMachine(
+            MachineName("nas"),
+            going: MachineDeparture(
+                told: Timestamp(millisecondsSinceEpoch: 1), delay: .seconds(480),
+                goneWithin: .seconds(780), isHandedOver: true)),
         .awaitHost(host, leaveMaintenance: false), .awaitBootScript(host, run),
         .startGuestOnHost(guest, name: "a", host, StartTerms(mayStopFor: .seconds(600))),
         .awaitVCenter,

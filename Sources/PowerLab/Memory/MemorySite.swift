@@ -61,6 +61,10 @@ public struct MemorySite: Sendable {
             hosts: Dictionary(
                 uniqueKeysWithValues: (hosts ?? self.hosts).map { ($0.host, $0) }),
             bmcs: MemoryBMC.all(in: world, life: life),
+            machines: Dictionary(
+                uniqueKeysWithValues: world.scenario.machines.map { spec in
+                    (spec.name, MemoryMachine(spec, in: world, life: life ?? LabLife()))
+                }),
             wake: { host in
                 if life?.isAlive != false { world.wakeHost(host) }
                 return nil

@@ -9,7 +9,7 @@ public struct LabChecker: Sendable {
     /// The rules, with what came of each.
     public private(set) var rules: [any LabRule] = [
         HostsAfterTheirGuests(), VSANAsAWhole(), HAOffBeforeGuests(), DRSManualBeforeGuests(),
-        OrderDown(), OrderUp(), AgentsLeftAlone(), AnswersOfTheSiteFile(),
+        OrderDown(), MachinesAfterHosts(), OrderUp(), AgentsLeftAlone(), AnswersOfTheSiteFile(),
         EverythingPutBack(), RecordBeforeAct(), OutputAfterHosts(), FalseAlarmsChangeNothing(),
         NoSecretInRecords(), NothingUnquoted(), EveryWaitEnds(), ArmedScriptsExpire(),
     ]

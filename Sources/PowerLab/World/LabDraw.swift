@@ -57,6 +57,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         drawVSAN()
         drawBoot()
         drawBMCs()
+        drawMachine()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
         for kind in LabFault.allCases where random.chance(rate) { draw(kind) }
@@ -199,6 +200,20 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         settings.defaults.enabled = random.chance(0.7)
         settings.defaults.startDelaySeconds = random.below(5)
         scenario.hosts[index].autostart = settings
+    }
+
+    /// Some sites have storage of their own. By numbers of its own too.
+    private mutating func drawMachine() {
+        var random = LabRandom(seed: seed &+ 0x5704_a6e0)
+        guard random.chance(0.4) else { return }
+        let delay: Duration? =
+            random.chance(0.6) ? .seconds(Int64(random.below(30)) + 1) : nil
+        scenario.machines = [
+            LabMachineSpec(
+                name: MachineName("nas"), delay: delay,
+                canBeCalledOff: delay != nil && random.chance(0.5))
+        ]
+        scenario.pace.machineStops = scaled(scenario.pace.machineStops, &random)
     }
 
     // MARK: Faults

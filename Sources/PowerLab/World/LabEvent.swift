@@ -27,6 +27,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case hostLeft
         /// A host was told to shut down; it is off; its power was lost; it runs; hostd answers.
         case hostTold, hostOff, hostLost, hostUp, hostdUp
+        /// A machine was told to go; that was called off; it is off; its power was lost; it runs.
+        case machineTold, machineCalledOff, machineOff, machineLost, machineUp
         /// Maintenance mode.
         case maintenanceOn, maintenanceOff
         /// vCenter was asked to shut a vSAN cluster down, or to start it; it was prepared, by a

@@ -43,6 +43,7 @@ extension LabScenario {
             stopTime(of: id, limit: step.limit)
         case .stopVSAN(.wizard, _, _): pace.vsanStage * 3
         case .stopHost: pace.hostStops + limits.settle
+        case .stopMachine(_, let delay): (delay ?? .zero) + pace.machineStops
         case .awaitHost: pace.hostBoots + pace.hostdUp
         default: .zero
         }

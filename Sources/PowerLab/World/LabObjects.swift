@@ -120,6 +120,14 @@ struct LabHost: Sendable {
     }
 }
 
+/// A simulated machine as it is now.
+struct LabMachine: Sendable {
+    let spec: LabMachineSpec
+    var isOn = true
+    /// Grows with each order and each loss of power, so that what was planned before is void.
+    var generation = 0
+}
+
 /// One UPS.
 struct LabUnit: Sendable {
     let name: FeedName

@@ -12,6 +12,8 @@ public struct LabScenario: Sendable {
     public var hosts: [LabHostSpec]
     /// The guests.
     public var guests: [LabGuestSpec]
+    /// Storage and others, on all feeds.
+    public var machines: [LabMachineSpec] = []
     /// The automation before the outage.
     public var automation: Automation
     /// How long things take.
@@ -208,6 +210,23 @@ public struct LabGuestSpec: Sendable {
     }
 }
 
+/// A simulated machine: all guests' storage, if that is to matter.
+public struct LabMachineSpec: Sendable {
+    /// Its name.
+    public var name: MachineName
+    /// How long after it was told it goes; nil where it does so at once.
+    public var delay: Duration?
+    /// Whether it can be called off until then.
+    public var canBeCalledOff: Bool
+
+    /// A machine.
+    public init(name: MachineName, delay: Duration? = nil, canBeCalledOff: Bool = false) {
+        self.name = name
+        self.delay = delay
+        self.canBeCalledOff = canBeCalledOff
+    }
+}
+
 /// How long things take in a lab.
 public struct LabPace: Sendable {
     /// From a request to a guest's being off.
@@ -216,6 +235,10 @@ public struct LabPace: Sendable {
     public var toolsUp: Duration = .milliseconds(1000)
     /// From a command to a host's being off.
     public var hostStops: Duration = .milliseconds(1500)
+    /// From when a machine goes to its being off.
+    public var machineStops: Duration = .milliseconds(1500)
+    /// From power to a machine's answering.
+    public var machineBoots: Duration = .milliseconds(1000)
     /// From power to a host's SSH daemon and local.sh.
     public var hostBoots: Duration = .milliseconds(2000)
     /// From there to hostd's answering.

@@ -66,6 +66,21 @@ extension LabScenario {
         }
     }
 
+    /// The scenario's machines as a site file would have them. A lab in memory has no addresses.
+    public var memoryMachines: [MachineSite] {
+        machines.map { spec in
+            MachineSite(
+                name: spec.name, ssh: Endpoint(host: spec.name.rawValue, port: 22), user: "lab",
+                login: .key(path: "/\(LabScenario.secret)"), hostKeys: [],
+                shutdownCommand: "poweroff", delay: spec.delay,
+                cancelCommand: spec.canBeCalledOff ? "stay" : nil, feeds: feeds,
+                limit: Self.machineLimit)
+        }
+    }
+
+    /// Until a machine is down, counted from when it goes.
+    static let machineLimit: Duration = .seconds(10)
+
     private func memoryAPI(of name: HostName) -> HostAPISite? {
         guard hosts.contains(where: { $0.name == name && $0.hasAPI }) else { return nil }
         return HostAPISite(

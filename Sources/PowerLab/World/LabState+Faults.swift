@@ -297,7 +297,7 @@ extension LabState {
     /// Whether the task that changes HA fails.
     mutating func haTaskFails() -> Bool { hits(.haTaskFails) }
 
-    private mutating func slowNames() -> LabObstacle? {
+    mutating func slowNames() -> LabObstacle? {
         guard let dns, guests[dns].power != .on, let fault = bites(.dnsDies) else { return nil }
         return LabObstacle(delay: fault.amount)
     }

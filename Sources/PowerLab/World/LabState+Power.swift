@@ -91,6 +91,7 @@ extension LabState {
         note(.outputOff, units[number].name.rawValue)
         if !hasOutput {
             for host in hosts.all { losePower(host) }
+            for number in machines.indices { losePower(machine: number) }
         }
         schedule(.outputMayReturn(number), in: scenario.pace.outputStaysOff)
     }
@@ -101,6 +102,7 @@ extension LabState {
         units[number].outputOn = true
         note(.outputOn, units[number].name.rawValue)
         if hadPower { return }
+        for number in machines.indices { powerOnMachine(number) }
         // The BIOS says "power on after AC loss", unless it says "last state".
         for host in hosts.all {
             let name = hosts[host].spec.name.rawValue

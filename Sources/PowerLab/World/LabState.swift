@@ -26,6 +26,8 @@ struct LabState: Sendable {
 
     var guests: LabTable<GuestID, LabGuest>
     var hosts: LabTable<HostName, LabHost>
+    /// Storage and others, in the scenario's order.
+    var machines: [LabMachine]
     /// The UPSes, in the scenario's order.
     var units: [LabUnit]
     var automation: Automation
@@ -65,6 +67,9 @@ struct LabState: Sendable {
         case leaveGuest(HostPlace, generation: Int)
         case leaveHost(HostPlace, generation: Int)
         case autostart(HostPlace, GuestPlace, generation: Int)
+        /// Of the machine with this number, as of its order or boot of this generation.
+        case machineGoes(Int, generation: Int)
+        case machineUp(Int, generation: Int)
         case heal
         case faultBegins(Int)
         case faultEnds(Int)
@@ -79,6 +84,7 @@ struct LabState: Sendable {
         now = began
         automation = scenario.automation
         haAgents = scenario.automation.ha
+        machines = scenario.machines.map { LabMachine(spec: $0) }
         units = scenario.feeds.map { LabUnit(name: $0) }
         var hosts = LabTable(scenario.hosts.map(LabHost.init), by: \.spec.name)
         let placed = scenario.guests.map { spec in
@@ -215,6 +221,8 @@ struct LabState: Sendable {
             if hosts[host].generation == generation { shutDownHost(host, by: Self.handOver) }
         case .autostart(let host, let guest, let generation):
             if hosts[host].generation == generation { start(guest, on: host, by: "autostart") }
+        case .machineGoes(let number, let generation): machineGoes(number, generation)
+        case .machineUp(let number, let generation): machineUp(number, generation)
         case .heal: heal()
         case .faultBegins(let index): faultBegins(index)
         case .faultEnds(let index): faultEnds(index)

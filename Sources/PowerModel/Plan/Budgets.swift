@@ -150,7 +150,7 @@ extension Action {
     /// Whether it shuts a host or a machine down, or must come before that.
     fileprivate var stopsMachinery: Bool {
         switch self {
-        case .stopVSAN, .stopHost, .leaveHost, .stopMachine: true
+        case .stopVSAN, .stopHost, .leaveHost, .stopMachine, .tellMachine: true
         default: false
         }
     }

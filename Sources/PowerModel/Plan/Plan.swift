@@ -203,10 +203,15 @@ public indirect enum Action: Hashable, Codable, Sendable {
     /// The host of the guest in which vpower runs, told to shut that guest and then itself down:
     /// the last thing a run does, and it sees neither down.
     case leaveHost(HostName, controller: GuestID, name: String)
-    /// Machine shut down and seen to be down.
-    case stopMachine(MachineName)
-    /// Machine woken and seen to answer.
-    case startMachine(MachineName)
+    /// Machine shut down and seen to be down; `delay` is how long after it was told it goes, nil
+    /// where it does so at once.
+    case stopMachine(MachineName, delay: Duration?)
+    /// Machine told to go by itself, after the controller's host: nobody is there to see it down
+    /// within that time.
+    case tellMachine(MachineName, delay: Duration, goneWithin: Duration)
+    /// Machine woken and seen to answer: first called off or waited for, where it may be about to
+    /// go.
+    case startMachine(MachineName, going: MachineDeparture?)
     /// A host that vpower handed over to, and that has not gone yet, waited for: it is about to.
     case awaitLeave(HostName)
     /// Host seen to be back, woken if it is not; out of maintenance mode where vpower put it there.
@@ -251,8 +256,9 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startVSAN: .startVSAN
         case .stopHost(let host, _), .leaveHost(let host, _, _):
             StepID("stop-host/" + host.rawValue)
-        case .stopMachine(let machine): StepID("stop-machine/" + machine.rawValue)
-        case .startMachine(let machine): StepID("start-machine/" + machine.rawValue)
+        case .stopMachine(let machine, _), .tellMachine(let machine, _, _):
+            StepID("stop-machine/" + machine.rawValue)
+        case .startMachine(let machine, _): StepID("start-machine/" + machine.rawValue)
         case .awaitLeave(let host): StepID("await-leave/" + host.rawValue)
         case .awaitHost(let host, _): StepID("await-host/" + host.rawValue)
         case .awaitBootScript(let host, _): StepID("await-boot-script/" + host.rawValue)
@@ -293,8 +299,12 @@ public indirect enum Action: Hashable, Codable, Sendable {
             maintenance ? "maintenance mode, then shut down \(host)" : "shut down \(host)"
         case .leaveHost(let host, _, let name):
             "hand over to \(host): it shuts \(name.onOneLine) and itself down"
-        case .stopMachine(let machine): "shut down \(machine)"
-        case .startMachine(let machine): "wake \(machine)"
+        case .stopMachine(let machine, let delay):
+            "shut down \(machine)" + (delay.map { ", which goes \($0.short) later" } ?? "")
+        case .tellMachine(let machine, let delay, _):
+            "tell \(machine), which goes by itself \(delay.short) later"
+        case .startMachine(let machine, let going):
+            going == nil ? "wake \(machine)" : "call off \(machine), or wake it once it has gone"
         case .awaitLeave(let host): "wait until \(host) has gone, as it was told"
         case .awaitHost(let host, _): "wait for \(host)"
         case .awaitBootScript(let host, _): "wait for the boot script of \(host)"

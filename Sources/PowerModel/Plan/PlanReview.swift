@@ -52,8 +52,16 @@ extension Action {
         case .stopHost(_, let maintenance): "stop\(maintenance ? " in maintenance mode" : "")"
         case .leaveHost(_, let controller, let name):
             "leave with \(controller.rawValue.debugDescription) \(name.debugDescription)"
-        case .stopMachine: "stop"
-        case .startMachine: "start"
+        case .stopMachine(_, let delay):
+            "stop" + (delay.map { " after \($0.reviewed)" } ?? "")
+        case .tellMachine(_, let delay, let within):
+            "go after \(delay.reviewed) within \(within.reviewed)"
+        case .startMachine(_, let going):
+            "start"
+                + (going.map {
+                    " gone within \($0.goneWithin.reviewed)"
+                        + ($0.isHandedOver ? "" : " or called off")
+                } ?? "")
         case .awaitLeave: "await"
         case .awaitHost(_, let leave): "await\(leave ? " out of maintenance mode" : "")"
         // The run is that of the outage's shutdown: it stays the same.

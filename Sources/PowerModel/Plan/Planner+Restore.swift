@@ -74,9 +74,13 @@ extension Planner {
     }
 
     private func machineSteps(_ ledger: Ledger) -> [Step] {
-        ledger.machinesStopped.sorted().map { machine in
+        let departures = ledger.departures
+        return ledger.machinesStopped.sorted().map { machine in
             let limit = machines.first { $0.name == machine }?.limit ?? site.limits.hostBack
-            return step(.startMachine(machine), limit: limit)
+            let going = departures[machine]
+            return step(
+                .startMachine(machine, going: going),
+                limit: limit + (going?.goneWithin ?? .zero))
         }
     }
 

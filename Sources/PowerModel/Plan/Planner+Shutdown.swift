@@ -23,8 +23,9 @@ extension Planner {
         phases += hostPhases(
             hosts.filter { $0 != groups.controller?.host }, maintained: maintained,
             vcsaHost: groups.vcsa?.host)
-        phases.append(machinesDown(after: .vcsaHost))
-        phases.append(leave(groups.controller))
+        let leave = leave(groups.controller)
+        phases.append(machinesDown(after: .vcsaHost, before: leave))
+        phases.append(leave)
         return Plan(kind: .cluster, cluster: site.name, phases: joined(phases))
     }
 
@@ -51,11 +52,34 @@ extension Planner {
         return phases
     }
 
-    /// Storage and others, after the last host.
-    func machinesDown(after hosts: PhaseName) -> Phase {
-        phase(
-            .machines, needs: [hosts],
-            machines.map { step(.stopMachine($0.name), limit: $0.limit) })
+    /// Storage and others, after the last host. Where vpower's own host goes later than that, by
+    /// itself, those that can wait are told last, and go later still.
+    func machinesDown(after hosts: PhaseName, before leave: Phase? = nil) -> Phase {
+        let isInside = leave?.steps.isEmpty == false
+        var stops: [Step] = []
+        var orders: [Step] = []
+        for machine in machines {
+            if isInside, let delay = machine.delay {
+                let order: Action = .tellMachine(
+                    machine.name, delay: delay, goneWithin: machine.goneWithin)
+                orders.append(step(order, limit: site.limits.arm))
+            } else {
+                stops.append(stop(machine))
+            }
+        }
+        for index in orders.indices { orders[index].needs = stops.map(\.id) }
+        return phase(.machines, needs: [hosts], stops + orders)
+    }
+
+    /// What waits before it goes is not expected to be down any earlier.
+    private func stop(_ machine: MachineSite) -> Step {
+        var stop = step(
+            .stopMachine(machine.name, delay: machine.delay), limit: machine.goneWithin)
+        if let delay = machine.delay {
+            let least = delay + machine.limit / Budgets.usualPart
+            stop.estimate = max(stop.estimate ?? .zero, least)
+        }
+        return stop
     }
 
     /// The phases of tiers, one after the other, each with its hooks around it; and what

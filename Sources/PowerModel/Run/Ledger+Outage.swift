@@ -83,7 +83,40 @@ extension Ledger {
 
     /// The machines that were told to stop.
     public var machinesStopped: Set<MachineName> {
-        asked { if case .stopMachine(let machine) = $0 { machine } else { nil } }
+        asked { action in
+            switch action {
+            case .stopMachine(let machine, _), .tellMachine(let machine, _, _): machine
+            default: nil
+            }
+        }
+    }
+
+    /// The machines that were told to stop, or may have been, and were seen neither down nor back
+    /// since.
+    public var departures: [MachineName: MachineDeparture] {
+        var departures: [MachineName: MachineDeparture] = [:]
+        for run in runs {
+            for step in run.steps {
+                switch step.action {
+                case .stopMachine(let machine, let delay):
+                    if case .done = run.outcome(of: step.id) {
+                        departures[machine] = nil
+                    } else if let going = run.departure(
+                        step.id, delay: delay ?? .zero, goneWithin: step.limit)
+                    {
+                        departures[machine] = going
+                    }
+                case .tellMachine(let machine, let delay, let within):
+                    if let going = run.departure(step.id, delay: delay, goneWithin: within) {
+                        departures[machine] = going
+                    }
+                case .startMachine(let machine, _):
+                    if case .done = run.outcome(of: step.id) { departures[machine] = nil }
+                default: break
+                }
+            }
+        }
+        return departures
     }
 
     /// Whether vpower took only parts of the cluster down: then its automation is as it was, and
@@ -162,6 +195,27 @@ extension Action {
 }
 
 extension RunLedger {
+    /// What is on record of a machine that this step told to go; nil where it did not come to that.
+    fileprivate func departure(
+        _ step: StepID, delay: Duration, goneWithin: Duration
+    ) -> MachineDeparture? {
+        guard let told = progress[step]?.askedLast else { return nil }
+        var isCertain = false
+        if case .done = outcome(of: step) { isCertain = true }
+        return MachineDeparture(
+            told: told, delay: delay, goneWithin: goneWithin, isCertain: isCertain,
+            isHandedOver: hasHandedOver)
+    }
+
+    /// Whether it handed vpower's own host over, or may have.
+    private var hasHandedOver: Bool {
+        steps.contains { step in
+            guard case .leaveHost = step.action, hasAsked(step.id) else { return false }
+            if case .gaveUp = outcome(of: step.id) { return false }
+            return true
+        }
+    }
+
     /// The steps that asked for something.
     fileprivate var asked: [StepID] { progress.filter { $0.value.asked != nil }.map(\.key) }
 

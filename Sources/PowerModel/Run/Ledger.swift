@@ -94,8 +94,8 @@ public struct Ledger: Hashable, Sendable {
     public var machinesSeenDown: Set<MachineName> {
         seenDown { action in
             switch action {
-            case .stopMachine(let machine): (machine, isDown: true)
-            case .startMachine(let machine): (machine, isDown: false)
+            case .stopMachine(let machine, _): (machine, isDown: true)
+            case .startMachine(let machine, _): (machine, isDown: false)
             default: nil
             }
         }
@@ -188,6 +188,8 @@ extension Name where Kind == StepKind {
 public struct StepProgress: Hashable, Sendable {
     /// When it first asked for something, by the wall clock; nil where it did not.
     public private(set) var asked: Timestamp?
+    /// When it last did so.
+    public private(set) var askedLast: Timestamp?
     /// How it ended; nil while it is not over.
     public private(set) var outcome: StepOutcome?
     /// When it was over, by the wall clock.
@@ -200,6 +202,7 @@ public struct StepProgress: Hashable, Sendable {
             asked = nil
         }
         asked = asked ?? moment
+        askedLast = moment
     }
 
     fileprivate mutating func end(_ outcome: StepOutcome, at moment: Timestamp) {
@@ -271,6 +274,17 @@ public struct RunLedger: Hashable, Sendable {
     public mutating func reopen(_ phase: PhaseName) {
         phasesEnded[phase] = nil
         for step in plan.phase(phase)?.steps ?? [] { progress[step.id] = nil }
+    }
+
+    /// Makes a phase one that is not over where a machine may have been called off there, and not
+    /// told anew.
+    public mutating func reopenUntold() {
+        for phase in plan.phases where phasesEnded[phase.name] != nil {
+            let isUntold = phase.steps.contains { step in
+                if case .tellMachine = step.action { outcome(of: step.id) == nil } else { false }
+            }
+            if isUntold { phasesEnded[phase.name] = nil }
+        }
     }
 
     /// How a step ended; nil while it is not over.

@@ -22,6 +22,15 @@ extension Site {
         names.filter { $0 != cluster && self.cluster($0, needs: cluster) }.sorted()
     }
 
+    /// The machines that go down after the hosts of a cluster: those that hang on its feeds. One on
+    /// which a cluster that this one needs hangs too goes down with that one, which goes later.
+    public func machines(of cluster: ClusterSite) -> [MachineSite] {
+        let later = clusters.filter { self.cluster(cluster.name, needs: $0.name) }
+        return machines.filter { machine in
+            machine.hangs(with: cluster) && !later.contains(where: machine.hangs)
+        }
+    }
+
     /// Whether a cluster needs another, itself or by way of others.
     private func cluster(_ one: ClusterName, needs other: ClusterName) -> Bool {
         var open = cluster(one)?.needs ?? []
@@ -31,5 +40,12 @@ extension Site {
             if seen.insert(next).inserted { open += cluster(next)?.needs ?? [] }
         }
         return false
+    }
+}
+
+extension MachineSite {
+    /// Whether it hangs on a feed of this cluster.
+    fileprivate func hangs(with cluster: ClusterSite) -> Bool {
+        !Set(cluster.feeds).isDisjoint(with: feeds)
     }
 }

@@ -402,7 +402,8 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var freeze: Duration = .seconds(120)
     /// Until the vCLS guests are gone, or back.
     public var vcls: Duration = .seconds(300)
-    /// Until a boot script is installed and read back, or HA's agent is seen stopped on a host.
+    /// Until a boot script is installed and read back, HA's agent is seen stopped on a host, or a
+    /// machine was told to go by itself.
     public var arm: Duration = .seconds(60)
     /// Until vCSA has shut down.
     public var vcsa: Duration = .seconds(600)
@@ -451,6 +452,10 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// The least `delay` of a machine that is to outlast the controller's own host: each of them is
+    /// told, then that host.
+    public var leastDelay: Duration { arm + leave }
 }
 
 /// A machine that is neither host nor guest: storage, a switch, a Linux server.
@@ -467,18 +472,25 @@ public struct MachineSite: Hashable, Sendable {
     public var hostKeys: [String]
     /// The command that shuts it down, given to the far side's shell as it is written.
     public var shutdownCommand: String
+    /// How long after that command the machine goes by itself; nil where it does so at once.
+    public var delay: Duration?
+    /// The command that calls such a delayed shutdown off; nil where nothing does.
+    public var cancelCommand: String?
     /// The hardware address to wake it by.
     public var wakeAddress: String?
     /// The feeds it hangs on.
     public var feeds: [FeedName]
-    /// Until it is down.
+    /// Until it is down, counted from when it goes.
     public var limit: Duration
+
+    /// Until it is down, counted from its being told.
+    public var goneWithin: Duration { (delay ?? .zero) + limit }
 
     /// A machine.
     public init(
         name: MachineName, ssh: Endpoint, user: String, login: HostLogin, hostKeys: [String],
-        shutdownCommand: String, wakeAddress: String? = nil, feeds: [FeedName],
-        limit: Duration = .seconds(300)
+        shutdownCommand: String, delay: Duration? = nil, cancelCommand: String? = nil,
+        wakeAddress: String? = nil, feeds: [FeedName], limit: Duration = .seconds(300)
     ) {
         self.name = name
         self.ssh = ssh
@@ -486,6 +498,8 @@ public struct MachineSite: Hashable, Sendable {
         self.login = login
         self.hostKeys = hostKeys
         self.shutdownCommand = shutdownCommand
+        self.delay = delay
+        self.cancelCommand = cancelCommand
         self.wakeAddress = wakeAddress
         self.feeds = feeds
         self.limit = limit

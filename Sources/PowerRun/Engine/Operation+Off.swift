@@ -10,18 +10,22 @@ extension Operation {
     /// and is silent now: one that came back since, or that a run gave up on, is not. So is one
     /// that DPM had put to sleep before, by vCenter's own word, while it is silent. What else
     /// a run left undone, a hook say, has no part in it. Where the witness is silent too, silence
-    /// proves nothing: unless machines went down, which may have taken it with them.
+    /// proves nothing: unless machines went down, which may have taken it with them. A machine that
+    /// took it that it is to go by itself counts as off until its time is over: see `outputIsNeeded`.
     /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
     public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
         let ledger = try await ledger()
         let machinesDown = ledger.machinesSeenDown
+        let departures = ledger.departures.filter(\.value.isCertain)
+        let now = around.time.wall
+        let mayHaveGone = departures.contains { now >= $0.value.goesAt }
         let hosts = around.site.hosts.filter { isMeant($0.feeds) }.map(\.name).sorted()
         async let offByBMC = around.areOff(hosts)
         let silence = await around.askHosts { await $0.isSilent() }
         let isOff = await offByBMC
         var notOff: [String] = []
-        if let witness = around.site.witness, machinesDown.isEmpty,
+        if let witness = around.site.witness, machinesDown.isEmpty, !mayHaveGone,
             !hosts.allSatisfy({ isOff[$0] == true }), await !around.answers(witness)
         {
             notOff.append("the witness \(witness) is silent, so that silence proves nothing")
@@ -44,7 +48,11 @@ extension Operation {
             }
         }
         for name in planner.machines.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
-            if !machinesDown.contains(name) {
+            if let going = departures[name] {
+                if now >= going.goneBy, await around.machines[name]?.isSilent() != true {
+                    notOff.append("machine \(name) answers, and has not gone as it was told")
+                }
+            } else if !machinesDown.contains(name) {
                 notOff.append("machine \(name) was not seen down")
             } else if await around.machines[name]?.isSilent() != true {
                 notOff.append("machine \(name) answers")
@@ -66,13 +74,23 @@ extension Operation {
         do { return try await around.hosts[host]?.isLeaving() == true } catch { return false }
     }
 
-    /// How long an output is needed after everything on it is off but the host that vpower itself
-    /// runs on, which goes by itself; zero where there is none.
-    public func outputIsNeeded(on feed: FeedName? = nil) async throws(OperationError) -> Duration {
-        let left = try await ledger().hostsLeft
-        let isLeft = around.site.hosts.contains { host in
-            left.contains(host.name) && feed.map(host.feeds.contains) ?? true
+    /// What needs an output longest after it is told to go: the host that vpower itself runs on,
+    /// or a machine that was told too. Both go by themselves.
+    public func outputIsNeeded(
+        on feed: FeedName? = nil
+    ) async throws(OperationError) -> OutputNeed {
+        func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
+        let ledger = try await ledger()
+        var need = OutputNeed.nothing
+        let left = ledger.hostsLeft
+        if around.site.hosts.contains(where: { left.contains($0.name) && isMeant($0.feeds) }) {
+            need = .ownHost(around.site.limits.leave)
         }
-        return isLeft ? around.site.limits.leave : .zero
+        let departures = ledger.departures
+        for machine in planner.machines where isMeant(machine.feeds) {
+            guard let going = departures[machine.name], going.isCertain else { continue }
+            need = max(need, .machine(machine.name, goneWithin: going.goneWithin))
+        }
+        return need
     }
 }

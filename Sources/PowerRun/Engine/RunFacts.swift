@@ -9,6 +9,7 @@ final class RunFacts: Sendable {
     private let maintenanceRefused: Mutex<Set<HostName>>
     private let vsanPoweredOff: Mutex<Bool>
     private let vsanReady: Mutex<Bool>
+    private let told: Mutex<[MachineName: Timestamp]>
     private let stops = Mutex<[String: LateStop]?>(nil)
 
     /// What an earlier try of the run had learned.
@@ -27,6 +28,7 @@ final class RunFacts: Sendable {
                 refused.insert(host)
             }
         }
+        told = Mutex(earlier?.machinesTold ?? [:])
         self.lost = Mutex(lost)
         frozen = Mutex(earlier?.isFrozen == true)
         maintenanceRefused = Mutex(refused)
@@ -83,5 +85,26 @@ final class RunFacts: Sendable {
 
     func keep(_ lateStops: [String: LateStop]) { stops.withLock { $0 = lateStops } }
 
+    /// When each machine took it that it is to go by itself.
+    var machinesTold: [MachineName: Timestamp] { told.withLock { $0 } }
+
+    func tell(_ machine: MachineName, at moment: Timestamp?) {
+        told.withLock { $0[machine] = moment }
+    }
+
     func loseCluster() { clusterIsGone.withLock { $0 = true } }
+}
+
+extension RunLedger {
+    /// When each machine was told that is to go by itself, as far as it took that.
+    fileprivate var machinesTold: [MachineName: Timestamp] {
+        var told: [MachineName: Timestamp] = [:]
+        for step in steps {
+            guard case .tellMachine(let machine, _, _) = step.action,
+                case .done = outcome(of: step.id)
+            else { continue }
+            told[machine] = progress[step.id]?.askedLast
+        }
+        return told
+    }
 }

@@ -187,47 +187,4 @@ extension Runner {
             }
         }
     }
-
-    /// Machine shut down and seen to be silent. One that is silent and was never told may be off,
-    /// or only out of reach: nobody may cut its power.
-    func stopMachine(_ name: MachineName, _ wait: Wait) async -> StepOutcome? {
-        guard let machine = around.machines[name] else {
-            return .gaveUp("the site file does not have \(name)")
-        }
-        var wasTold = earlier?.hasAsked(wait.step.id) == true
-        var problem = "it still answers"
-        let firstLook = around.time.elapsed
-        repeat {
-            if await machine.isSilent() {
-                if wasTold { return .done(.asked) }
-                problem = "it does not answer, and was not told to shut down"
-                if around.time.elapsed - firstLook < around.site.limits.settle { continue }
-                return .left(problem)
-            }
-            if wasTold { continue }
-            await recordAsk(wait.step.id, wait.step.action.summary)
-            do {
-                try await machine.shutDown()
-                wasTold = true
-            } catch { problem = "\(error)" }
-        } while await wait.again()
-        return wait.gaveUp(problem)
-    }
-
-    /// Machine woken and seen to answer.
-    func startMachine(_ name: MachineName, _ wait: Wait) async -> StepOutcome? {
-        guard let machine = around.machines[name] else {
-            return .gaveUp("the site file does not have \(name)")
-        }
-        var problem = "it does not answer"
-        var wasAsked = false
-        repeat {
-            if await !machine.isSilent() { return .done(wasAsked ? .asked : .already) }
-            if wasAsked { continue }
-            await recordAsk(wait.step.id, wait.step.action.summary)
-            wasAsked = true
-            do { try await machine.wake() } catch { problem = "\(error)" }
-        } while await wait.again()
-        return wait.gaveUp(problem)
-    }
 }

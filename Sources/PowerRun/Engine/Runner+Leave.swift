@@ -16,6 +16,7 @@ extension Runner {
             guard others.count < listed.count else {
                 return .notYet("\(controller.name.onOneLine) is not registered there any more")
             }
+            if await tellMachinesAnew() { return .notYet("machines were told anew") }
             guard await passReturn("\(name) is told to stop", wait) else {
                 return .notYet("the run was called back")
             }

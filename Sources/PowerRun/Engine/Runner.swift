@@ -41,6 +41,7 @@ public final class Runner: Sendable {
         var earlier = earlier
         // What a boot undoes is done again: the hosts may have lost their power since.
         if earlier?.isFrozen == false { earlier?.reopen(.haAgents) }
+        earlier?.reopenUntold()
         self.earlier = earlier
         self.control = control
         self.now = now
@@ -251,8 +252,11 @@ public final class Runner: Sendable {
         case .leaveHost(let host, let controller, _):
             return await leaveHost(host, controller: controller, wait)
         case .awaitLeave(let host): return await awaitLeave(of: host, wait)
-        case .stopMachine(let machine): return await stopMachine(machine, wait)
-        case .startMachine(let machine): return await startMachine(machine, wait)
+        case .stopMachine(let machine, let delay):
+            return await stopMachine(machine, after: delay ?? .zero, wait)
+        case .tellMachine(let machine, _, _): return await tellMachine(machine, wait)
+        case .startMachine(let machine, let going):
+            return await startMachine(machine, going: going, wait)
         case .awaitHost(let host, let leave):
             return await awaitHost(host, leaveMaintenance: leave, wait)
         case .awaitBootScript(let host, let armedBy):

@@ -27,25 +27,59 @@ public protocol FeedControl: Sendable {
 
 extension FeedControl {
     /// Tells the UPS to cut its output, where it waits as long as that is needed yet.
-    /// - Parameter need: zero where everything on it is off.
+    /// - Parameter need: nothing where everything on it is off.
     /// - Throws: `refused`, with nothing sent, where the UPS would not wait so long or does not
     ///   say how long it waits.
-    public func cutOutput(neededFor need: Duration) async throws(FeedError) {
-        if need > .zero, let why = try await whyNotEnough(for: need) {
+    public func cutOutput(neededFor need: OutputNeed) async throws(FeedError) {
+        if need > .nothing, let why = need.whyNotEnough(try await outputDelay()) {
             throw FeedError(
                 feed: feed, attempting: "cut the output", reason: .refused, detail: why)
         }
         try await cutOutput()
     }
+}
 
-    /// Why the output must not be cut while it is needed so long yet; nil where it may be.
-    public func whyNotEnough(for need: Duration) async throws(FeedError) -> String? {
-        let delay = try await outputDelay()
-        if let delay, delay >= need { return nil }
+/// How long an output is needed after it is told to go: what goes by itself goes within that time.
+public struct OutputNeed: Hashable, Comparable, Sendable {
+    /// How long.
+    public var duration: Duration
+    /// What needs it, in words.
+    private var what: String
+    /// What else than the UPS's own delay an operator may change.
+    private var setting: String
+
+    private init(_ duration: Duration, _ what: String, _ setting: String) {
+        self.duration = duration
+        self.what = what
+        self.setting = setting
+    }
+
+    /// Everything on it is off.
+    public static let nothing = OutputNeed(.zero, "", "")
+
+    /// The host that vpower itself runs on, which has `limits.leave`.
+    public static func ownHost(_ leave: Duration) -> OutputNeed {
+        OutputNeed(leave, "the host that vpower itself runs on", "`limits.leave`")
+    }
+
+    /// A machine that was told to go by itself, and is down within that time.
+    public static func machine(_ name: MachineName, goneWithin: Duration) -> OutputNeed {
+        OutputNeed(goneWithin, "machine \(name)", "its `delay` and `limit`")
+    }
+
+    /// Whether one is shorter than the other.
+    public static func < (left: OutputNeed, right: OutputNeed) -> Bool {
+        left.duration < right.duration
+    }
+
+    /// Why an output that goes after this delay must not be cut; nil where it may be.
+    /// - Parameter delay: nil where the UPS does not say.
+    public func whyNotEnough(_ delay: Duration?) -> String? {
+        if let delay, delay >= duration { return nil }
         let waits =
             delay.map { "it would be off in \($0.short)" } ?? "it does not say how long it waits"
-        return "\(waits) (ups.delay.shutdown), and the host that vpower itself runs on needs up to "
-            + "\(need.short): set offdelay in ups.conf, or `limits.leave`"
+        return "\(waits) (ups.delay.shutdown), and \(what) needs up to \(duration.short): "
+            + "set offdelay in ups.conf, or \(setting)"
     }
 }
 

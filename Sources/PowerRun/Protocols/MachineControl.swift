@@ -8,6 +8,12 @@ public protocol MachineControl: Sendable {
     /// Runs its shutdown command. Returns when it was told; look at `isSilent()`.
     func shutDown() async throws(MachineError)
 
+    /// Whether it can be called off once it was told, until it goes.
+    var canBeCalledOff: Bool { get }
+
+    /// Runs the command that calls a delayed shutdown off. Returns when the machine took it.
+    func callOff() async throws(MachineError)
+
     /// Whether nobody answers on its port.
     func isSilent() async -> Bool
 
@@ -32,6 +38,8 @@ public struct MachineError: Error, Hashable, Sendable, CustomStringConvertible {
         case refused
         /// A limit passed.
         case timedOut
+        /// The site file gives no command that calls its shutdown off.
+        case noCancelCommand
         /// The site file gives no hardware address to wake it by.
         case noWakeAddress
     }

@@ -92,8 +92,8 @@ extension ClusterKeeper {
         }
     }
 
-    /// How long the host that vpower itself runs on needs the output yet.
-    func outputIsNeeded(on feed: FeedName) async throws -> Duration {
+    /// What needs the output longest yet.
+    func outputIsNeeded(on feed: FeedName) async throws -> OutputNeed {
         try await look { try await $0.outputIsNeeded(on: feed) }
     }
 
@@ -221,6 +221,7 @@ extension ClusterKeeper {
             case .continued(let kind, .finished), .continued(let kind, .finishedWithGaps):
                 // Gaps in the way down are no reason to leave the cluster down.
                 guard kind.isWhole else { return nil }
+                try await finishLeaving()
             case .continued(_, let result), .reversed(let result):
                 // It was a way back already, or was told to stop.
                 if result == .interrupted { tellHowToGoOn() }

@@ -247,9 +247,10 @@ final class ClusterKeeper: Service {
         } catch { report(error) }
     }
 
-    /// A daemon that was killed after its host was told to go, and before the output was told: then
-    /// nothing would bring that host back. Another boot of the host has ended that.
-    private func finishLeaving() async throws {
+    /// Its host was told to go, and the output was not: the daemon was killed in between, or the
+    /// mains were back before that. Then nothing would bring that host back. Another boot of the
+    /// host has ended that.
+    func finishLeaving() async throws {
         if try await isLeaving() { await callbacks.isOver(cluster.name) }
     }
 

@@ -227,9 +227,10 @@ actor Daemon: OutageHandler {
 
     private func tellToCut(_ feed: Feed, of clusters: Set<ClusterName>) async {
         do {
-            var need = Duration.zero
+            var need = OutputNeed.nothing
             for cluster in clusters.sorted() {
-                need = max(need, try await keepers[cluster]?.outputIsNeeded(on: feed.name) ?? .zero)
+                need = max(
+                    need, try await keepers[cluster]?.outputIsNeeded(on: feed.name) ?? .nothing)
             }
             try await context.cutOutput(of: feed, neededFor: need)
             logger.notice("output told to cut", metadata: ["feed": "\(feed.name)"])

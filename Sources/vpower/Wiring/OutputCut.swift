@@ -39,9 +39,9 @@ struct OutputCut {
         return codes
     }
 
-    /// How long the host that vpower itself runs on needs the output yet.
-    private func need(of feed: Feed, _ on: [HandTurn]) async throws -> Duration {
-        var need = Duration.zero
+    /// What needs the output longest yet.
+    private func need(of feed: Feed, _ on: [HandTurn]) async throws -> OutputNeed {
+        var need = OutputNeed.nothing
         for turn in on {
             need = max(need, try await turn.operation.outputIsNeeded(on: feed.name))
         }
@@ -67,7 +67,7 @@ struct OutputCut {
 extension SiteContext {
     /// Tells a UPS to cut its output, over a connection of its own. Whether it may be cut is for
     /// the caller to know: `Operation.notOff`.
-    func cutOutput(of feed: Feed, neededFor need: Duration) async throws {
+    func cutOutput(of feed: Feed, neededFor need: OutputNeed) async throws {
         let control = try feedControl(feed)
         do { try await control.cutOutput(neededFor: need) } catch {
             await control.close()

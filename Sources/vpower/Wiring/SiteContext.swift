@@ -76,10 +76,8 @@ struct SiteContext: Sendable {
         return page.holds.map(\.line) + page.problems
     }
 
-    /// Machines that go down after a cluster: those that hang on one of its feeds.
-    func machines(of cluster: ClusterSite) -> [MachineSite] {
-        site.machines.filter { !Set(cluster.feeds).isDisjoint(with: $0.feeds) }
-    }
+    /// Machines that go down after a cluster.
+    func machines(of cluster: ClusterSite) -> [MachineSite] { site.machines(of: cluster) }
 
     // MARK: Adapters
 

@@ -53,6 +53,9 @@ public struct LabSiteState: Sendable {
     /// Ordinary guests that are on, by their place in the order of going down.
     var onByPlace: [Int: Set<String>] = [:]
     var hostsOn: Set<String>
+    var machinesOn: Set<String>
+    /// Machines that were told to go later, and have not gone or been called off.
+    var machinesGoing: Set<String> = []
     var haAgents: Bool
     /// Hosts on which HA's agent was stopped since they booted.
     var haAgentStopped: Set<String> = []
@@ -102,6 +105,7 @@ public struct LabSiteState: Sendable {
         roles = specs.compactMapValues { scenario.role(of: $0) }
         vcsa = scenario.guests.first { $0.isVCSA }
         hostsOn = Set(scenario.hosts.map(\.name.rawValue))
+        machinesOn = Set(scenario.machines.map(\.name.rawValue))
         haAgents = scenario.automation.ha
         for guest in scenario.guests {
             let id = guest.id.rawValue
@@ -136,6 +140,11 @@ public struct LabSiteState: Sendable {
     /// Whether vpower itself runs on a host.
     func holdsController(_ host: String) -> Bool {
         guestsOf[host, default: []].contains { specs[$0]?.isController == true }
+    }
+
+    /// The machine of this name.
+    func machine(_ name: String) -> LabMachineSpec? {
+        scenario.machines.first { $0.name.rawValue == name }
     }
 
     /// How the step that stops a guest ended, if it did.
@@ -188,6 +197,9 @@ public struct LabSiteState: Sendable {
 
     /// Whether this step changed something, and what was before it is known nowhere any more.
     func isLost(_ step: StepID) -> Bool { lostChanges.contains(step) }
+
+    /// Whether this was asked for, and the record of it is lost.
+    func isOffRecord(_ step: StepID) -> Bool { lostSteps.contains(step) }
 
     /// Whether vpower cannot know that it did this: the outage is lost, and none came after it.
     func isForgotten(_ step: StepID) -> Bool { isSnapshotLost && isLost(step) }
@@ -262,6 +274,13 @@ public struct LabSiteState: Sendable {
             autostarts[event.object] = event.detail == "as before" ? nil : event.detail
         case .maintenanceOn: inMaintenance.insert(event.object)
         case .maintenanceOff: inMaintenance.remove(event.object)
+        case .machineTold:
+            if machine(event.object)?.delay != nil { machinesGoing.insert(event.object) }
+        case .machineCalledOff: machinesGoing.remove(event.object)
+        case .machineOff, .machineLost:
+            machinesOn.remove(event.object)
+            machinesGoing.remove(event.object)
+        case .machineUp: machinesOn.insert(event.object)
         default: applyPower(event)
         }
     }

@@ -135,7 +135,8 @@ struct FalseAlarmsChangeNothing: LabRule {
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         guard site.hasRecords else { return }
         switch event.kind {
-        case .guestAsked, .hostTold, .haOff, .haAgentStopped, .drsChanged, .vclsRetreat, .armed,
+        case .guestAsked, .hostTold, .machineTold, .haOff, .haAgentStopped, .drsChanged,
+            .vclsRetreat, .armed,
             .autostartSet, .maintenanceOn, .vsanPowerOff, .vsanPrepared:
             tally.judge(
                 at: event.atSeconds,

@@ -284,6 +284,13 @@ struct RecordBeforeAct: LabRule {
         if site.hasRecords, event.kind == .autostartSet {
             tally.judge(at: event.atSeconds, Self.whyUnannounced(event, site))
         }
+        if site.hasRecords, event.kind == .machineCalledOff {
+            // To stay, or to be told anew.
+            let steps = ["start", "stop"].map { StepID("\($0)-machine/\(event.object)") }
+            tally.judge(
+                at: event.atSeconds,
+                site.asked.isDisjoint(with: steps) ? "a call-off without a record" : nil)
+        }
         guard site.hasRecords, let step = RecordBeforeAct.step(of: event) else { return }
         tally.judge(
             at: event.atSeconds,
@@ -309,6 +316,7 @@ struct RecordBeforeAct: LabRule {
         case .guestAsked:
             return event.detail == LabState.handOver ? nil : StepID("stop/\(object)")
         case .hostLeft: return StepID("stop-host/\(object)")
+        case .machineTold: return StepID("stop-machine/\(object)")
         case .guestOff: return event.detail == "forced" ? StepID("stop/\(object)") : nil
         case .guestOn:
             return ["HA", "boot script", "autostart", "a person", "vSAN"].contains(event.detail)
@@ -347,7 +355,9 @@ struct OutputAfterHosts: LabRule {
 
     mutating func see(_ event: LabEvent, _ site: LabSiteState) {
         if event.kind == .outputOff, wasAsked.remove(event.object) != nil {
-            let on = site.hostsOn.filter { leaving.contains($0) }.sorted()
+            let on =
+                site.hostsOn.filter { leaving.contains($0) }.sorted()
+                + (site.isFaulted([.switchDead], [""]) ? [] : site.machinesGoing.sorted())
             tally.judge(
                 at: event.atSeconds, on.isEmpty ? nil : "the output did not wait for \(on)")
         }
@@ -357,11 +367,19 @@ struct OutputAfterHosts: LabRule {
         wasAsked.insert(event.object)
         // A host that was told, and whose own link is cut, is silent before it is off. One that
         // goes by itself is waited for by the UPS.
-        let on = site.hostsOn.filter {
-            !site.isFaulted([.linkCut], [$0]) && !leaving.contains($0)
-        }.sorted()
+        let on =
+            site.hostsOn.filter {
+                !site.isFaulted([.linkCut], [$0]) && !leaving.contains($0)
+            }.sorted() + Self.machinesStaying(site)
         tally.judge(
             at: event.atSeconds, on.isEmpty ? nil : "the output was cut with \(on) still on")
+    }
+
+    /// Machines that are on and do not go by themselves. One that was told to go, and that a dead
+    /// switch has made silent, seems to be off.
+    private static func machinesStaying(_ site: LabSiteState) -> [String] {
+        if site.isFaulted([.switchDead], [""]) { return [] }
+        return site.machinesOn.subtracting(site.machinesGoing).sorted()
     }
 
     mutating func end(_ site: LabSiteState, _ automation: Automation) {
@@ -369,6 +387,11 @@ struct OutputAfterHosts: LabRule {
             let isOn = site.hostsOn.contains(host.name.rawValue)
             let isForgotten = site.isForgotten(StepID("stop-host/\(host.name)"))
             tally.judge(at: nil, isOn || isForgotten ? nil : "\(host.name) is off")
+        }
+        for machine in site.scenario.machines {
+            let isOn = site.machinesOn.contains(machine.name.rawValue)
+            let isForgotten = site.isOffRecord(StepID("stop-machine/\(machine.name)"))
+            tally.judge(at: nil, isOn || isForgotten ? nil : "\(machine.name) is off")
         }
     }
 }
