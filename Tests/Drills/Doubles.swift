@@ -55,6 +55,8 @@ struct HostDouble: HostControl {
     func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
         try await inner.setAutostart(bendsAutostart(wanted))
     }
+    func sshService() async throws(HostError) -> SSHService { try await inner.sshService() }
+    func setSSH(runs: Bool) async throws(HostError) { try await inner.setSSH(runs: runs) }
     func isSilent() async -> Bool { await inner.isSilent() }
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         if let armError { throw armError }
@@ -117,6 +119,12 @@ struct ClusterDouble: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)
     }
+    func sshService(on host: HostName) async throws(ClusterError) -> SSHService {
+        try await inner.sshService(on: host)
+    }
+    func setSSH(runs: Bool, on host: HostName) async throws(ClusterError) {
+        try await inner.setSSH(runs: runs, on: host)
+    }
     func vsanPower() async throws(ClusterError) -> VSANPower { try await inner.vsanPower() }
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
         try await inner.powerVSAN(on, reason: reason)
@@ -127,7 +135,8 @@ struct ClusterDouble: ClusterControl {
     func close() async { await inner.close() }
 }
 
-/// A journal that does not keep how guests come up, nor what hosts started by themselves before.
+/// A journal that does not keep how guests come up, nor what hosts started by themselves before,
+/// nor whether SSH ran on them.
 actor ForgetfulJournal: Journal {
     private let inner: any Journal
 
@@ -136,8 +145,9 @@ actor ForgetfulJournal: Journal {
     func append(_ event: RunEvent, run: RunID?, outage: OutageID)
         async throws(JournalError) -> Record
     {
-        guard case .bootChosen = event else {
-            return try await inner.append(event, run: run, outage: outage)
+        switch event {
+        case .bootChosen, .sshFound: break
+        default: return try await inner.append(event, run: run, outage: outage)
         }
         return Record(
             number: 0, at: Timestamp(millisecondsSinceEpoch: 0), run: run, outage: outage,
