@@ -99,8 +99,8 @@ extension CommandTests {
             // Both tools are given the same, and nothing that every role has.
             let ids = role.lines.map { $0.filter { !" \\',".contains($0) } }
                 .filter { $0.wholeMatch(of: /(Global|Host|System|Virtual)[A-Za-z.]+/) != nil }
-            #expect(ids.count == 14, "\(ids)")
-            #expect(ids.prefix(7) == ids.suffix(7))
+            #expect(ids.count == 16, "\(ids)")
+            #expect(ids.prefix(8) == ids.suffix(8))
             #expect(!ids.contains { $0.hasPrefix("System.") })
             #expect(role.out.contains("global permission"))
             let group = "SystemConfiguration.Administrators"

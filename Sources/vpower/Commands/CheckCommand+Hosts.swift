@@ -14,19 +14,21 @@ extension CheckCommand {
         let what = "host \(host.name)"
         do {
             let adapters = try context.makeHost(host, of: cluster)
-            let wasRefused = await check(adapters.ssh, what, &sheet)
+            let canLogIn = await checkSSH(of: host, in: cluster, context, &sheet)
+            let wasRefused = canLogIn ? await check(adapters.ssh, what, &sheet) : false
             if let soap = adapters.soap {
                 if wasRefused {
                     sheet.note(what, "SOAP was not tried: refused logins lock the account")
                 } else {
-                    await check(soap, of: cluster, what, &sheet)
+                    await check(soap, of: cluster, host, what, &sheet)
                 }
                 sheet.good(
                     what,
                     "asked over \(host.control.name), and over \(host.control.other.name) where "
                         + "that fails; the boot script goes over SSH")
             }
-            await checkBoot(boot, of: wasRefused ? nil : adapters.ssh, what, &sheet)
+            await checkBoot(
+                boot, of: canLogIn && !wasRefused ? adapters.ssh : nil, what, &sheet)
             await adapters.control.close()
         } catch { sheet.bad(what, "\(error)") }
     }
@@ -52,10 +54,12 @@ extension CheckCommand {
     }
 
     private func check(
-        _ soap: HostOverSOAP, of cluster: ClusterSite, _ what: String, _ sheet: inout CheckSheet
+        _ soap: HostOverSOAP, of cluster: ClusterSite, _ host: HostSite, _ what: String,
+        _ sheet: inout CheckSheet
     ) async {
         do {
-            let standing = try await soap.standing(suspends: cluster.suspendsGuests)
+            let standing = try await soap.standing(
+                suspends: cluster.suspendsGuests, opensSSH: host.sshPolicy == .run)
             sheet.good(what, "SOAP, hostd and \(standing.guests.counted("guest"))")
             for one in standing.missing {
                 sheet.bad(
