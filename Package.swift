@@ -100,6 +100,7 @@ let others: [Target] = [
         exclude: ["systemd", "README.md"],
         resources: [
             .embedInCode("local.sh.mustache"), .embedInCode("leave.sh.mustache"),
+            .embedInCode("limited.sh"),
         ],
         swiftSettings: strict),
     .executableTarget(
@@ -132,7 +133,7 @@ let others: [Target] = [
         resources: [.copy("Fixtures")]),
     tests(
         "HostTests", ["ESXi", "VSphere", "Transport", "PowerModel", "PowerRun", "PowerLab"]),
-    tests("MachinesTests", ["Machines", "PowerModel", "PowerRun", "PowerLab"]),
+    tests("MachinesTests", ["Machines", "Transport", "PowerModel", "PowerRun", "PowerLab"]),
     tests("TemplatesTests", ["Templates", "PowerLab"], resources: [.copy("Snapshots")]),
     tests("NUTTests", ["NUT", "PowerLab", "PowerModel", "PowerRun"] + nio),
     tests("PowerStoreTests", ["PowerStore", "PowerModel", "PowerRun"]),

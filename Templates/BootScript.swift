@@ -209,7 +209,8 @@ public enum BootScript {
     private static let template = Result { () throws(TemplateError) in
         try Template(
             name: templateName,
-            text: String(decoding: PackageResources.local_sh_mustache, as: UTF8.self))
+            text: ShellLimit.included(
+                in: String(decoding: PackageResources.local_sh_mustache, as: UTF8.self)))
     }
 
     /// The block, from `beginMarker` to `endMarker` and its line end.

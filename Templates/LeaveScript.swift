@@ -12,7 +12,8 @@ public enum LeaveScript {
     private static let template = Result { () throws(TemplateError) in
         try Template(
             name: templateName,
-            text: String(decoding: PackageResources.leave_sh_mustache, as: UTF8.self))
+            text: ShellLimit.included(
+                in: String(decoding: PackageResources.leave_sh_mustache, as: UTF8.self)))
     }
 
     /// The script, for `/bin/sh` of a host.

@@ -73,21 +73,10 @@ extension ESXiHost {
         let sections = try await run(
             """
             found=
+            \(ShellLimit.function)
             try() {
                 which "$1" >/dev/null 2>&1 || return 1
-                "$@" >/dev/null 2>&1 </dev/null &
-                job=$!
-                (
-                    trap 'kill -9 "$!"; exit 0' TERM
-                    sleep \(Self.probeSeconds) &
-                    wait "$!"
-                    kill -9 "$job"
-                ) >/dev/null 2>&1 &
-                guard=$!
-                wait "$job"
-                status=$?
-                kill "$guard" 2>/dev/null
-                return "$status"
+                vpower_limited \(Self.probeSeconds) "$@" >/dev/null 2>&1 </dev/null
             }
             \(tries.joined(separator: "\n"))
             \(nonce.begin("probe"))

@@ -19,19 +19,4 @@ extension ESXiHost {
     public func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
         throw error(.wayUnusable, "write the autostart settings", Self.overAPIOnly)
     }
-
-    /// Whether UEFI Secure Boot is on; nil where the host does not say. Changes nothing.
-    public func hasSecureBoot() async throws(HostError) -> Bool? {
-        let nonce = Sections.Nonce()
-        let sections = try await run(
-            """
-            \(nonce.begin("secureboot"))
-            /usr/lib/vmware/secureboot/bin/secureBoot.py -s 2>/dev/null
-            """, nonce, attempting: "look at Secure Boot", limit: limits.command)
-        switch SecureBoot(sections.text("secureboot") ?? "") {
-        case .enabled: return true
-        case .disabled: return false
-        case .unknown: return nil
-        }
-    }
 }

@@ -7,10 +7,20 @@ public struct HostSurvey: Hashable, Sendable {
     public var release: HostRelease?
     /// Whether UEFI Secure Boot is on.
     public var secureBoot: SecureBoot
+    /// What it starts at boot in an order of its own; nil where that is nothing.
+    public var autostart: Autostart?
     /// What hinders a restore, one sentence each.
     public var problems: [String]
     /// What is good to know, one sentence each.
     public var notes: [String]
+
+    /// Guests in a host's own autostart order.
+    public struct Autostart: Hashable, Sendable {
+        /// How many of them are to start, at least 1.
+        public var guests: Int
+        /// Whether autostart is on; nil where the host does not say.
+        public var isOn: Bool?
+    }
 
     /// Its release and how it boots, in one line.
     public var summary: String {
@@ -39,14 +49,13 @@ extension ESXiHost {
         var survey = HostSurvey(
             release: HostRelease(text("version")),
             secureBoot: SecureBoot(text("secureboot"), settings: text("encryption")),
-            problems: [], notes: [])
+            autostart: Self.autostart(text), problems: [], notes: [])
         addStorage(text, to: &survey)
         if let names = HostNames(text("names")), !names.fit(host) {
             survey.notes.append(
                 "who answers at its address calls itself \(names.full.onOneLine): is the address "
                     + "another host's?")
         }
-        addAutostart(text, to: &survey)
         if !text("cron").isEmpty, Crontab.savesAtMinute(text("cron")) == nil {
             survey.notes.append(
                 "root's crontab has no hourly auto-backup.sh: what is changed on it is lost when "
@@ -115,19 +124,10 @@ extension ESXiHost {
         if datastores == nil { survey.notes.append("its datastores could not be read") }
     }
 
-    private func addAutostart(_ text: (String) -> String, to survey: inout HostSurvey) {
-        let entries = (AutostartEntry.list(text("autostart")) ?? []).filter(\.starts)
-        guard !entries.isEmpty else { return }
-        let guests = entries.count.counted("guest")
-        switch AutostartEntry.isEnabled(text("autostartDefaults")) {
-        case true?:
-            survey.notes.append(
-                "autostart is on and starts \(guests) at boot in an order of its own, beside the "
-                    + "boot script")
-        case false?: break
-        case nil:
-            survey.notes.append(
-                "\(guests) are in its autostart order; whether autostart is on it does not say")
-        }
+    private static func autostart(_ text: (String) -> String) -> HostSurvey.Autostart? {
+        let starting = (AutostartEntry.list(text("autostart")) ?? []).filter(\.starts)
+        if starting.isEmpty { return nil }
+        return HostSurvey.Autostart(
+            guests: starting.count, isOn: AutostartEntry.isEnabled(text("autostartDefaults")))
     }
 }

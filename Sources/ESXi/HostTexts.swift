@@ -33,6 +33,15 @@ public enum SecureBoot: String, Hashable, Sendable {
     /// Nothing on the host says so: before 6.5 and with legacy BIOS there is no `secureBoot.py`.
     case unknown
 
+    /// Whether it is on; nil where that is not known.
+    public var isOn: Bool? {
+        switch self {
+        case .enabled: true
+        case .disabled: false
+        case .unknown: nil
+        }
+    }
+
     /// Reads the output of `secureBoot.py -s`.
     init(_ output: String) {
         switch VimText.lines(of: output).last {

@@ -28,16 +28,9 @@ enum FileReplacement {
         let descriptor = open(path, flags, 0o600)
         guard descriptor >= 0 else { throw .system(systemMessage(errno)) }
         defer { close(descriptor) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes {
-                Glibc.write(descriptor, $0.baseAddress, $0.count)
-            }
-            guard count > 0 else { throw .system(systemMessage(errno)) }
-            written += count
-        }
         // The owner first: changing it takes bits of the mode away.
-        guard fchown(descriptor, old.st_uid, old.st_gid) == 0,
+        guard StateDirectory.write(bytes, to: descriptor),
+            fchown(descriptor, old.st_uid, old.st_gid) == 0,
             fchmod(descriptor, old.st_mode & 0o7777) == 0, fsync(descriptor) == 0
         else { throw .system(systemMessage(errno)) }
     }

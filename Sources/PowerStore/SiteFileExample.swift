@@ -88,6 +88,16 @@ extension SiteFile {
                 feeds: [ups-a]                # what its power supplies hang on
                 feedsNeeded: 1                # default; how many of them must be healthy
                 wake: 0c:c4:7a:12:34:56       # hardware address for Wake-on-LAN; default: none
+                # Its management controller (iDRAC, iLO, ...), asked over Redfish whether the host
+                # is off. Default: none; a host that was told and is silent for limits.settle is.
+                bmc:
+                  address: 192.0.2.111
+                  port: 443                   # default
+                  user: vpower                # one who may only read is enough
+                  password: file:/etc/vpower/secrets/bmc
+                  certificate:                # as a vCenter's, above
+                    sha256: 0011223344556677889900aabbccddeeff00112233445566778899aabbccddee
+                  system: System.Embedded.1   # default: its only one
                 boot: auto                    # default: what holds for the cluster, below
                 ssh: run                      # default: what holds for the cluster, below
               - name: esx2.example.org        # in place of key: password or agent

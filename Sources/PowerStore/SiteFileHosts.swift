@@ -4,7 +4,7 @@ import PowerModel
 extension SiteReader {
     private static let hostKeys = [
         "name", "address", "sshPort", "user", "hostKeys", "api", "control", "feeds",
-        "feedsNeeded", "wake", "boot", "ssh", "extras",
+        "feedsNeeded", "wake", "boot", "ssh", "extras", "bmc",
     ]
 
     /// - Parameter ssh: when its SSH service runs, where it does not say.
@@ -35,7 +35,26 @@ extension SiteReader {
             feedsNeeded: needed, wakeAddress: wake, boot: boot)
         site.extras = extras
         site.sshPolicy = ssh ?? common ?? .always
+        site.bmc = bmc(map)
         return site
+    }
+
+    /// The host's management controller.
+    private func bmc(_ host: SiteMap) -> BMCSite? {
+        let keys = ["address", "port", "user", "password", "certificate", "system"]
+        guard let node = host["bmc"], let map = SiteMap(node, "`bmc`", keys: keys, self) else {
+            return nil
+        }
+        let address = map.required("address", .address)
+        let port = map.value("port", .port) ?? 443
+        let user = map.required("user", .name("a user of the controller; read-only is enough"))
+        let password = map.required("password", .secret)
+        let trust = certificate(map)
+        let system = map.value("system", .redfishSystem)
+        guard let address, let user, let password, let trust else { return nil }
+        return BMCSite(
+            endpoint: Endpoint(host: address, port: port), user: user, password: password,
+            trust: trust, system: system)
     }
 
     /// The host's own SOAP endpoint, at the address of its SSH daemon.
@@ -68,5 +87,25 @@ extension SiteReader {
             report(node, "`feedsNeeded` is \(needed), but the host has \(feeds.count) in `feeds`")
         }
         return needed
+    }
+}
+
+extension SiteValue<String> {
+    /// The name of one of a controller's systems. It becomes part of a path.
+    fileprivate static let redfishSystem = SiteValue(
+        expected: "the Id of one of the controller's systems, e.g. System.Embedded.1"
+    ) { (text) throws(ValueFault) in
+        let isName = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-._".utf8.contains(byte)
+            }
+        }
+        guard isName, !text.isEmpty, text.utf8.count <= 100, text.first != "." else {
+            throw .given(text)
+        }
+        return text
     }
 }

@@ -33,6 +33,8 @@ public enum PinPlace: Hashable, Sendable {
     case host(HostName)
     /// A host's own API: its certificate.
     case api(HostName)
+    /// A host's management controller: its certificate.
+    case bmc(HostName)
     /// A cluster's vCenter: its certificate.
     case vcenter(ClusterName)
 
@@ -41,6 +43,7 @@ public enum PinPlace: Hashable, Sendable {
         switch self {
         case .host(let name): "`hostKeys` of host \(quoted(name.rawValue))"
         case .api(let name): "the certificate of `api` of host \(quoted(name.rawValue))"
+        case .bmc(let name): "the certificate of `bmc` of host \(quoted(name.rawValue))"
         case .vcenter(let name): "the certificate of `vcenter` of \(quoted(name.rawValue))"
         }
     }
@@ -108,6 +111,9 @@ extension Site {
                 if place == .api(name) {
                     clusters[cluster].hosts[host].api?.trust = .pinned(sha256: "\(pin)")
                 }
+                if place == .bmc(name) {
+                    clusters[cluster].hosts[host].bmc?.trust = .pinned(sha256: "\(pin)")
+                }
             }
         }
     }
@@ -153,6 +159,8 @@ private struct PinnedText {
                     return host["hostKeys"]
                 case .api(let name) where host["name"]?.text == name.rawValue:
                     return host["api"]?["certificate"]?["sha256"]
+                case .bmc(let name) where host["name"]?.text == name.rawValue:
+                    return host["bmc"]?["certificate"]?["sha256"]
                 default: break
                 }
             }

@@ -81,14 +81,20 @@ enum StateDirectory {
         var status = stat()
         let end = stat("\(path)-wal", &status) == 0 ? status.st_size : 0
         let bytes = [UInt8](repeating: 0, count: probeBytes)
+        let fits = write(bytes, to: descriptor, at: end) && fsync(descriptor) == 0
+        return fits || !isFull(errno) ? nil : systemMessage(errno)
+    }
+
+    /// Writes all of it; when this is false, `errno` says why not.
+    static func write(_ bytes: [UInt8], to descriptor: Int32, at start: off_t = 0) -> Bool {
         var written = 0
         while written < bytes.count {
             let count = bytes[written...].withUnsafeBytes {
-                pwrite(descriptor, $0.baseAddress, $0.count, end + off_t(written))
+                pwrite(descriptor, $0.baseAddress, $0.count, start + off_t(written))
             }
-            guard count > 0 else { return isFull(errno) ? systemMessage(errno) : nil }
+            guard count > 0 else { return false }
             written += count
         }
-        return fsync(descriptor) == 0 || !isFull(errno) ? nil : systemMessage(errno)
+        return true
     }
 }

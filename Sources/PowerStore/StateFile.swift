@@ -32,9 +32,7 @@ enum StateFile {
         let descriptor = open(path, flags, 0o600)
         guard descriptor >= 0 else { throw StateDirectory.error(path) }
         defer { close(descriptor) }
-        // Small enough that the system writes them at once, or says why not.
-        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0
-        else {
+        guard StateDirectory.write(bytes, to: descriptor), fsync(descriptor) == 0 else {
             let failure = StateDirectory.error(path)
             unlink(path)
             throw failure

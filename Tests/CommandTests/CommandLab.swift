@@ -11,8 +11,8 @@ final class CommandLab: Sendable {
     private let input: Int32
 
     /// How long the lab may take to start, and to answer one line.
-    private static let startLimit: Duration = .seconds(60)
-    private static let answerLimit: Duration = .seconds(10)
+    private static let startLimit: Duration = .seconds(120)
+    private static let answerLimit: Duration = .seconds(60)
     /// How long it may take to end its hosts.
     private static let stopLimit: Duration = .seconds(40)
 
@@ -135,7 +135,7 @@ final class CommandLab: Sendable {
 
     /// Waits until the log is so.
     func untilLog(
-        _ limit: Duration = .seconds(20), _ isSo: ([LabEvent]) -> Bool
+        _ limit: Duration = .seconds(60), _ isSo: ([LabEvent]) -> Bool
     ) async throws -> Bool {
         let clock = ContinuousClock()
         let deadline = clock.now + limit

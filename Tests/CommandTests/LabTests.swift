@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import Glibc
 import PowerLab
 import PowerModel
@@ -42,6 +42,7 @@ extension CommandTests {
                 "ok cluster Lab vCSA is vcsa01 on esx2.lab",
                 "ok cluster Lab vpower's user has every privilege it needs",
                 "note cluster Lab mid-notools has no Tools: it will be powered off",
+                "note cluster Lab 3 hosts will count as down when silent, cut off or not: name a",
                 "ok host esx1.lab SSH, hostd and 5 guests",
                 "ok host esx1.lab SOAP, hostd and 5 guests",
                 "ok host esx2.lab SSH, hostd and 5 guests",
@@ -50,7 +51,7 @@ extension CommandTests {
                 #expect(lines.contains(expected), "\(expected) is not in \(check.all)")
             }
             #expect(!check.out.contains("BAD"))
-            #expect(lines.last == "everything is there, 1 note")
+            #expect(lines.last == "everything is there, 2 notes")
             #expect(try await changed() == [])
         }
 
@@ -67,7 +68,7 @@ extension CommandTests {
             #expect(bad.contains { $0.contains("host esx3.lab is not in the site file") })
             #expect(bad.contains { $0.contains("host esx9.lab is not in the cluster") })
             // Its guests are looked at all the same.
-            #expect(check.lines.last == "4 things BAD, 2 notes", "\(check.all)")
+            #expect(check.lines.last == "4 things BAD, 3 notes", "\(check.all)")
             // Who answers for esx9 is esx3.
             #expect(check.out.contains("calls itself esx3.lab"), "\(check.all)")
             #expect(check.out.tooWide == [])
@@ -147,6 +148,52 @@ extension CommandTests {
             #expect(text.contains("host esx1.lab lockdown mode is strict"), "\(check.all)")
             #expect(!text.contains("host esx3.lab lockdown"), "\(check.all)")
             #expect(try await lab.say("lockdown esx9.lab strict").hasPrefix("no such host"))
+        }
+
+        @Test func `check and trust tell what a host's management controller says`() async throws {
+            let folder = "\(lab.directory)/bmc"
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+            let bmc = try await LabRedfish.start(
+                Repository.path(".build/venv/bin/sushy-emulator"), in: folder,
+                [
+                    .init(id: "11111111-1111-4111-8111-111111111111", isOn: true),
+                    .init(id: "22222222-2222-4222-8222-222222222222", isOn: false),
+                ])
+            try LabRedfish.password.write(to: "\(folder)/password", rights: 0o600)
+            func site(_ system: String) throws -> String {
+                try lab.changedSite("bmc.yaml") {
+                    $0.replacing(
+                        "        feeds:",
+                        with: """
+                                    bmc:
+                                      address: 127.0.0.1
+                                      port: \(bmc.port)
+                                      user: \(LabRedfish.user)
+                                      password: file:\(folder)/password
+                                      certificate:
+                                        sha256: \(bmc.sha256)
+                                      system: \(system)
+                                    feeds:
+                            """, maxReplacements: 1)
+                }
+            }
+            let on = try site("11111111-1111-4111-8111-111111111111")
+            let well = try await lab.vpower("check", site: on)
+            let trust = try await lab.vpower("trust", site: on)
+            let other = try site("22222222-2222-4222-8222-222222222222")
+            let wrong = try await lab.vpower("check", site: other)
+            await bmc.stop()
+            let gone = try await lab.vpower("check", site: other)
+            #expect(well.code == 0, "\(well.all)")
+            #expect(well.all.contains("its BMC says that it is on"), "\(well.all)")
+            #expect(trust.lines.contains { $0.hasPrefix("BMC of host esx1.lab 127.0.0.1:") })
+            for outcome in [wrong, gone] {
+                #expect(outcome.code == 1, "\(outcome.all)")
+                #expect(outcome.out.tooWide == [])
+            }
+            #expect(wrong.all.contains("its BMC says that it is off: is it"), "\(wrong.all)")
+            #expect(gone.all.contains("the BMC of host esx1.lab: "), "\(gone.all)")
         }
 
         @Test func `what the lab's vCenter does on request is survived`() async throws {

@@ -29,7 +29,7 @@ extension CommandTests {
                 check.signal(number)
                 try await Task.sleep(for: .milliseconds(500))
                 lab.hang(false)
-                let status = try await check.status(within: .seconds(10))
+                let status = try await check.status(within: .seconds(60))
                 try await check.stop()
                 #expect(status.map(VpowerProgram.exitCode) == 128 + number)
                 #expect(try await lab.untilSessions { $0 == ["vim": 0, "rest": 0] })

@@ -208,7 +208,7 @@ extension CheckerTests.Broken {
             rule: "5: SSH is put back", how: "how SSH was is not on record when it is started",
             wrap: { around, _ in
                 var around = around
-                around.journal = ForgetfulJournal(around.journal)
+                around.journal = UntrueJournal(around.journal, .forgetsSSH)
                 return around
             }, prepare: withSSHStopped),
         Self(
@@ -368,7 +368,7 @@ extension CheckerTests.Broken {
             how: "what a host started by itself is not on record when it is changed",
             wrap: { around, _ in
                 var around = around
-                around.journal = ForgetfulJournal(around.journal)
+                around.journal = UntrueJournal(around.journal, .forgetsBootChoices)
                 return around
             }, prepare: withAutostart),
         Self(
@@ -379,7 +379,7 @@ extension CheckerTests.Broken {
             rule: "6: the record is on disk before the act", how: "it records after the act",
             wrap: { around, _ in
                 var around = around
-                around.journal = LateJournal(around.journal)
+                around.journal = UntrueJournal(around.journal, .writesAnnouncementsLate)
                 return around
             }),
         Self(

@@ -135,40 +135,25 @@ struct ClusterDouble: ClusterControl {
     func close() async { await inner.close() }
 }
 
-/// A journal that does not keep how guests come up, nor what hosts started by themselves before,
-/// nor whether SSH ran on them.
-actor ForgetfulJournal: Journal {
+/// A journal that answers as if each record were on disk, and does not keep all of them so.
+actor UntrueJournal: Journal {
+    enum Fault {
+        /// Not kept: how guests come up, and what hosts started by themselves before.
+        case forgetsBootChoices
+        /// Not kept: whether SSH ran on hosts.
+        case forgetsSSH
+        /// Announcements are written only with the next record.
+        case writesAnnouncementsLate
+    }
+
     private let inner: any Journal
-
-    init(_ inner: any Journal) { self.inner = inner }
-
-    func append(_ event: RunEvent, run: RunID?, outage: OutageID)
-        async throws(JournalError) -> Record
-    {
-        switch event {
-        case .bootChosen, .sshFound: break
-        default: return try await inner.append(event, run: run, outage: outage)
-        }
-        return Record(
-            number: 0, at: Timestamp(millisecondsSinceEpoch: 0), run: run, outage: outage,
-            event: event)
-    }
-
-    func openOutage(of cluster: ClusterName) async throws(JournalError) -> [Record] {
-        try await inner.openOutage(of: cluster)
-    }
-
-    func newest(_ limit: Int) async throws(JournalError) -> [Record] {
-        try await inner.newest(limit)
-    }
-}
-
-/// A journal that says that an announcement is on disk, and writes it only with the next record.
-actor LateJournal: Journal {
-    private let inner: any Journal
+    private let fault: Fault
     private var late: (RunEvent, RunID?, OutageID)?
 
-    init(_ inner: any Journal) { self.inner = inner }
+    init(_ inner: any Journal, _ fault: Fault) {
+        self.inner = inner
+        self.fault = fault
+    }
 
     func append(_ event: RunEvent, run: RunID?, outage: OutageID)
         async throws(JournalError) -> Record
@@ -177,10 +162,11 @@ actor LateJournal: Journal {
             late = nil
             _ = try await inner.append(event, run: run, outage: outage)
         }
-        guard case .asked = event else {
-            return try await inner.append(event, run: run, outage: outage)
+        switch (event, fault) {
+        case (.bootChosen, .forgetsBootChoices), (.sshFound, .forgetsSSH): break
+        case (.asked, .writesAnnouncementsLate): late = (event, run, outage)
+        default: return try await inner.append(event, run: run, outage: outage)
         }
-        late = (event, run, outage)
         return Record(
             number: 0, at: Timestamp(millisecondsSinceEpoch: 0), run: run, outage: outage,
             event: event)

@@ -501,7 +501,7 @@ import Transport
                 #expect(error.reason == .secureBoot)
                 #expect(error.detail.contains("Secure Boot"))
             }
-            #expect(try await bench.host.hasSecureBoot() == true)
+            #expect(try await bench.host.survey().secureBoot == .enabled)
             #expect(await bench.site.events.isEmpty)
         }
     }

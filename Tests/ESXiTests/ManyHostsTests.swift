@@ -62,7 +62,7 @@ import Testing
     }
 
     private func expectAllArmed(_ labs: [LabESXiHost]) async throws {
-        let silent = try SilentServer()
+        let silent = try LabMutePort()
         var hosts: [ESXiHost] = []
         for lab in labs { hosts.append(try await ESXiBench.adapter(for: lab)) }
         var limits = ESXiLimits()
@@ -126,29 +126,4 @@ import Testing
         done.took = ContinuousClock.now - start
         return done
     }
-}
-
-/// Takes connections (the kernel does) and says nothing.
-private final class SilentServer: Sendable {
-    let port: Int
-    private let socket: Int32
-
-    init() throws {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let socket = socket
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, size) == 0 && listen(socket, 4) == 0
-                    ? getsockname(socket, $0, &size) : -1
-            }
-        }
-        try #require(code == 0)
-        port = Int(UInt16(bigEndian: address.sin_port))
-    }
-
-    deinit { close(socket) }
 }

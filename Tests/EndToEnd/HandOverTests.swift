@@ -12,7 +12,7 @@ extension EndToEnd {
         }
     }
 
-    @Test(.timeLimit(.minutes(4)))
+    @Test(.timeLimit(.minutes(6)))
     func `an abort takes the daemon's run back on battery, and the outage is left alone`()
         async throws
     {
@@ -49,7 +49,7 @@ extension EndToEnd {
         }
     }
 
-    @Test(.timeLimit(.minutes(4)))
+    @Test(.timeLimit(.minutes(6)))
     func `under a hold nothing is touched, and at its end the outage is acted on at once`()
         async throws
     {

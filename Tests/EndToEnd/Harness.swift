@@ -103,10 +103,10 @@ final class Child: Sendable {
 /// Everything one test has: a short temporary directory (Unix sockets are in it), and processes
 /// that are all stopped by pid at its end.
 final class Stage {
-    static let startLimit: Duration = .seconds(30)
+    static let startLimit: Duration = .seconds(60)
     /// A run down or up takes 25 s on a calm machine; other work may share the two cores.
-    static let runLimit: Duration = .seconds(150)
-    private static let stopLimit: Duration = .seconds(15)
+    static let runLimit: Duration = .seconds(240)
+    private static let stopLimit: Duration = .seconds(60)
 
     let directory: String
     private var children: [(name: String, child: Child)] = []
@@ -289,7 +289,7 @@ final class Lab {
         var vcenter: String
     }
 
-    private static let answerLimit: Duration = .seconds(10)
+    private static let answerLimit: Duration = .seconds(60)
 
     /// The site it simulates.
     let scenario: LabScenario
@@ -446,7 +446,7 @@ struct History {
 /// Debian's own dummy-ups, upsd and upsmon on a free port of 127.0.0.1. All of them run as the
 /// tester, so that nothing has to be given to user nut.
 final class NUTChain {
-    private static let stepLimit: Duration = .seconds(15)
+    private static let stepLimit: Duration = .seconds(60)
 
     let port: Int
     /// Where its files are, on the stage; its programs' names begin with it.
@@ -465,7 +465,7 @@ final class NUTChain {
         }
         self.stage = stage
         self.folder = folder
-        port = try freePort()
+        port = try LabPort.free()
         let path = stage.path(folder)
         variables = [
             "NUT_CONFPATH": path, "NUT_STATEPATH": path, "NUT_ALTPIDPATH": path,
@@ -634,25 +634,6 @@ extension Stage {
             }.joined(separator: "\n")
         }
     }
-}
-
-/// A port of 127.0.0.1 that was free a moment ago.
-private func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw SetupError(description: "no socket") }
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let done = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
-            bind(descriptor, general, length) == 0
-                && getsockname(descriptor, general, &length) == 0
-        }
-    }
-    guard done else { throw SetupError(description: "no free port") }
-    return Int(UInt16(bigEndian: address.sin_port))
 }
 
 // MARK: - systemd's part

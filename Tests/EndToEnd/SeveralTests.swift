@@ -95,7 +95,7 @@ extension EndToEnd {
 
     // MARK: Two feeds
 
-    @Test(.timeLimit(.minutes(4)))
+    @Test(.timeLimit(.minutes(6)))
     func `only the host of a failing feed goes down, with HA on, and comes back with its feed`()
         async throws
     {
@@ -174,7 +174,7 @@ extension EndToEnd {
 
     // MARK: A daemon that is to end at once
 
-    @Test(.timeLimit(.minutes(4)))
+    @Test(.timeLimit(.minutes(6)))
     func `the second SIGTERM ends the daemon in the middle of a run, and its next start goes on`()
         async throws
     {

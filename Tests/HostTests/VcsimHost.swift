@@ -93,7 +93,7 @@ enum VcsimHost {
         _ server: LabProcess, _ sha256: String, _ account: LabHostAccount
     ) async throws -> HostBench {
         struct Greeting: Decodable { var port: Int }
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while !server.output.hasSuffix("\n"), server.isRunning, ContinuousClock.now < deadline {
             try await Task.sleep(for: .milliseconds(50))
         }

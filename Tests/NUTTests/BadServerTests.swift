@@ -4,7 +4,7 @@ import PowerRun
 import Testing
 
 /// What no real upsd does on request: silence, nonsense, answers out of step.
-@Suite(.timeLimit(.minutes(1))) struct BadServerTests {
+@Suite(.timeLimit(.minutes(3))) struct BadServerTests {
     static let short = UPSDLimits(
         connect: .milliseconds(500), handshake: .milliseconds(300), reply: .milliseconds(200),
         read: .milliseconds(500), session: .milliseconds(500), tracking: .milliseconds(300),

@@ -95,7 +95,7 @@ func reason(_ body: () async throws(FeedError) -> Void) async -> FeedError.Reaso
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct FeedContractTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct FeedContractTests {
     @Test(arguments: ServerKind.allCases)
     func `status, runtime, charge and load are read, and their changes`(kind: ServerKind)
         async throws

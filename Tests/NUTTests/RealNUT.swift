@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import PowerLab
 import Testing
 
 /// Why a real part could not be had.
@@ -17,8 +18,8 @@ actor RealNUT {
     static let driverPath = "/lib/nut/dummy-ups"
     static let serverPath = "/lib/nut/upsd"
     /// Starting takes 0.2 s alone; other builds share the machine.
-    static let startLimit: Duration = .seconds(15)
-    static let stopLimit: Duration = .seconds(5)
+    static let startLimit: Duration = .seconds(60)
+    static let stopLimit: Duration = .seconds(30)
 
     let directory: URL
     let port: Int
@@ -126,7 +127,7 @@ actor RealNUT {
         guard mkdtemp(&template) != nil else { throw SetupError(description: "no mkdtemp") }
         let path = String(
             decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let nut = RealNUT(directory: URL(filePath: path), port: try freePort())
+        let nut = RealNUT(directory: URL(filePath: path), port: try LabPort.free())
         do {
             try await nut.writeFiles(certificate, maxAgeSeconds: maxAgeSeconds, text: text)
         } catch {
@@ -259,25 +260,6 @@ actor RealNUT {
             Issue.record("\(directory.path) is left: \(error)")
         }
     }
-}
-
-/// A port of 127.0.0.1 that was free a moment ago.
-func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0 else { throw SetupError(description: "no socket") }
-    defer { Glibc.close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let done = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
-            bind(descriptor, general, length) == 0
-                && getsockname(descriptor, general, &length) == 0
-        }
-    }
-    guard done else { throw SetupError(description: "no free port") }
-    return Int(UInt16(bigEndian: address.sin_port))
 }
 
 /// Looks again and again until it is so; an error when `limit` passed.

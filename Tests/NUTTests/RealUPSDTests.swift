@@ -4,7 +4,7 @@ import PowerModel
 import PowerRun
 import Testing
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RealUPSDTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RealUPSDTests {
     @Test func `a driver that is killed is a reading with a problem, and its return is seen`()
         async throws
     {
@@ -113,7 +113,7 @@ import Testing
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct TLSTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct TLSTests {
     @Test func `required TLS reads, logs in and commands inside TLS`() async throws {
         try await RealNUT.run(certificate: .localhost) { nut in
             let bundle = nut.directory.appending(path: "ca.pem").path

@@ -15,6 +15,8 @@ struct NotifyProgram {
         var status: Int32
         var output: String
         var milliseconds: Double
+        /// What it computed, whatever else the machine does.
+        var processorMilliseconds: Double
     }
 
     /// A process that was started.
@@ -26,14 +28,21 @@ struct NotifyProgram {
         /// Waits for its end.
         func outcome() throws -> Outcome {
             var status: Int32 = 0
-            guard waitpid(process, &status, 0) == process else {
+            var usage = rusage()
+            guard wait4(process, &status, 0, &usage) == process else {
                 throw Failure(doing: "wait for \(process)", number: errno)
             }
             let elapsed = SystemTime().elapsed - startedAt
             return Outcome(
                 status: status,
                 output: String(decoding: try contents(of: outputPath), as: UTF8.self),
-                milliseconds: elapsed / .milliseconds(1))
+                milliseconds: elapsed / .milliseconds(1),
+                processorMilliseconds: Self.milliseconds(usage.ru_utime)
+                    + Self.milliseconds(usage.ru_stime))
+        }
+
+        private static func milliseconds(_ time: timeval) -> Double {
+            Double(time.tv_sec) * 1000 + Double(time.tv_usec) / 1000
         }
     }
 

@@ -42,7 +42,7 @@ struct LabESXiBench: Sendable {
     /// Runs a command on the host as an administrator would, with nothing of the machine's own
     /// ssh configuration. The host key is checked.
     func ssh(
-        _ command: String, input: String = "", within limit: Duration = .seconds(20)
+        _ command: String, input: String = "", within limit: Duration = .seconds(60)
     ) async throws -> LabProcess.Exit {
         let port = await host.port
         let known = directory + "/known_hosts"
@@ -60,7 +60,7 @@ struct LabESXiBench: Sendable {
 
     /// Waits until `condition` holds.
     static func eventually(
-        within limit: Duration = .seconds(20), _ condition: () async throws -> Bool
+        within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
     ) async throws -> Bool {
         let clock = ContinuousClock()
         let deadline = clock.now.advanced(by: limit)

@@ -82,7 +82,7 @@ let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// Waits until something holds; false when it does not within the limit.
 func eventually(
-    within limit: Duration = .seconds(10), _ holds: () async throws -> Bool
+    within limit: Duration = .seconds(60), _ holds: () async throws -> Bool
 ) async throws -> Bool {
     let deadline = SystemTime().elapsed + limit
     while SystemTime().elapsed < deadline {

@@ -1,4 +1,5 @@
 import Foundation
+import PowerLab
 import PowerModel
 
 /// A real upsd with dummy-ups, and a real upsmon whose NOTIFYCMD is the built `vpower-notify`: all
@@ -16,7 +17,7 @@ final class RealNUT {
     /// Starts driver and upsd, and waits until upsd gives this status.
     init(status: String) async throws {
         scratch = try Scratch()
-        port = try freePort()
+        port = try LabPort.free()
         for tool in ["upsd", "upsmon", "dummy-ups"] {
             let path = "\(Self.drivers)/\(tool)"
             guard FileManager.default.isExecutableFile(atPath: path) else {
@@ -137,21 +138,4 @@ final class RealNUT {
 struct MissingAnswer: Error, CustomStringConvertible {
     var status: String
     var description: String { "upsd does not say \(status)" }
-}
-
-/// A TCP port of 127.0.0.1 that is free now.
-func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
-        }
-    }
-    guard result else { throw POSIXError(.EADDRINUSE) }
-    return Int(UInt16(bigEndian: address.sin_port))
 }

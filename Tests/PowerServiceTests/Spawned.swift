@@ -38,7 +38,7 @@ struct Spawned: Sendable {
 
     /// Waits for its end, at most this long; then it is killed. Its exit code, or 128 and the
     /// signal.
-    func end(within limit: Duration = .seconds(20)) async throws -> Int32 {
+    func end(within limit: Duration = .seconds(60)) async throws -> Int32 {
         let deadline = SystemTime().elapsed + limit
         var status: Int32 = 0
         while waitpid(id, &status, WNOHANG) == 0 {

@@ -80,11 +80,14 @@ import Testing
         let result = try await run(
             "systemd-tmpfiles", ["--create", "--root=\(root)", scratch.path + "/t.conf"])
         #expect(result.status == 0, "\(result.output)")
-        var about = stat()
-        #expect(lstat(root + "/var/spool/vpower", &about) == 0)
-        #expect(about.st_mode & 0o7777 == 0o770)
-        #expect(!isRoot || (about.st_uid == 0 && about.st_gid == 4242))
-        #expect(lstat(root + "/run/vpower", &about) == 0)
-        #expect(about.st_mode & 0o7777 == 0o755)
+        let files = FileManager.default
+        let spool = try files.attributesOfItem(atPath: root + "/var/spool/vpower")
+        #expect(spool[.posixPermissions] as? Int == 0o770)
+        if isRoot {
+            #expect(spool[.ownerAccountID] as? Int == 0)
+            #expect(spool[.groupOwnerAccountID] as? Int == 4242)
+        }
+        let runtime = try files.attributesOfItem(atPath: root + "/run/vpower")
+        #expect(runtime[.posixPermissions] as? Int == 0o755)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PowerLab
 import Testing
 import Transport
 
@@ -11,7 +12,7 @@ import Transport
                     try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
                 }
                 func round() async throws {
-                    let listener = try SilentListener(saying: "SSH-2.0-x\r\n", thenHangingUp: true)
+                    let listener = try LabMutePort(saying: "SSH-2.0-x\r\n", thenHangingUp: true)
                     _ = try? await SSHSession.probe(
                         host: "127.0.0.1", port: listener.port, limit: .seconds(5))
                     _ = try? await SSHSession(server.target(trusting: [])).run(

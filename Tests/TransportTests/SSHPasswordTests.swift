@@ -1,4 +1,5 @@
 import Foundation
+import PowerLab
 import Testing
 import Transport
 
@@ -90,7 +91,7 @@ import Transport
                 try tool(
                     "/usr/bin/ssh-keygen", ["-q", "-t", "ecdsa", "-N", "", "-f", key],
                     in: directory)
-                let port = try freePort()
+                let port = try LabPort.free()
                 return try ServerProcess(
                     python, ["-c", Self.program, String(port), key], port: port,
                     log: directory.appendingPathComponent("log"))
@@ -103,7 +104,7 @@ import Transport
         }
     }
 
-    private func failure(_ session: SSHSession, limit: Duration = .seconds(15)) async -> SSHError? {
+    private func failure(_ session: SSHSession, limit: Duration = .seconds(60)) async -> SSHError? {
         do throws(SSHError) {
             _ = try await session.run("whoami", limit: limit)
             return nil

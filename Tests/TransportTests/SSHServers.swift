@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import PowerLab
 import Transport
 
 /// A problem of the test's own making: a tool is missing, or does not start.
@@ -125,50 +125,6 @@ final class ServerProcess: Sendable {
     }
 }
 
-/// A TCP port of 127.0.0.1 that was free a moment ago.
-func freePort() throws -> Int {
-    let listener = try SilentListener()
-    return listener.port
-}
-
-/// Accepts connections (the kernel does), says some bytes, and then nothing more.
-final class SilentListener: Sendable {
-    let port: Int
-    private let socket: Int32
-    private let accepted = Mutex<[Int32]>([])
-
-    init(saying text: String? = nil, thenHangingUp: Bool = false) throws {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let socket = socket
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, size) == 0 && listen(socket, 16) == 0
-                    ? getsockname(socket, $0, &size) : -1
-            }
-        }
-        guard code == 0 else { throw SetUpProblem("no free port on 127.0.0.1") }
-        port = Int(UInt16(bigEndian: address.sin_port))
-        guard let text else { return }
-        Thread.detachNewThread { [self] in
-            let peer = accept(socket, nil, nil)
-            guard peer >= 0 else { return }
-            accepted.withLock { $0.append(peer) }
-            _ = send(peer, text, text.utf8.count, Int32(MSG_NOSIGNAL))
-            if thenHangingUp { shutdown(peer, Int32(SHUT_RDWR)) }
-        }
-    }
-
-    deinit {
-        shutdown(socket, Int32(SHUT_RDWR))
-        close(socket)
-        accepted.withLock { $0.forEach { _ = close($0) } }
-    }
-}
-
 /// An sshd of the test's own user, with the algorithm lists of ESXi 8.0.2
 /// (facts/esxi-samples/sshd_config-8.0.2.txt), keys in a directory of its own.
 struct SSHServer {
@@ -223,7 +179,7 @@ struct SSHServer {
         // ESXi shows /etc/issue before the login.
         try "\u{1b}[0m\nWelcome\n".write(
             toFile: path("issue"), atomically: true, encoding: .utf8)
-        let port = try freePort()
+        let port = try LabPort.free()
         let configuration = """
             ListenAddress 127.0.0.1
             Port \(port)

@@ -1,4 +1,5 @@
 import Foundation
+import PowerLab
 import Testing
 import Transport
 
@@ -202,7 +203,7 @@ import Transport
 
     @Test(arguments: [nil, "SSH-2.0-Op", "SSH-2.0-OpenSSH_8.3\r\n"])
     func `a peer that falls silent is given up at the limit`(text: String?) async throws {
-        let listener = try SilentListener(saying: text)
+        let listener = try LabMutePort(saying: text)
         let start = ContinuousClock.now
         let error = await failure(port: listener.port, limit: .seconds(1))
         #expect(error?.reason == .timedOut)
@@ -211,7 +212,7 @@ import Transport
     }
 
     @Test func `a peer that speaks another protocol is no SSH server`() async throws {
-        let listener = try SilentListener(
+        let listener = try LabMutePort(
             saying: String(repeating: "HTTP/1.1 400 Bad Request\r\n", count: 400))
         let error = await failure(port: listener.port, limit: .seconds(2))
         #expect(error?.reason == .broken || error?.reason == .timedOut)
@@ -221,13 +222,13 @@ import Transport
     func `a peer that hangs up is broken and not without a common algorithm`(text: String)
         async throws
     {
-        let listener = try SilentListener(saying: text, thenHangingUp: true)
+        let listener = try LabMutePort(saying: text, thenHangingUp: true)
         let error = await failure(port: listener.port, limit: .seconds(5))
         #expect(error?.reason == .broken)
     }
 
     @Test func `a closed port and a name that does not resolve are unreachable`() async throws {
-        let port = try freePort()
+        let port = try LabPort.free()
         #expect(await failure(port: port, limit: .seconds(2))?.reason == .unreachable)
         #expect(await !Reachability.answers(host: "127.0.0.1", port: port, within: .seconds(1)))
         do throws(SSHError) {
@@ -240,7 +241,7 @@ import Transport
     }
 
     @Test func `many silent hosts wait side by side and hold nobody else`() async throws {
-        let listeners = try (0..<8).map { _ in try SilentListener() }
+        let listeners = try (0..<8).map { _ in try LabMutePort() }
         let order = await withTaskGroup(of: String.self) { group in
             for listener in listeners {
                 group.addTask {

@@ -130,7 +130,7 @@ extension ClusterContractTests {
                 await failure { () async throws(ClusterError) in
                     try await bench.cluster.shutDown(guest)
                 } == .busy)
-            let deadline = ContinuousClock.now + .seconds(10)
+            let deadline = ContinuousClock.now + .seconds(60)
             while await failure({ () async throws(ClusterError) in
                 try await bench.cluster.shutDown(guest)
             }) == .busy, ContinuousClock.now < deadline {

@@ -171,7 +171,7 @@ extension ClusterContractTests {
             #expect(bench.world.vcenterState() == .up)
             try await bench.cluster.shutDownAppliance(reason: "power \"loss\" <&>")
             let vcsa = try await bench.guest("vcsa01")
-            let deadline = ContinuousClock.now + .seconds(10)
+            let deadline = ContinuousClock.now + .seconds(60)
             while bench.world.vcenterState() != .down, ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(50))
             }

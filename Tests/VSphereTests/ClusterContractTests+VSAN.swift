@@ -19,7 +19,7 @@ extension ClusterContractTests {
     private func power(
         of cluster: any ClusterControl, becoming wanted: VSANPower
     ) async throws -> VSANPower? {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         var seen: VSANPower?
         while seen != wanted, ContinuousClock.now < deadline {
             do { seen = try await cluster.vsanPower() } catch { seen = nil }
@@ -47,7 +47,7 @@ extension ClusterContractTests {
                 false, reason: "a \"reason\" & <more> " + String(repeating: "x", count: 600))
             let hosts = bench.world.scenario.hosts.map(\.name)
             var version: UInt64 = 0
-            let deadline = ContinuousClock.now + .seconds(15)
+            let deadline = ContinuousClock.now + .seconds(60)
             while hosts.contains(where: bench.world.answers), ContinuousClock.now < deadline {
                 version = await bench.world.change(after: version, within: .seconds(1))
             }

@@ -109,7 +109,7 @@ import VSphere
 
         /// The inventory as soon as it is so; the last one seen when it does not become so.
         func inventory(
-            within limit: Duration = .seconds(10), when holds: (Inventory) -> Bool
+            within limit: Duration = .seconds(60), when holds: (Inventory) -> Bool
         ) async throws -> Inventory {
             let deadline = ContinuousClock.now + limit
             var seen = try await cluster.inventory(newerThan: nil, within: .seconds(5))
@@ -121,7 +121,7 @@ import VSphere
 
         /// Calls until the answer is this reason; nil is success. The last answer.
         func reason(becoming wanted: ClusterError.Reason?) async throws -> ClusterError.Reason? {
-            let deadline = ContinuousClock.now + .seconds(10)
+            let deadline = ContinuousClock.now + .seconds(60)
             while true {
                 let now = await failure { () async throws(ClusterError) in
                     _ = try await cluster.automation()
@@ -564,7 +564,7 @@ import VSphere
             let snapshot = try await bench.cluster.snapshot().inventory
             #expect(here.allSatisfy { snapshot.guest($0)?.power == .unknown })
             // Once it is off, nothing can be done to them.
-            let deadline = ContinuousClock.now + .seconds(5)
+            let deadline = ContinuousClock.now + .seconds(60)
             while bench.world.answers(away), ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(50))
             }
@@ -603,7 +603,7 @@ import VSphere
             caller.cancel()
             await caller.value
             // It does not wait for the logout, which goes on beside it.
-            let deadline = ContinuousClock.now + .seconds(10)
+            let deadline = ContinuousClock.now + .seconds(60)
             while await [server.sessionCount, server.restSessionCount] != [0, 0] {
                 try #require(ContinuousClock.now < deadline, "a session is left")
                 try await Task.sleep(for: .milliseconds(20))

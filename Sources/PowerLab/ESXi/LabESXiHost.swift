@@ -97,7 +97,7 @@ public actor LabESXiHost {
                 bubblewrap: LabProcess.find("bwrap"), busybox: busybox,
                 libraries: await LabRootfs.libraries(of: busybox))
             try await makeKeys()
-            if port == 0 { port = try Self.freePort() }
+            if port == 0 { port = UInt16(try LabPort.free()) }
             try writeConfiguration()
         } catch let error as LabProcessError {
             throw error
@@ -156,7 +156,7 @@ public actor LabESXiHost {
         let clock = ContinuousClock()
         let deadline = clock.now.advanced(by: Self.bootLimit)
         while clock.now < deadline {
-            if Self.withSocket(port, { connect($0, $1, $2) }) != 0 { return }
+            if !LabPort.isOpen(port) { return }
             await Self.pause()
         }
         throw LabProcessError(program: "sshd of \(name)", detail: "does not stop")
@@ -327,38 +327,11 @@ public actor LabESXiHost {
         rsaHostKeyFingerprint = prints["host_rsa"] ?? ""
     }
 
-    /// A port that is free now and is not among those the kernel gives to connections, so that
-    /// it is still free after a boot.
-    private static func freePort() throws(LabProcessError) -> UInt16 {
-        for _ in 0..<200 {
-            let port = UInt16.random(in: 12_000..<32_000)
-            if withSocket(port, { Glibc.bind($0, $1, $2) }) == 0 { return port }
-        }
-        throw LabProcessError(program: "sshd", detail: "no free port between 12000 and 32000")
-    }
-
-    private static func withSocket(
-        _ port: UInt16, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
-    ) -> Int32 {
-        let handle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard handle >= 0 else { return -1 }
-        defer { close(handle) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body(handle, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-    }
-
     private func waitForSSH(_ machine: LabProcess) async throws(LabProcessError) {
         let clock = ContinuousClock()
         let deadline = clock.now.advanced(by: Self.bootLimit)
         while clock.now < deadline, machine.isRunning {
-            if Self.withSocket(port, { connect($0, $1, $2) }) == 0 { return }
+            if LabPort.isOpen(port) { return }
             await Self.pause()
         }
         let log = LabRootfs.regularFile(directory + "/sshd.log") ?? []

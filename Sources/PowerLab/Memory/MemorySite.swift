@@ -60,6 +60,7 @@ public struct MemorySite: Sendable {
             site: site, cluster: life.map { MemoryCluster(world, life: $0) } ?? cluster,
             hosts: Dictionary(
                 uniqueKeysWithValues: (hosts ?? self.hosts).map { ($0.host, $0) }),
+            bmcs: MemoryBMC.all(in: world, life: life),
             wake: { host in
                 if life?.isAlive != false { world.wakeHost(host) }
                 return nil

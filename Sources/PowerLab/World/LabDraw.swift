@@ -57,6 +57,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         drawVSAN()
         drawBoot()
         drawSSH()
+        drawBMCs()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
         let rate = Double(random.below(60)) / 100
         for kind in LabFault.allCases where random.chance(rate) { draw(kind) }
@@ -183,6 +184,15 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             scenario.hosts[index].hasAPI = true
             scenario.hosts[index].sshRuns = random.chance(0.2)
             scenario.hosts[index].sshStartsAtBoot = random.chance(0.2)
+        }
+    }
+
+    /// Some hosts have a management controller. By numbers of their own too.
+    private mutating func drawBMCs() {
+        var random = LabRandom(seed: seed &+ 0xb3c0_0000)
+        guard random.chance(0.3) else { return }
+        for index in scenario.hosts.indices {
+            scenario.hosts[index].hasBMC = random.chance(0.8)
         }
     }
 

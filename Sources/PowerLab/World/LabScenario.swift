@@ -131,6 +131,8 @@ public struct LabHostSpec: Sendable {
     public var secureBoot = false
     /// Whether vpower has a login for its own SOAP endpoint: only over that is autostart set.
     public var hasAPI = false
+    /// Whether it has a management controller that vpower may ask.
+    public var hasBMC = false
     /// What it starts by itself before the outage.
     public var autostart = LabHostSpec.noAutostart
     /// Whether the site file has vpower start SSH for a run.

@@ -271,6 +271,12 @@ extension LabState {
             || hits(.linkCut, hosts[host].spec.name.rawValue)
     }
 
+    /// Whether a host is off, as its management controller says; nil where nobody can ask it. It is
+    /// behind the hosts' switch, with a link of its own.
+    mutating func isOffByBMC(_ host: HostPlace) -> Bool? {
+        hits(.switchDead) ? nil : hosts[host].power == .off
+    }
+
     /// Whether the witness behind the hosts' switch answers.
     mutating func witnessAnswers() -> Bool { !hits(.switchDead) }
 

@@ -310,6 +310,8 @@ public struct HostSite: Hashable, Sendable {
     public var boot: BootPolicy?
     /// When its SSH service runs.
     public var sshPolicy = SSHPolicy.always
+    /// Its management controller, where vpower may ask it.
+    public var bmc: BMCSite?
 
     /// A host.
     public init(

@@ -5,8 +5,9 @@ extension Operation {
     /// What of the cluster is not proven off, each thing in words; empty when the output may be
     /// cut.
     ///
-    /// A host or machine is off when it was told to stop and seen down in this outage, and is
-    /// silent now: one that came back by itself since, or that a run gave up on, is not. So is one
+    /// A host is off when it is silent and its management controller says so. Where it has none
+    /// that tells, a host or machine is off when it was told to stop and seen down in this outage,
+    /// and is silent now: one that came back since, or that a run gave up on, is not. So is one
     /// that DPM had put to sleep before, by vCenter's own word, while it is silent. What else
     /// a run left undone, a hook say, has no part in it. Where the witness is silent too, silence
     /// proves nothing: unless machines went down, which may have taken it with them.
@@ -14,30 +15,31 @@ extension Operation {
     public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
         let ledger = try await ledger()
-        let hostsDown = ledger.hostsSeenDown
-        let hostsLeft = ledger.hostsLeft
         let machinesDown = ledger.machinesSeenDown
+        let hosts = around.site.hosts.filter { isMeant($0.feeds) }.map(\.name).sorted()
+        async let offByBMC = around.areOff(hosts)
         let silence = await around.askHosts { await $0.isSilent() }
+        let isOff = await offByBMC
         var notOff: [String] = []
         if let witness = around.site.witness, machinesDown.isEmpty,
-            await !around.answers(witness)
+            !hosts.allSatisfy({ isOff[$0] == true }), await !around.answers(witness)
         {
             notOff.append("the witness \(witness) is silent, so that silence proves nothing")
         }
-        let inventory = ledger.snapshot?.inventory
-        for name in around.site.hosts.filter({ isMeant($0.feeds) }).map(\.name).sorted() {
-            if silence[name] == true, inventory?.host(name)?.inStandby == true { continue }
-            if hostsLeft.contains(name) {
+        for name in hosts {
+            let isSilent = silence[name] == true
+            if isSilent, isOff[name] == true { continue }
+            if isSilent, ledger.snapshot?.inventory.host(name)?.inStandby == true { continue }
+            if ledger.hostsLeft.contains(name) {
                 // It goes by itself: see `outputIsNeeded`.
-                let isGone = silence[name] == true
-                if !isGone, await !isLeaving(name) {
+                if !isSilent, await !isLeaving(name) {
                     notOff.append("host \(name) answers, and is not about to go")
                 }
-                continue
-            }
-            if !hostsDown.contains(name) {
+            } else if isSilent, isOff[name] == false {
+                notOff.append("host \(name) is on, as its BMC says")
+            } else if !ledger.hostsSeenDown.contains(name) {
                 notOff.append("host \(name) was not seen down")
-            } else if silence[name] != true {
+            } else if !isSilent {
                 notOff.append("host \(name) answers")
             }
         }

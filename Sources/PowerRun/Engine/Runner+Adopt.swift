@@ -18,9 +18,9 @@ enum Adopted {
 /// A guest whose host never comes back: registered on another one, once its own is proven off.
 extension Runner {
     /// Registers a guest on another host that is back, if policy allows it and nobody can be
-    /// running it. Silence alone proves nothing: a host counts as off only when it was told to stop
-    /// and was seen down in this outage, was not seen since, and the witness behind the same switch
-    /// answers.
+    /// running it. Silence alone proves nothing: a host counts as off only when its management
+    /// controller says so; or when it was told to stop and was seen down in this outage, was not
+    /// seen since, and the witness behind the same switch answers.
     func adopt(
         _ guest: Guest, from lost: HostName, _ lists: HostLists, _ terms: StartTerms,
         _ adoption: inout Adoption, _ wait: Wait
@@ -65,16 +65,23 @@ extension Runner {
 
     /// Why a host that cannot be read is not proven off; nil when it is.
     private func whyNotOff(_ name: HostName) async -> String? {
+        guard let host = around.hosts[name], await host.isSilent() else {
+            return "\(name) answers, but not as it should"
+        }
+        do {
+            switch try await around.isOff(name) {
+            case true?: return nil
+            case false?: return "the BMC of \(name) says that it is on"
+            case nil: break
+            }
+        } catch { return "\(error)" }
         guard let witness = around.site.witness else {
-            return "without a `witness` no silent host is proven off"
+            return "with neither `bmc` nor `witness` no silent host is proven off"
         }
         do {
             let ledger = try await around.ledger()
             guard ledger.hostsSeenDown.contains(name) else { return "\(name) was not seen down" }
         } catch { return "what was seen down cannot be read (\(error))" }
-        guard let host = around.hosts[name], await host.isSilent() else {
-            return "\(name) answers, but not as it should"
-        }
         guard await around.answers(witness) else { return "the witness \(witness) is silent too" }
         return nil
     }

@@ -71,12 +71,10 @@ extension Runner {
                     wasTold = await wasSeenDown(name)
                     wasLookedUp = true
                 }
-                guard wasTold else {
-                    return .notYet("it does not answer, and was not told to shut down")
-                }
+                guard wasTold else { return await downUntold(name) }
                 let since = silentSince ?? around.time.elapsed
                 silentSince = since
-                return await settled(since: since)
+                return await down(name, silentSince: since)
             }
             silentSince = nil
             if !wasToldNow {
@@ -90,50 +88,36 @@ extension Runner {
         }
     }
 
-    /// Whether an earlier run of this outage took the host down, and none brought it back since.
-    private func wasSeenDown(_ name: HostName) async -> Bool {
-        do {
-            return try await around.ledger().hostsSeenDown.contains(name)
-        } catch {
-            await record(.noted("\(name): whether it was taken down before is not known: \(error)"))
-            return false
-        }
-    }
-
-    /// Whether silence has lasted long enough, and is the host's own.
-    func settled(since: Duration) async -> Progress {
-        let settled = since + around.site.limits.settle
-        if around.time.elapsed < settled {
-            return .notBefore(settled, "it fell silent just now")
-        }
-        if let witness = around.site.witness {
-            guard await around.answers(witness) else {
-                return .notYet("it is silent, but so is the witness \(witness)")
-            }
-        }
-        return .over(.done(.asked))
-    }
-
     /// Tells a host to stop once no guest that matters is on; returns why it did not.
     private func tellToStop(
         _ host: any HostControl, maintenance: Bool, _ late: inout LateGuests, _ wait: Wait
     ) async throws(HostError) -> String? {
-        if let why = try await whyNotToStop(host, &late, wait) { return why }
+        var listed = try await host.guests()
+        if let why = await whyNotToStop(host, listed, &late, wait) { return why }
         // At the battery's end it is not waited for.
         if maintenance, !control.isDeadlineReached {
             await enterMaintenance(host)
             // That may have taken minutes, in which somebody may have started a guest.
-            if let why = try await whyNotToStop(host, &late, wait) { return why }
+            listed = try await host.guests()
+            if let why = await whyNotToStop(host, listed, &late, wait) { return why }
         }
-        switch control.passReturn() {
-        case .first: await record(.pointOfNoReturn("\(host.host) is told to stop"))
-        case .before: break
-        case .calledBack: return "the run was called back"
+        guard await passReturn("\(host.host) is told to stop", wait) else {
+            return "the run was called back"
         }
-        budgets.tellHost(wait.step.id, at: around.time.elapsed)
         await recordAsk(wait.step.id, "shut down \(host.host)")
         try await host.shutDownHost(reason: "vpower: power failure, run \(run)")
         return nil
+    }
+
+    /// Passes the point of no return; false when the run was called back a moment before.
+    func passReturn(_ what: String, _ wait: Wait) async -> Bool {
+        switch control.passReturn() {
+        case .first: await record(.pointOfNoReturn(what))
+        case .before: break
+        case .calledBack: return false
+        }
+        budgets.tellHost(wait.step.id, at: around.time.elapsed)
+        return true
     }
 
     /// Maintenance mode, where the host agrees. What it refused is on record: a restore must not

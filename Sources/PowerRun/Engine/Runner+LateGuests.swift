@@ -25,13 +25,11 @@ struct LateGuests {
 
 /// Late guests go down as their tiers do, through their host, before it is told to stop.
 extension Runner {
-    /// Why a host must stay on: guests that matter are, `controller` not counted. They are asked to
-    /// go down, tier by tier. At the battery's end they are cut off.
+    /// Why a host must stay on: guests that matter are, of those it lists. They are asked to go
+    /// down, tier by tier. At the battery's end they are cut off.
     func whyNotToStop(
-        _ host: any HostControl, besides controller: Guest? = nil, _ late: inout LateGuests,
-        _ wait: Wait
-    ) async throws(HostError) -> String? {
-        let listed = try await host.guests().filter { $0.vmxPath != controller?.vmxPath }
+        _ host: any HostControl, _ listed: [HostGuest], _ late: inout LateGuests, _ wait: Wait
+    ) async -> String? {
         if !control.isDeadlineReached, !control.mustStop {
             await bringDown(&late, listed, on: host, wait)
         }

@@ -10,30 +10,21 @@ extension Runner {
         guard let controller = known(id) else { return .gaveUp("no inventory has the controller") }
         var late = LateGuests()
         let outcome = await untilDone(on: name, wait) { host throws(HostError) in
-            if let why = try await whyNotToStop(host, besides: controller, &late, wait) {
-                return .notYet(why)
-            }
-            guard try await isHere(controller, host) else {
+            let listed = try await host.guests()
+            let others = listed.filter { $0.vmxPath != controller.vmxPath }
+            if let why = await whyNotToStop(host, others, &late, wait) { return .notYet(why) }
+            guard others.count < listed.count else {
                 return .notYet("\(controller.name.onOneLine) is not registered there any more")
             }
-            switch control.passReturn() {
-            case .first: await record(.pointOfNoReturn("\(name) is told to stop"))
-            case .before: break
-            case .calledBack: return .notYet("the run was called back")
+            guard await passReturn("\(name) is told to stop", wait) else {
+                return .notYet("the run was called back")
             }
-            budgets.tellHost(wait.step.id, at: around.time.elapsed)
             await recordAsk(wait.step.id, wait.step.action.summary)
             try await host.leave(leaveOrders(name, controller))
             return .over(.done(.asked))
         }
         await around.hosts[name]?.close()
         return outcome
-    }
-
-    private func isHere(
-        _ controller: Guest, _ host: any HostControl
-    ) async throws(HostError) -> Bool {
-        try await host.guests().contains { $0.vmxPath == controller.vmxPath }
     }
 
     private func leaveOrders(_ host: HostName, _ controller: Guest) -> LeaveOrders {

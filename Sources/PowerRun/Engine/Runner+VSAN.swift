@@ -90,7 +90,7 @@ extension Runner {
             }
             let since = silentSince ?? around.time.elapsed
             silentSince = since
-            return await settled(since: since)
+            return await down(name, silentSince: since)
         }
     }
 
@@ -250,24 +250,14 @@ extension Runner {
         for name in hosts {
             guard let host = around.hosts[name] else { continue }
             do throws(HostError) {
-                if let why = try await whyNotToStop(
-                    host, &late[name, default: LateGuests()], wait)
+                let listed = try await host.guests()
+                if let why = await whyNotToStop(
+                    host, listed, &late[name, default: LateGuests()], wait)
                 {
                     return why
                 }
             } catch { if mustRead { return "\(error)" } }
         }
         return nil
-    }
-
-    /// Passes the point of no return; false when the run was called back a moment before.
-    private func passReturn(_ what: String, _ wait: Wait) async -> Bool {
-        switch control.passReturn() {
-        case .first: await record(.pointOfNoReturn(what))
-        case .before: break
-        case .calledBack: return false
-        }
-        budgets.tellHost(wait.step.id, at: around.time.elapsed)
-        return true
     }
 }

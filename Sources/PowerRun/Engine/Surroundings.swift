@@ -9,6 +9,8 @@ public struct Surroundings: Sendable {
     public var cluster: any ClusterControl
     /// Its hosts.
     public var hosts: [HostName: any HostControl]
+    /// Management controllers, of the hosts that have one vpower may ask.
+    public var bmcs: [HostName: any BMCControl]
     /// Machines that go down with it.
     public var machines: [MachineName: any MachineControl]
     /// Wakes a host; says in words why it could not.
@@ -32,6 +34,7 @@ public struct Surroundings: Sendable {
     /// Surroundings of these parts.
     public init(
         site: ClusterSite, cluster: any ClusterControl, hosts: [HostName: any HostControl],
+        bmcs: [HostName: any BMCControl] = [:],
         machines: [MachineName: any MachineControl] = [:],
         wake: @escaping @Sendable (HostName) async -> String?,
         answers: @escaping @Sendable (Endpoint) async -> Bool,
@@ -43,6 +46,7 @@ public struct Surroundings: Sendable {
         self.site = site
         self.cluster = cluster
         self.hosts = hosts
+        self.bmcs = bmcs
         self.machines = machines
         self.wake = wake
         self.answers = answers

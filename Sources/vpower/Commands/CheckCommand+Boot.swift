@@ -14,17 +14,14 @@ extension CheckCommand {
             uniqueKeysWithValues: Planner(site: cluster).bootChoices(now: snapshot))
     }
 
-    /// The way of one host, and what stands in its way. What vCenter does not tell of Secure Boot
-    /// the host is asked.
+    /// The way of one host, and what stands in its way. What vCenter does not tell the host's own
+    /// survey does, where there is one.
     func checkBoot(
-        _ choice: BootChoice?, of ssh: ESXiHost?, _ what: String, _ sheet: inout CheckSheet
-    ) async {
-        guard var choice else { return }
-        if choice.secureBoot == nil, let ssh {
-            do { choice.secureBoot = try await ssh.hasSecureBoot() } catch {
-                sheet.note(what, "whether Secure Boot is on is not known: \(error)")
-            }
-        }
+        _ choice: BootChoice?, _ survey: HostSurvey?, _ what: String, _ sheet: inout CheckSheet
+    ) {
+        guard var choice else { return noteAutostart(nil, survey, what, &sheet) }
+        choice.secureBoot = choice.secureBoot ?? survey?.secureBoot.isOn
+        choice.startsByItself = choice.startsByItself ?? survey?.autostart?.isOn
         let onlyVpower = "nothing but vpower starts its guests"
         switch choice.way {
         case .controller where choice.isRefused:
@@ -36,13 +33,31 @@ extension CheckCommand {
         case .controller: sheet.note(what, "\(choice.summary): \(onlyVpower)")
         case .localsh, .autostart: sheet.good(what, choice.summary)
         }
-        if choice.startsByItself == true {
+        noteAutostart(choice, survey, what, &sheet)
+    }
+
+    /// What the host starts by itself, in an order of its own.
+    private func noteAutostart(
+        _ choice: BootChoice?, _ survey: HostSurvey?, _ what: String, _ sheet: inout CheckSheet
+    ) {
+        let guests = survey?.autostart.map { $0.guests.counted("guest") } ?? "guests"
+        switch choice?.startsByItself ?? survey?.autostart?.isOn {
+        case true? where choice?.hasAPI == true:
+            sheet.note(
+                what, "its own autostart is on: vpower changes it for an outage, and puts it back")
+        case true?:
             sheet.note(
                 what,
-                choice.hasAPI
-                    ? "its own autostart is on: vpower changes it for an outage, and puts it back"
-                    : "its own autostart is on, and starts guests in an order of its own: give it "
-                        + "an `api`, and vpower switches that off for an outage")
+                "its own autostart is on, and starts \(guests) in an order of its own"
+                    + (choice == nil
+                        ? ": switch it off"
+                        : ": give it an `api`, and vpower switches that off for an outage"))
+        case false?: break
+        case nil:
+            guard survey?.autostart != nil else { return }
+            sheet.note(
+                what,
+                "in its autostart order: \(guests); whether autostart is on it does not say")
         }
     }
 }

@@ -47,6 +47,7 @@ struct CheckCommand: AsyncParsableCommand {
         for feed in context.site.feeds { await check(feed, context, &sheet) }
         for cluster in context.site.clusters {
             let seen = await check(cluster, context, &sheet)
+            checkProof(of: cluster, &sheet)
             for host in cluster.hosts {
                 if seen.asleep.contains(host.name) {
                     sheet.note(

@@ -3,7 +3,7 @@ import PowerModel
 import PowerStore
 import Transport
 
-/// `vpower trust`: shows what hosts, their APIs and vCenters present, to be compared and pinned.
+/// `vpower trust`: shows what hosts, their APIs, BMCs and vCenters present, to be compared and pinned.
 struct TrustCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trust", abstract: "Show host keys and certificates, and pin them.",
@@ -74,6 +74,10 @@ struct TrustCommand: AsyncParsableCommand {
                 if let api = host.api {
                     let what = "api of host \(host.name)"
                     await look(at: api.endpoint, what, what, api.trust, .api(host.name), &found)
+                }
+                if let bmc = host.bmc {
+                    let what = "BMC of host \(host.name)"
+                    await look(at: bmc.endpoint, what, what, bmc.trust, .bmc(host.name), &found)
                 }
             }
         }

@@ -8,9 +8,10 @@ extension SiteContext {
     /// How long DNS may take for all names of a cluster together: an outage does not wait for it.
     private static let lookUpLimit: Duration = .seconds(3)
 
-    /// The names behind which a run finds its vCenter, hosts, machines and witness.
+    /// The names behind which a run finds its vCenter, hosts, their BMCs, machines and witness.
     private func names(of cluster: ClusterSite) -> [String] {
         [cluster.vcenter.endpoint.host] + cluster.hosts.map(\.ssh.host)
+            + cluster.hosts.compactMap(\.bmc?.endpoint.host)
             + machines(of: cluster).map(\.ssh.host) + (cluster.witness.map { [$0.host] } ?? [])
     }
 

@@ -127,6 +127,26 @@ struct SiteContext: Sendable {
         }
     }
 
+    /// A host's management controller; nil where the site file has none.
+    func makeBMC(_ host: HostSite) throws -> (any BMCControl)? {
+        try host.bmc.map { bmc in
+            RedfishBMC(
+                host.name, site: bmc, password: try secret(bmc.password), addresses: addresses)
+        }
+    }
+
+    /// Those of a cluster's hosts. Nobody needs them to shut down: one whose password cannot be
+    /// read is told, and not asked.
+    private func makeBMCs(_ cluster: ClusterSite) -> [HostName: any BMCControl] {
+        var bmcs: [HostName: any BMCControl] = [:]
+        for host in cluster.hosts {
+            do { bmcs[host.name] = try makeBMC(host) } catch {
+                Terminal.error("vpower: the BMC of host \(host.name) is not asked: \(error)")
+            }
+        }
+        return bmcs
+    }
+
     func makeMachines(_ cluster: ClusterSite) throws -> [any MachineControl] {
         try machines(of: cluster).map { machine in
             try SSHMachine(
@@ -164,6 +184,7 @@ struct SiteContext: Sendable {
         return Surroundings(
             site: cluster, cluster: vcenter,
             hosts: Dictionary(uniqueKeysWithValues: hosts.map { ($0.host, $0) }),
+            bmcs: makeBMCs(cluster),
             machines: Dictionary(
                 uniqueKeysWithValues: try makeMachines(cluster).map { ($0.machine, $0) }),
             wake: { host in await Self.wake(host, at: wakeAddresses[host] ?? nil) },
