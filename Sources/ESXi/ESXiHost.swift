@@ -41,6 +41,7 @@ public final class ESXiHost: HostControl {
     let answers: [QuestionAnswer]
     /// Keeps what people have in a host's local.sh, before a boot script is put into it.
     let keep: @Sendable (HostName, String) -> Void
+    private let sshPolicy: SSHPolicy
     private let address: String
     private let ports: [Int]
     private let addresses: AddressBook?
@@ -67,6 +68,7 @@ public final class ESXiHost: HostControl {
         self.answers = answers
         self.limits = limits
         self.addresses = addresses
+        sshPolicy = site.sshPolicy
         address = site.ssh.host
         ports = [site.ssh.port] + otherPorts
         let login: SSHTarget.Login
@@ -137,9 +139,17 @@ extension ESXiHost {
         do throws(SSHError) {
             return try await session.run(script, input: input, limit: limit)
         } catch {
+            let reason = Self.reason(error.reason)
             let more = error.reason == .loginRefused ? Self.lockOut : ""
-            throw self.error(Self.reason(error.reason), attempting, error.detail + more)
+            let first = reason == .unreachable ? stoppedSSH : ""
+            throw self.error(reason, attempting, first + error.detail + more)
         }
+    }
+
+    /// What it mostly is where SSH runs for a run only.
+    private var stoppedSSH: String {
+        sshPolicy == .run
+            ? "SSH is stopped on \(host) (TSM-SSH), or nobody reaches it: " : ""
     }
 
     /// A host does not tell a locked account from a wrong password (facts/esxi.md section 5).

@@ -156,6 +156,7 @@ extension RunEvent {
         case .stepEnded: "stepEnded"
         case .budgetChanged: "budgetChanged"
         case .bootChosen: "bootChosen"
+        case .sshFound: "sshFound"
         case .noted: "noted"
         case .pointOfNoReturn: "pointOfNoReturn"
         case .runEnded: "runEnded"

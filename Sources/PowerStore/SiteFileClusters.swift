@@ -22,7 +22,7 @@ extension SiteReader {
         "name", "vcenter", "vcsa", "vcsaElsewhere", "needs", "controller", "controllerElsewhere",
         "hosts", "tiers", "defaultTier", "infrastructure", "guests", "answers", "adoptGuests",
         "limits",
-        "maintenanceMode", "boot", "witness", "unarmedBoot", "extras",
+        "maintenanceMode", "boot", "ssh", "witness", "unarmedBoot", "extras",
     ]
 
     private func cluster(
@@ -37,8 +37,9 @@ extension SiteReader {
         let vcsa = vcsa(map)
         let needed = self.needs(map, of: name)
         let controller = controller(map)
+        let ssh: SSHPolicy? = map.value("ssh", .oneWord)
         let hosts = map.requiredList("hosts", of: "ESXi hosts")?
-            .compactMap { host($0, lines: &hostLines) }
+            .compactMap { host($0, ssh: ssh, lines: &hostLines) }
         let guests = guests(map)
         let answers = answers(map)
         let adopts = map.value("adoptGuests", .yesOrNo) ?? false

@@ -99,6 +99,7 @@ extension SiteFile {
                     sha256: 0011223344556677889900aabbccddeeff00112233445566778899aabbccddee
                   system: System.Embedded.1   # default: its only one
                 boot: auto                    # default: what holds for the cluster, below
+                ssh: run                      # default: what holds for the cluster, below
               - name: esx2.example.org        # in place of key: password or agent
                 password: file:/etc/vpower/secrets/esx
                 hostKeys: [SHA256:abcdefghij0123456789ABCDEFGHIJabcdefghij010]
@@ -199,6 +200,9 @@ extension SiteFile {
             # does not run where Secure Boot is on; autostart: the host's own, set over its `api`
             # for the outage, HA off; controller: by vpower alone. auto takes the first that can.
             boot: auto                        # default
+            # When the hosts' SSH service (TSM-SSH) runs: always, or run: vpower starts it for a run,
+            # over a host's `api` or else through vCenter, and stops it when all is back.
+            ssh: always                       # default
             witness: 192.0.2.1:22             # behind the hosts' switch, must still answer for
                                               # silence to mean down; default: none
             # What hosts start after a cut that nobody announced: nothing (default), or

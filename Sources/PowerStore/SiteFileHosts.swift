@@ -4,10 +4,13 @@ import PowerModel
 extension SiteReader {
     private static let hostKeys = [
         "name", "address", "sshPort", "user", "hostKeys", "api", "control", "feeds",
-        "feedsNeeded", "wake", "boot", "extras", "bmc",
+        "feedsNeeded", "wake", "boot", "ssh", "extras", "bmc",
     ]
 
-    func host(_ node: YAMLNode, lines: inout [String: Int]) -> HostSite? {
+    /// - Parameter ssh: when its SSH service runs, where it does not say.
+    func host(
+        _ node: YAMLNode, ssh common: SSHPolicy?, lines: inout [String: Int]
+    ) -> HostSite? {
         guard let map = SiteMap(node, "the host", keys: Self.hostKeys + Self.loginKeys, self) else {
             return nil
         }
@@ -24,12 +27,14 @@ extension SiteReader {
         if boot == .autostart, map["api"] == nil, let node = map["boot"] {
             report(node, "`boot` is autostart, but the host has no `api`, over which that is set")
         }
+        let ssh: SSHPolicy? = map.value("ssh", .oneWord)
         guard let name, let access, let feeds else { return nil }
         var site = HostSite(
             name: HostName(name), ssh: access.ssh, user: user, login: access.login,
             hostKeys: access.hostKeys, api: api, control: control, feeds: feeds,
             feedsNeeded: needed, wakeAddress: wake, boot: boot)
         site.extras = extras
+        site.sshPolicy = ssh ?? common ?? .always
         site.bmc = bmc(map)
         return site
     }

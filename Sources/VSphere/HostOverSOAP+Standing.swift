@@ -7,6 +7,8 @@ public enum HostPrivilege: String, CaseIterable, Hashable, Sendable {
     case maintenance = "Host.Config.Maintenance"
     /// What the host starts by itself: on the host.
     case autostart = "Host.Config.AutoStart"
+    /// SSH is started for a run and stopped afterwards, where the host says `ssh: run`: on the host.
+    case services = "Host.Config.NetService"
     /// Guests are asked to shut down, and their power is cut: on each guest.
     case powerOff = "VirtualMachine.Interact.PowerOff"
     /// Guests are started: on each guest.
@@ -19,6 +21,7 @@ public enum HostPrivilege: String, CaseIterable, Hashable, Sendable {
         switch self {
         case .maintenance: "shut the host down, or use maintenance mode"
         case .autostart: "change what the host starts by itself"
+        case .services: "start SSH for a run, and stop it"
         case .powerOff: "shut guests down and cut their power"
         case .powerOn: "start guests"
         case .suspend: "suspend guests"
@@ -72,15 +75,20 @@ public struct HostMissingPrivilege: Hashable, Sendable {
 extension HostOverSOAP {
     /// Logs in and looks at what an outage will need: for `vpower check`. Changes nothing.
     ///
-    /// - Parameter suspends: whether guests may be suspended.
-    public func standing(suspends: Bool) async throws(HostError) -> HostStanding {
+    /// - Parameters:
+    ///   - suspends: whether guests may be suspended.
+    ///   - opensSSH: whether SSH is started for a run.
+    public func standing(
+        suspends: Bool, opensSSH: Bool = false
+    ) async throws(HostError) -> HostStanding {
         try await attempt("look at what vpower's user may do") { session throws(CallFailure) in
             let host = try await self.reference(in: session)
             let seen = try await self.look(
                 at: host, ["runtime.inMaintenanceMode", "config.lockdownMode"], in: session)
             let vms = try await self.vms(in: session)
             var missing: [HostMissingPrivilege] = []
-            for question in self.questions(host, vms, suspends) where !question.objects.isEmpty {
+            for question in self.questions(host, vms, suspends, opensSSH)
+            where !question.objects.isEmpty {
                 missing += try await self.vim.missing(
                     of: question, in: session, limits: self.limits.vim
                 ).map { HostMissingPrivilege(privilege: $0.privilege, objects: $0.objects) }
@@ -94,11 +102,12 @@ extension HostOverSOAP {
     }
 
     private func questions(
-        _ host: Reference, _ vms: [ObjectProperties], _ suspends: Bool
+        _ host: Reference, _ vms: [ObjectProperties], _ suspends: Bool,
+        _ opensSSH: Bool
     ) -> [PrivilegeQuestion<HostPrivilege>] {
         [
             PrivilegeQuestion(
-                privileges: [.maintenance, .autostart],
+                privileges: [.maintenance, .autostart] + (opensSSH ? [.services] : []),
                 of: [PrivilegeObject(reference: host, name: "the host")]),
             PrivilegeQuestion(
                 privileges: [.powerOff, .powerOn] + (suspends ? [.suspend] : []),

@@ -15,6 +15,8 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
     case editCluster = "Host.Inventory.EditCluster"
     /// vCenter shuts a vSAN cluster down with its hosts, and starts it: on the cluster.
     case hostPower = "Host.Config.Power"
+    /// SSH is started for a run and stopped afterwards, where a host says `ssh: run`: on the host.
+    case services = "Host.Config.NetService"
     /// Guests are asked to shut down, and their power is cut: on each guest.
     case powerOff = "VirtualMachine.Interact.PowerOff"
     /// Guests are started: on each guest.
@@ -35,6 +37,7 @@ public enum VCenterPrivilege: String, CaseIterable, Hashable, Sendable {
         case .settings: "put vCLS into retreat mode and back"
         case .editCluster: "change HA, DRS and DPM"
         case .hostPower: "shut a vSAN cluster down and start it"
+        case .services: "start SSH on hosts for a run, and stop it"
         case .powerOff: "shut guests down and cut their power"
         case .powerOn: "start guests"
         case .suspend: "suspend guests"
@@ -59,9 +62,11 @@ extension VCenterCluster {
     ///   - snapshot: the cluster, as this vCenter has just shown it.
     ///   - suspends: whether guests may be suspended.
     ///   - answers: whether questions of guests may be answered.
+    ///   - opened: the hosts on which SSH is started for a run, through this vCenter.
     /// - Throws: `ClusterError`; also where vCenter's answer leaves something open.
     public func missingPrivileges(
-        on snapshot: ClusterSnapshot, suspends: Bool, answers: Bool = false
+        on snapshot: ClusterSnapshot, suspends: Bool, answers: Bool = false,
+        opened: Set<HostName> = []
     ) async throws(ClusterError) -> [MissingPrivilege] {
         try await attempt("read the privileges of vpower's user") { () async throws(CallFailure) in
             let cluster = Reference(kind: "ClusterComputeResource", id: snapshot.reference)
@@ -90,6 +95,9 @@ extension VCenterCluster {
                             + (VSANWay(for: snapshot) == .wizard ? [.hostPower] : []),
                         of: [.init(reference: cluster, name: snapshot.cluster.rawValue)]),
                     PrivilegeQuestion(privileges: [.read], of: hosts),
+                    PrivilegeQuestion(
+                        privileges: [.services],
+                        of: hosts.filter { opened.contains(HostName($0.name)) }),
                     PrivilegeQuestion(
                         privileges: [.read, .powerOff, .powerOn] + (suspends ? [.suspend] : [])
                             + (answers ? [.answerQuestion] : []),

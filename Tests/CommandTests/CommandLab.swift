@@ -23,6 +23,7 @@ final class CommandLab: Sendable {
     struct State: Decodable, Equatable {
         var mainsOn: Bool
         var hostsOn: [String]
+        var sshOn: [String]
         var guestsOn: [String]
         var automation: Automation
         var vcenter: String

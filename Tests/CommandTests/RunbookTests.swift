@@ -10,7 +10,8 @@ extension CommandTests {
         static let pages = [
             "after-an-outage.md", "first-setup-with-nut.md", "ha-cluster-with-vcsa-inside.md",
             "interrupted-run.md", "journal-damaged.md", "local-sh-by-hand.md",
-            "secure-boot.md", "several-clusters-and-shedding.md", "stop-a-shutdown.md",
+            "secure-boot.md", "several-clusters-and-shedding.md",
+            "ssh-only-for-the-run.md", "stop-a-shutdown.md",
             "vpower-inside-the-cluster.md", "vsan-cluster.md",
         ]
 
@@ -161,6 +162,26 @@ extension CommandTests {
                     set == [
                         "esx1.lab as before", "esx1.lab on", "esx3.lab as before", "esx3.lab on",
                     ])
+            }
+        }
+
+        @Test func `SSH on the hosts only for the run`() async throws {
+            try await CommandLab.with("--ssh-stopped") { lab in
+                let before = try await lab.state()
+                #expect(before.sshOn == [])
+                let printed = try await follow("ssh-only-for-the-run.md", lab) { command in
+                    // Not by the page's own words: at the end of each command but the shutdown.
+                    if command.hasPrefix("vpower restore") { return }
+                    let sshOn = try await lab.state().sshOn
+                    #expect(sshOn == [], "before \(command)")
+                }
+                try await expectAsBefore(lab, before)
+                #expect(try await lab.state().sshOn == [])
+                let log = try await lab.log()
+                // Two commands, the shutdown, and the restore after the boot.
+                #expect(log.count { $0.kind == .sshStarted } == 3 * 4, "\(printed)")
+                #expect(log.count { $0.kind == .sshStopped } == 3 * 3)
+                #expect(log.contains { $0.kind == .armed })
             }
         }
 

@@ -207,7 +207,42 @@ extension CheckerTests.Broken {
         }
     }
 
+    /// Every host has SSH stopped but for a run, and an endpoint of its own.
+    private static let withSSHStopped: @Sendable (inout LabScenario) -> Void = { scenario in
+        for index in scenario.hosts.indices {
+            scenario.hosts[index].hasAPI = true
+            scenario.hosts[index].opensSSH = true
+            scenario.hosts[index].sshRuns = false
+            scenario.hosts[index].sshStartsAtBoot = false
+        }
+    }
+
     static let all: [Self] = [
+        Self(
+            rule: "5: SSH is put back", how: "it leaves SSH on",
+            up: { plan in plan.phases.removeAll { $0.name == .closeSSH } },
+            prepare: withSSHStopped),
+        Self(
+            rule: "5: SSH is put back", how: "how SSH was is not on record when it is started",
+            wrap: { around, _ in
+                var around = around
+                around.journal = UntrueJournal(around.journal, .forgetsSSH)
+                return around
+            }, prepare: withSSHStopped),
+        Self(
+            rule: "5: SSH is put back", how: "it stops what ran before",
+            up: { plan in
+                for index in plan.phases.indices where plan.phases[index].name == .disarm {
+                    plan.phases[index].steps += plan.steps.compactMap { step in
+                        guard case .openSSH(let host) = step.action else { return nil }
+                        return Step(.closeSSH(host, wasOpened: true), limit: .seconds(8))
+                    }
+                }
+            },
+            prepare: { scenario in
+                withSSHStopped(&scenario)
+                for index in scenario.hosts.indices { scenario.hosts[index].sshRuns = true }
+            }),
         Self(
             rule: "1: a vSAN cluster goes down as a whole", how: "hosts go, and none prepared vSAN",
             wrap: { around, _ in doubled(around) { $0.skipsVSAN = true } },

@@ -133,6 +133,22 @@ extension CrashScenarios.Scenario {
         }
     }
 
+    /// Hosts whose SSH is stopped but for a run.
+    private static func ssh(
+        _ name: String, runs: Bool = false, startsAtBoot: Bool = false,
+        change: @escaping @Sendable (inout LabScenario) -> Void = { _ in }
+    ) -> Self {
+        Self(name: name) { site in
+            for index in site.hosts.indices {
+                site.hosts[index].hasAPI = true
+                site.hosts[index].opensSSH = true
+                site.hosts[index].sshRuns = runs
+                site.hosts[index].sshStartsAtBoot = startsAtBoot
+            }
+            change(&site)
+        }
+    }
+
     private static let esx1 = "esx1.lab"
     private static let queue = "50000000-0000-4000-8000-000000000005"
 
@@ -204,6 +220,20 @@ extension CrashScenarios.Scenario {
         },
         boot("Secure Boot, by vpower alone", secure: true, api: false),
         boot("autostart of its own beside scripts", secure: false, api: true),
+        ssh("SSH stopped but for a run"),
+        ssh("SSH stopped but for a run, reversed") { $0.faults[0].at = .seconds(20) },
+        ssh("SSH stopped but for a run, a host never stops") { site in
+            site.faults.append(PlannedFault(.hostNeverStops, esx1))
+        },
+        ssh("SSH stopped but for a run, no vCenter") { site in
+            site.faults.append(PlannedFault(.vcenterDeadBefore, at: .seconds(5)))
+        },
+        ssh("SSH stopped but for a run, vSAN by hand") { site in
+            site.hasVSAN = true
+            site.apiVersion = VersionNumber([7, 0, 2, 0])
+        },
+        ssh("SSH started by hand before", runs: true),
+        ssh("SSH stopped by hand before", startsAtBoot: true),
         with("a key is wrong", PlannedFault(.hostKeyWrong, esx1, lasts: .seconds(90))),
     ]
 }

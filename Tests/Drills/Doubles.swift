@@ -55,6 +55,8 @@ struct HostDouble: HostControl {
     func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
         try await inner.setAutostart(bendsAutostart(wanted))
     }
+    func sshService() async throws(HostError) -> SSHService { try await inner.sshService() }
+    func setSSH(runs: Bool) async throws(HostError) { try await inner.setSSH(runs: runs) }
     func isSilent() async -> Bool { await inner.isSilent() }
     func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         if let armError { throw armError }
@@ -117,6 +119,12 @@ struct ClusterDouble: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try await inner.powerOn(guest, on: host)
     }
+    func sshService(on host: HostName) async throws(ClusterError) -> SSHService {
+        try await inner.sshService(on: host)
+    }
+    func setSSH(runs: Bool, on host: HostName) async throws(ClusterError) {
+        try await inner.setSSH(runs: runs, on: host)
+    }
     func vsanPower() async throws(ClusterError) -> VSANPower { try await inner.vsanPower() }
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {
         try await inner.powerVSAN(on, reason: reason)
@@ -132,6 +140,8 @@ actor UntrueJournal: Journal {
     enum Fault {
         /// Not kept: how guests come up, and what hosts started by themselves before.
         case forgetsBootChoices
+        /// Not kept: whether SSH ran on hosts.
+        case forgetsSSH
         /// Announcements are written only with the next record.
         case writesAnnouncementsLate
     }
@@ -153,7 +163,7 @@ actor UntrueJournal: Journal {
             _ = try await inner.append(event, run: run, outage: outage)
         }
         switch (event, fault) {
-        case (.bootChosen, .forgetsBootChoices): break
+        case (.bootChosen, .forgetsBootChoices), (.sshFound, .forgetsSSH): break
         case (.asked, .writesAnnouncementsLate): late = (event, run, outage)
         default: return try await inner.append(event, run: run, outage: outage)
         }

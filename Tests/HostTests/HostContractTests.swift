@@ -1,3 +1,4 @@
+import ESXi
 import PowerLab
 import PowerModel
 import PowerRun
@@ -324,6 +325,68 @@ import Testing
                 await reason { () async throws(HostError) in
                     try await host.setAutostart(LabHostSpec.noAutostart)
                 } == .wayUnusable)
+        }
+    }
+
+    @Test(arguments: HostKind.allCases.filter { $0 != .vcsim && $0 != .ssh })
+    func `SSH is started and stopped and asking twice is asking once`(kind: HostKind) async throws {
+        func prepare(_ scenario: inout LabScenario) {
+            for index in scenario.hosts.indices {
+                scenario.hosts[index].hasAPI = true
+                scenario.hosts[index].sshRuns = false
+                scenario.hosts[index].sshStartsAtBoot = false
+            }
+        }
+        try await HostBench.with(kind, prepare: prepare) { bench in
+            let (world, host) = (bench.world, bench.host)
+            for runs in [false, true, false] {
+                for _ in 1...2 { try await host.setSSH(runs: runs) }
+                #expect(world.runsSSH(HostBench.name) == runs)
+                #expect(try await host.sshService() == SSHService(runs: runs, policy: "off"))
+            }
+            #expect(bench.log == [.sshStarted, .sshStopped])
+            await bench.api?.withhold(["Host.Config.NetService"])
+            if bench.api != nil {
+                let refused = await reason { () async throws(HostError) in
+                    try await host.setSSH(runs: true)
+                }
+                #expect(refused == .refused)
+                #expect(try await host.sshService().runs == false)
+            }
+        }
+    }
+
+    @Test(arguments: [HostKind.memory, .ssh])
+    func `over SSH alone SSH is not steered`(kind: HostKind) async throws {
+        try await HostBench.with(kind) { bench in
+            let host = bench.host
+            #expect(
+                await reason { () async throws(HostError) in _ = try await host.sshService() }
+                    == .wayUnusable)
+            #expect(
+                await reason { () async throws(HostError) in try await host.setSSH(runs: false) }
+                    == .wayUnusable)
+        }
+    }
+
+    @Test func `where SSH is for a run only, a shut port says so`() async throws {
+        try await HostBench.with(.ssh) { bench in
+            let lab = try #require(bench.lab)
+            var site = HostSite(
+                name: HostBench.name, ssh: Endpoint(host: lab.address, port: Int(await lab.port)),
+                user: lab.user, login: .key(path: lab.userKeyPath),
+                hostKeys: [await lab.hostKeyFingerprint], feeds: [])
+            site.sshPolicy = .run
+            let ssh = try ESXiHost(site: site, secret: nil, otherPorts: [])
+            #expect(try await ssh.guests().count == 5)
+            await ssh.close()
+            try await lab.setSSH(runs: false)
+            let stopped = await failure { () async throws(HostError) in _ = try await ssh.guests() }
+            #expect(stopped?.reason == .unreachable)
+            #expect(stopped?.detail.hasPrefix("SSH is stopped on esx1.lab (TSM-SSH), or") == true)
+            try await lab.setSSH(runs: true)
+            #expect(try await ssh.guests().count == 5)
+            await ssh.close()
         }
     }
 }

@@ -114,6 +114,10 @@ import Testing
             let stopped = try guest("app-web02")
             await send { _ = try await cluster.powerOff(stopped) }
             await send { try await cluster.powerOn(stopped, on: try #require(stopped.host)) }
+            for runs in [false, true] {
+                await send { try await cluster.setSSH(runs: runs, on: HostName("esx1.lab")) }
+            }
+            await send { _ = try await cluster.sshService(on: HostName("esx1.lab")) }
             let noisy = try guest("mid-noisy")
             if let question = noisy.question, let choice = question.choices.first {
                 await send { try await cluster.answer(question, of: noisy, with: choice) }
@@ -142,6 +146,7 @@ import Testing
                 try await host.register(BootGuest(name: "x", vmxPath: "[datastore 1] x/x.vmx"))
             }
             await send { _ = try await host.standing(suspends: true) }
+            for runs in [false, true] { await send { try await host.setSSH(runs: runs) } }
             await send { try await host.setMaintenance(true, within: .seconds(1)) }
             await send {
                 var settings = try await host.autostart()

@@ -149,6 +149,24 @@ import Testing
         }
     }
 
+    @Test func `SSH is stopped and started without a boot, and a boot may leave it stopped`()
+        async throws
+    {
+        try await LabESXiBench.with { bench in
+            _ = try await bench.ssh("echo kept > /tmp/kept")
+            for _ in 1...2 { try await bench.host.setSSH(runs: false) }
+            let refused = try await bench.ssh("true")
+            #expect(refused.errors.contains("Connection refused"), "\(refused)")
+            for _ in 1...2 { try await bench.host.setSSH(runs: true) }
+            #expect(try await bench.ssh("cat /tmp/kept").output == "kept\n")
+            await bench.host.powerOff(orderly: false)
+            try await bench.host.start(ssh: false)
+            #expect(try await bench.ssh("true").errors.contains("Connection refused"))
+            try await bench.host.setSSH(runs: true)
+            #expect(try await bench.ssh("cat /tmp/kept").status == 1)
+        }
+    }
+
     @Test func `with Secure Boot local.sh is not run`() async throws {
         try await LabESXiBench.with(options: LabHostOptions(secureBoot: true)) { bench in
             let asked = try await bench.ssh("/usr/lib/vmware/secureboot/bin/secureBoot.py -s")

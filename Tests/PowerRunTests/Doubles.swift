@@ -15,7 +15,7 @@ struct BentCluster: ClusterControl {
     var refuses: @Sendable (Call) -> ClusterError.Reason? = { _ in nil }
 
     enum Call: Hashable {
-        case inventory, change, vsanPower, powerVSAN(Bool), shutDownAppliance
+        case inventory, change, vsanPower, powerVSAN(Bool), shutDownAppliance, setSSH(Bool)
         case shutDown(String), powerOff(String), suspend(String), powerOn(String)
     }
 
@@ -69,6 +69,13 @@ struct BentCluster: ClusterControl {
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError) {
         try check(.powerOn(guest.name))
         try await inner.powerOn(guest, on: host)
+    }
+    func sshService(on host: HostName) async throws(ClusterError) -> SSHService {
+        try await inner.sshService(on: host)
+    }
+    func setSSH(runs: Bool, on host: HostName) async throws(ClusterError) {
+        try check(.setSSH(runs))
+        try await inner.setSSH(runs: runs, on: host)
     }
     func vsanPower() async throws(ClusterError) -> VSANPower {
         try check(.vsanPower)
@@ -202,7 +209,7 @@ struct BentHost: HostControl {
 
     enum Call: Hashable {
         case guests, leave, maintenance, lookAtMaintenance, shutDownHost, silence, stopHAAgent
-        case autostart, setAutostart, arm
+        case autostart, setAutostart, arm, setSSH(Bool)
         case keepVSANMembers(Bool), prepareVSAN, recoverVSAN
         case shutDown(String), powerOn(String), register(String)
     }
@@ -255,6 +262,11 @@ struct BentHost: HostControl {
     func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
         try check(.setAutostart)
         try await inner.setAutostart(wanted)
+    }
+    func sshService() async throws(HostError) -> SSHService { try await inner.sshService() }
+    func setSSH(runs: Bool) async throws(HostError) {
+        try check(.setSSH(runs))
+        try await inner.setSSH(runs: runs)
     }
     func isSilent() async -> Bool {
         if refuses(.silence) == .unreachable { return true }

@@ -143,6 +143,10 @@ final class FlatSite: ClusterControl {
     }
     func change(_ change: AutomationChange) async throws(ClusterError) {}
     func retreatVCLS() async throws(ClusterError) {}
+    func sshService(on host: HostName) async throws(ClusterError) -> SSHService {
+        SSHService(runs: true, policy: "on")
+    }
+    func setSSH(runs: Bool, on host: HostName) async throws(ClusterError) {}
     func vsanPower() async throws(ClusterError) -> VSANPower { .on }
     func powerVSAN(_ on: Bool, reason: String) async throws(ClusterError) {}
     func restoreVCLS(_ setting: VCLSSetting, mode: VCLSMode?) async throws(ClusterError) {}

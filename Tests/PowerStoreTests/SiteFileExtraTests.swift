@@ -86,3 +86,23 @@ private let text = "a text, e.g. after `content: |` on lines of their own; no bi
             ])
     }
 }
+
+/// The key `ssh`.
+@Suite struct SiteFileSSHTests {
+    private func policies(_ cluster: String, _ host: String) throws -> [SSHPolicy] {
+        let text = shortest.replacing("vcsa: vcenter\n", with: "vcsa: vcenter\n" + cluster)
+            .replacing("key: /k/esx\n", with: "key: /k/esx\n" + host)
+        return try SiteFile.parse(text, path: "site.yaml").clusters.flatMap(\.hosts)
+            .map(\.sshPolicy)
+    }
+
+    @Test func `SSH runs always unless the host or else its cluster says otherwise`() throws {
+        let (run, always) = ("ssh: run\n", "ssh: always\n")
+        let (cluster, host) = ("    ", "        ")
+        #expect(try policies("", "") == [.always])
+        #expect(try policies(cluster + run, "") == [.run])
+        #expect(try policies("", host + run) == [.run])
+        #expect(try policies(cluster + run, host + always) == [.always])
+        #expect(throws: SiteFileError.self) { try policies("", host + "ssh: sometimes\n") }
+    }
+}

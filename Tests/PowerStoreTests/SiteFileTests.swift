@@ -697,7 +697,7 @@ let badSites: [BadSite] = [
     BadSite(
         "vcenter:\n", "vcenter: vc\n    x:\n",
         "8:14: `vcenter` is a single value; expected the keys address, port, user, password, certificate, transport, guestPower, proxy",
-        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, boot, witness, unarmedBoot, extras"#
+        #"9:5: unknown key "x" in the cluster; allowed: name, vcenter, vcsa, vcsaElsewhere, needs, controller, controllerElsewhere, hosts, tiers, defaultTier, infrastructure, guests, answers, adoptGuests, limits, maintenanceMode, boot, ssh, witness, unarmedBoot, extras"#
     ),
     BadSite(
         "vcsa: vcenter", "vcsa: \" vcenter\"\n    controller: \"a\\nb\"",

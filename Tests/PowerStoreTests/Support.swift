@@ -178,7 +178,7 @@ func plan() -> Plan {
         .thawVCLS(.retreat, mode: .absent),
         .thawDRS(.partiallyAutomated, overrides: true, dpm: true),
         .startGuest(guest, name: "a", host, StartTerms()),
-        .thawHA(true), .disarm(host),
+        .thawHA(true), .disarm(host), .openSSH(host), .closeSSH(host, wasOpened: true),
     ]
     return Plan(
         kind: .cluster, cluster: cluster,
@@ -203,6 +203,7 @@ let everyEvent: [RunEvent] =
         .bootChosen(HostName("esx1"), BootChoice(.auto), before: nil),
         .bootChosen(
             HostName("esx1"), BootChoice(.localsh, startsByItself: true), before: autostart),
+        .sshFound(HostName("esx1"), runs: false),
         .phaseEnded(.guests(TierName("apps"))), .pointOfNoReturn("a host was told to stop"),
         .runEnded(.finished), .runEnded(.finishedWithGaps), .runEnded(.reversed),
         .runEnded(.interrupted),

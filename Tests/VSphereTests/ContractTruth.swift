@@ -79,9 +79,12 @@ struct Vcsim: ContractTruth {
             "an operation of a vApp takes no time",
         "a vSAN cluster goes down as a whole and comes back":
             "PerformClusterPowerAction is not implemented",
+        "SSH on a host is started and stopped and asking twice is asking once": noServices,
+        "a host that is away is not asked for its SSH, nor believed": noServices,
         "an encrypted guest is shown with its provider, and of what kind that is":
             "it has no key providers",
     ]
+    private static let noServices = "it has no HostServiceSystem"
     private static let noVCLS = "it calls itself 6.5, which has no vCLS"
     private static let noHostPower = "ShutdownHost_Task and standby are not implemented"
 

@@ -33,10 +33,31 @@ extension LabESXiHost {
             #!/bin/sh
             # The simulated machine: sshd, then local.sh as at a boot. Ends when its namespace does.
             exec </dev/null >>"$1/boot.log" 2>&1
-            "$2" -D -e -f "$1/sshd_config" 2>"$1/sshd.log" &
+            place=$1 daemon=$2 sshd=
+            # Sessions live on when the daemon stops, as on a real host.
+            steer() {
+                case $1 in
+                start)
+                    [ -n "$sshd" ] && return
+                    "$daemon" -D -e -f "$place/sshd_config" 2>>"$place/sshd.log" &
+                    sshd=$!
+                    ;;
+                stop)
+                    [ -n "$sshd" ] || return
+                    kill "$sshd"
+                    wait "$sshd"
+                    sshd=
+                    ;;
+                esac
+            }
+            : >"$place/sshd.log"
+            steer "$4"
             # By sh and not by its first line: only ESXi's own sh knows `++group=`.
-            [ "$3" = secure ] || "$1/enter" /bin/sh /etc/rc.local.d/local.sh
-            while :; do wait; sleep 3600; done
+            [ "$3" = secure ] || "$place/enter" /bin/sh /etc/rc.local.d/local.sh &
+            while :; do
+                read -r verb <"$place/steer" || sleep 1
+                steer "$verb"
+            done
 
             """
         try Data(boot.utf8).write(to: URL(filePath: directory + "/boot"))

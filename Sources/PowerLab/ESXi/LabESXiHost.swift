@@ -49,6 +49,8 @@ public actor LabESXiHost {
     private var isPrepared = false
     private var machine: LabProcess?
     private var meeting: LabHostMeeting?
+    /// Takes what its SSH service is to do; open as long as the machine runs.
+    private var steering: Int32?
     private var tasks: [String: Task<Void, Never>] = [:]
 
     /// A host that is off.
@@ -105,9 +107,11 @@ public actor LabESXiHost {
         isPrepared = true
     }
 
-    /// Boots: what auto-backup.sh has not saved is gone. Returns when sshd answers and local.sh
-    /// has been started; nothing happens when the host is on.
-    public func start() async throws(LabProcessError) {
+    /// Boots: what auto-backup.sh has not saved is gone. Returns when sshd answers, where it runs,
+    /// and local.sh has been started; nothing happens when the host is on.
+    ///
+    /// - Parameter ssh: whether its SSH service starts with it.
+    public func start(ssh: Bool = true) async throws(LabProcessError) {
         try await prepare()
         await endOfPowerOff()
         guard machine == nil else {
@@ -123,11 +127,12 @@ public actor LabESXiHost {
         meeting = try LabHostMeeting(directory: rootfs.meeting) { [weak self] request in
             Task { await self?.take(request) }
         }
-        let machine = try LabProcess(LabProcess.find("bwrap"), try machineArguments())
+        try openSteering()
+        let machine = try LabProcess(LabProcess.find("bwrap"), try machineArguments(ssh: ssh))
         self.machine = machine
         isOn = true
         do {
-            try await waitForSSH(machine)
+            if ssh { try await waitForSSH(machine) }
         } catch {
             await powerOff(orderly: false)
             throw error
@@ -137,6 +142,44 @@ public actor LabESXiHost {
                 $0, log: directory + "/sshd.log",
                 keys: rootfs.root + "/etc/ssh/keys-\(user)/authorized_keys")
         }
+    }
+
+    /// Starts or stops its SSH service; returns when its port says so. Nothing happens on a host
+    /// that is off.
+    public func setSSH(runs: Bool) async throws(LabProcessError) {
+        guard let machine, isOn, let steering else { return }
+        let verb = Array((runs ? "start\n" : "stop\n").utf8)
+        guard write(steering, verb, verb.count) == verb.count else {
+            throw LabProcessError(program: name, detail: String(cString: strerror(errno)))
+        }
+        if runs { return try await waitForSSH(machine) }
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: Self.bootLimit)
+        while clock.now < deadline {
+            if !LabPort.isOpen(port) { return }
+            await Self.pause()
+        }
+        throw LabProcessError(program: "sshd of \(name)", detail: "does not stop")
+    }
+
+    /// A pipe that is open at both ends: nothing that is written is lost, and no reader is missed.
+    private func openSteering() throws(LabProcessError) {
+        let path = directory + "/steer"
+        unlink(path)
+        guard mkfifo(path, 0o600) == 0 else {
+            throw LabProcessError(program: "mkfifo", detail: String(cString: strerror(errno)))
+        }
+        closeSteering()
+        let opened = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        guard opened >= 0 else {
+            throw LabProcessError(program: path, detail: String(cString: strerror(errno)))
+        }
+        steering = opened
+    }
+
+    private func closeSteering() {
+        if let steering { close(steering) }
+        steering = nil
     }
 
     /// Waits for a power-off that is under way, at most as long as one may take.
@@ -172,6 +215,7 @@ public actor LabESXiHost {
         if let first = Self.namespaceInit(machine.output) { _ = kill(first, SIGKILL) }
         if await machine.exit(within: LabProcess.stopLimit) == nil { await machine.stop() }
         self.machine = nil
+        closeSteering()
         logins?.stop()
         logins = nil
         meeting?.stop()
@@ -299,7 +343,7 @@ public actor LabESXiHost {
     /// The machine around sshd and the fences: the real one read-only, with accounts of the
     /// lab's own, in a pid namespace. sshd needs a name for its user and a /run/sshd; both are
     /// there only inside.
-    private func machineArguments() throws(LabProcessError) -> [String] {
+    private func machineArguments(ssh: Bool) throws(LabProcessError) -> [String] {
         var arguments = [
             "--ro-bind", "/", "/", "--dev", "/dev", "--unshare-pid", "--proc", "/proc",
             "--tmpfs", "/run", "--dir", "/run/sshd", "--bind", directory, directory,
@@ -315,6 +359,7 @@ public actor LabESXiHost {
         return arguments + [
             "--die-with-parent", "--json-status-fd", "1", "--", "/bin/sh", "\(directory)/boot",
             directory, try LabProcess.find("sshd"), options.secureBoot ? "secure" : "plain",
+            ssh ? "start" : "none",
         ]
     }
 

@@ -195,6 +195,33 @@ public struct MemoryCluster: ClusterControl {
         }
     }
 
+    /// A host's SSH service.
+    public func sshService(on host: HostName) async throws(ClusterError) -> SSHService {
+        let what = "look at SSH on \(host)"
+        let service = try await ask(what) { world in
+            world.hosts.place(of: host).flatMap { world.sshService($0) }
+        }
+        guard let service else { throw error(what, .refused, "it is not in touch with the host") }
+        return service
+    }
+
+    /// Starts or stops it.
+    public func setSSH(runs: Bool, on host: HostName) async throws(ClusterError) {
+        let what = "\(runs ? "start" : "stop") SSH on \(host)"
+        let isInTouch = try await ask(what) { world -> Bool? in
+            guard world.scenario.maySteerServices else { return nil }
+            guard let place = world.hosts.place(of: host), world.sshService(place) != nil else {
+                return false
+            }
+            world.setSSH(place, runs: runs)
+            return true
+        }
+        guard let isInTouch else {
+            throw error(what, .notPermitted, "Host.Config.NetService is missing")
+        }
+        if !isInTouch { throw error(what, .refused, "it is not in touch with the host") }
+    }
+
     /// What vCenter says of the power of a vSAN cluster.
     public func vsanPower() async throws(ClusterError) -> VSANPower {
         try await ask("read vSAN's power") { $0.vsanPower }
@@ -244,15 +271,16 @@ public struct MemoryHost: HostControl {
     }
 
     /// - Parameters:
+    ///   - route: over what it is asked; nil where either way will do.
     ///   - hostd: whether it takes the host's management service, not only its SSH daemon.
     ///   - acting: whether it changes anything.
     private func ask<Value: Sendable>(
-        _ attempting: @autoclosure () -> String, hostd: Bool = true, acting: Bool = false,
-        _ body: (inout LabState) -> Value
+        _ attempting: @autoclosure () -> String, over route: HostRoute? = nil, hostd: Bool = true,
+        acting: Bool = false, _ body: (inout LabState) -> Value
     ) async throws(HostError) -> Value {
         do throws(LabCaller.Failure) {
             return try await caller.ask(
-                past: { $0.obstacle(to: place, hostd: hostd, acting: acting) }, body)
+                past: { $0.obstacle(to: place, over: route, hostd: hostd, acting: acting) }, body)
         } catch {
             throw self.error(attempting(), HostError.Reason(error.reason), error.detail)
         }
@@ -356,7 +384,7 @@ public struct MemoryHost: HostControl {
 
     /// Stops HA's agent.
     public func stopHAAgent() async throws(HostError) {
-        try await ask("stop HA's agent", hostd: false, acting: true) {
+        try await ask("stop HA's agent", over: .ssh, hostd: false, acting: true) {
             $0.setHAAgent(place, runs: false)
         }
     }
@@ -364,7 +392,7 @@ public struct MemoryHost: HostControl {
     /// Starts HA's agent.
     public func startHAAgent() async throws(HostError) {
         let what = "start HA's agent"
-        let runs = try await ask(what, hostd: false, acting: true) { world in
+        let runs = try await ask(what, over: .ssh, hostd: false, acting: true) { world in
             world.setHAAgent(place, runs: true)
             return world.runsHAAgent(place)
         }
@@ -373,12 +401,14 @@ public struct MemoryHost: HostControl {
 
     /// Whether it keeps its list of vSAN's members.
     public func keepsVSANMembers() async throws(HostError) -> Bool {
-        try await ask("read vSAN's settings", hostd: false) { $0.hosts[place].keepsVSANMembers }
+        try await ask("read vSAN's settings", over: .ssh, hostd: false) {
+            $0.hosts[place].keepsVSANMembers
+        }
     }
 
     /// Has it keep that list, or not.
     public func keepVSANMembers(_ on: Bool) async throws(HostError) {
-        try await ask("change vSAN's settings", hostd: false, acting: true) {
+        try await ask("change vSAN's settings", over: .ssh, hostd: false, acting: true) {
             $0.keepVSANMembers(on, on: place)
         }
     }
@@ -386,20 +416,24 @@ public struct MemoryHost: HostControl {
     /// Prepares the vSAN cluster.
     public func prepareVSAN(within limit: Duration) async throws(HostError) {
         let what = "prepare vSAN"
-        let why = try await ask(what, hostd: false, acting: true) { $0.prepareVSAN(on: place) }
+        let why = try await ask(what, over: .ssh, hostd: false, acting: true) {
+            $0.prepareVSAN(on: place)
+        }
         if let why { throw error(what, .refused, why) }
     }
 
     /// Recovers the vSAN cluster.
     public func recoverVSAN(within limit: Duration) async throws(HostError) {
         let what = "recover vSAN"
-        let why = try await ask(what, hostd: false, acting: true) { $0.recoverVSAN(on: place) }
+        let why = try await ask(what, over: .ssh, hostd: false, acting: true) {
+            $0.recoverVSAN(on: place)
+        }
         if let why { throw error(what, .refused, why) }
     }
 
     /// What it sees of the vSAN cluster.
     public func vsanMembership() async throws(HostError) -> VSANMembership {
-        try await ask("read vSAN's members") { $0.vsanMembership }
+        try await ask("read vSAN's members", over: .ssh) { $0.vsanMembership }
     }
 
     /// Tells it to power itself off.
@@ -428,6 +462,27 @@ public struct MemoryHost: HostControl {
         if let refusal { throw error(what, refusal, "\(refusal)") }
     }
 
+    /// Its SSH service.
+    public func sshService() async throws(HostError) -> SSHService {
+        let what = "look at SSH"
+        try await demandAPI(what)
+        let service = try await ask(what, over: .soap) { $0.sshService(place) }
+        guard let service else { throw error(what, .notReady, "hostd does not answer") }
+        return service
+    }
+
+    /// Starts or stops it.
+    public func setSSH(runs: Bool) async throws(HostError) {
+        let what = "\(runs ? "start" : "stop") SSH"
+        try await demandAPI(what)
+        try await ask(what, over: .soap, acting: true) { $0.setSSH(place, runs: runs) }
+    }
+
+    private func demandAPI(_ what: String) async throws(HostError) {
+        if caller.world.scenario.hosts.contains(where: { $0.name == host && $0.hasAPI }) { return }
+        throw error(what, .wayUnusable, "it has no `api`")
+    }
+
     /// Whether nobody answers.
     public func isSilent() async -> Bool {
         caller.counter.add()
@@ -438,7 +493,7 @@ public struct MemoryHost: HostControl {
     /// Keeps the orders as the boot script, which Secure Boot forbids.
     public func arm(_ orders: BootOrders) async throws(HostError) -> BootScriptInstall {
         let what = "install the boot script"
-        let isInstalled = try await ask(what, hostd: false, acting: true) { world in
+        let isInstalled = try await ask(what, over: .ssh, hostd: false, acting: true) { world in
             if world.hosts[place].spec.secureBoot { return false }
             world.setOrders(orders, on: place)
             return true
@@ -452,21 +507,21 @@ public struct MemoryHost: HostControl {
 
     /// Has it go by itself.
     public func leave(_ orders: LeaveOrders) async throws(HostError) {
-        try await ask("hand over to the host", hostd: false, acting: true) {
+        try await ask("hand over to the host", over: .ssh, hostd: false, acting: true) {
             $0.leave(orders, host: place)
         }
     }
 
     /// Whether it is about to go by itself.
     public func isLeaving() async throws(HostError) -> Bool {
-        try await ask("ask whether it is leaving", hostd: false) {
+        try await ask("ask whether it is leaving", over: .ssh, hostd: false) {
             $0.hosts[place].leaving != nil
         }
     }
 
     /// Forgets the orders.
     public func disarm() async throws(HostError) {
-        try await ask("take out the boot script", hostd: false, acting: true) {
+        try await ask("take out the boot script", over: .ssh, hostd: false, acting: true) {
             $0.setOrders(nil, on: place)
         }
     }
@@ -476,14 +531,14 @@ public struct MemoryHost: HostControl {
 
     /// What the boot script has reported.
     public func bootReport(of run: RunID) async throws(HostError) -> BootReport {
-        try await ask("read the boot report", hostd: false) {
+        try await ask("read the boot report", over: .ssh, hostd: false) {
             $0.bootReport(of: run, on: place)
         }
     }
 
     /// What the host has of a boot script.
     public func bootScriptState() async throws(HostError) -> BootScriptState {
-        try await ask("read the boot script's state", hostd: false) {
+        try await ask("read the boot script's state", over: .ssh, hostd: false) {
             $0.bootScriptState(place)
         }
     }

@@ -78,6 +78,7 @@ extension LabHostAPI {
                 "RestrictedVersion",
                 "Current license or ESXi version prohibits execution of the requested operation.")
         }
+        if try world.steerServices(call, of: host) { return nil }
         switch call.method {
         case "ShutdownGuest":
             try shutDownGuest(call.receiver, reader.tree.snapshot)

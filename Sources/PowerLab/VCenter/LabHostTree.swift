@@ -12,6 +12,7 @@ struct LabHostTree: LabTree {
     static let pool = VimReference("ResourcePool", "ha-root-pool")
     static let host = VimReference("HostSystem", "ha-host")
     static let autostartManager = VimReference("HostAutoStartManager", "ha-autostart-mgr")
+    static let serviceSystem = VimReference("HostServiceSystem", "serviceSystem")
 
     let snapshot: LabSnapshot
     let lockdown: String
@@ -72,6 +73,7 @@ struct LabHostTree: LabTree {
                 ["owner": .reference(Self.computeResource), "vm": .references(guests)])
         case Self.host: host
         case Self.autostartManager: ["config": .object(autostart)]
+        case Self.serviceSystem: snapshot.hosts.first?.ssh.system
         default: guests.contains(reference) ? guest(reference) : nil
         }
     }
@@ -91,7 +93,11 @@ struct LabHostTree: LabTree {
         var properties = shared(Self.host)
         properties["configManager"] = .object(
             VimObject(
-                "HostConfigManager", ["autoStartManager": .reference(Self.autostartManager)]))
+                "HostConfigManager",
+                [
+                    "autoStartManager": .reference(Self.autostartManager),
+                    "serviceSystem": .reference(Self.serviceSystem),
+                ]))
         if var config = properties["config"]?.object {
             config.fields["lockdownMode"] = .simple(lockdown, type: "HostLockdownMode")
             properties["config"] = .object(config)
@@ -133,7 +139,7 @@ extension LabState {
                 LabSnapshot.Host(
                     name: host.name, reference: LabHostTree.host, isConnected: host.isConnected,
                     inMaintenance: host.inMaintenance, secureBoot: host.secureBoot,
-                    autostart: host.autostart)
+                    autostart: host.autostart, ssh: host.ssh)
             },
             guests: all.guests.compactMap { guest in
                 guard let number = numbers[guest.spec.id] else { return nil }

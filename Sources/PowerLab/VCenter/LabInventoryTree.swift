@@ -61,6 +61,7 @@ struct LabInventoryTree: LabTree {
                     reference.type == "Folder" ? inside(folder: reference) : inside(pool: reference)
                 )
             }
+            if let host = snapshot.host(servedBy: reference) { return host.ssh.system }
             return snapshot.host(reference).map(host) ?? snapshot.guest(reference).map(guest)
         }
     }
@@ -277,6 +278,10 @@ struct LabInventoryTree: LabTree {
                                 "lockdownDisabled", type: "HostLockdownMode"),
                             "autoStart": .object(autostart(of: host)),
                         ])),
+                "configManager": .object(
+                    VimObject(
+                        "HostConfigManager",
+                        ["serviceSystem": .reference(host.serviceSystem)])),
                 "capability": .object(
                     VimObject("HostCapability", ["uefiSecureBoot": .bool(host.secureBoot)])),
             ])

@@ -13,6 +13,7 @@ struct LabSnapshot: Sendable {
         var agentFault: String?
         var secureBoot = false
         var autostart = LabHostSpec.noAutostart
+        var ssh = SSHService(runs: true, policy: "on")
     }
 
     struct Guest: Sendable {
@@ -71,7 +72,8 @@ extension LabState {
                     inStandby: host.inStandby,
                     agentFault: !haAgents && isActive(.haAgentSticks, host.spec.name.rawValue)
                         ? Self.agentFault : nil,
-                    secureBoot: host.spec.secureBoot, autostart: host.autostart)
+                    secureBoot: host.spec.secureBoot, autostart: host.autostart,
+                    ssh: sshService(place) ?? SSHService(runs: false, policy: "off"))
             },
             guests: guests.all.filter { guests[$0].exists }.map { place in
                 let guest = guests[place]

@@ -85,8 +85,18 @@ extension LabVCenterServer {
         case "ShutdownGuest", "TerminateVM", "AnswerVM":
             try actOnGuest(call, reader)
             return nil
-        default: return try startTask(call, key, reader)
+        default:
+            if try steerServices(call, reader.tree.snapshot) { return nil }
+            return try startTask(call, key, reader)
         }
+    }
+
+    private func steerServices(
+        _ call: VimCall, _ snapshot: LabSnapshot
+    ) throws(VimFault) -> Bool {
+        guard let host = snapshot.host(servedBy: call.receiver)?.name else { return false }
+        try LabVCenterServer.reach(host, snapshot)
+        return try world.steerServices(call, of: host)
     }
 
     /// A reader of properties as they are in a snapshot.

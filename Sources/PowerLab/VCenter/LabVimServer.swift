@@ -121,6 +121,9 @@ extension LabVimServer {
             "ExitMaintenanceMode_Task": "Host.Config.Maintenance",
             "ShutdownHost_Task": "Host.Config.Maintenance",
             "ReconfigureAutostart": "Host.Config.AutoStart",
+            "RefreshServices": "Host.Config.NetService",
+            "StartService": "Host.Config.NetService",
+            "StopService": "Host.Config.NetService",
             "RegisterVM_Task": "VirtualMachine.Inventory.Register",
         ]
     }

@@ -711,6 +711,17 @@ extension VimTable {
                 "waitForHeartbeat AutoStartWaitHeartbeatSetting", "startAction string",
                 "stopDelay int", "stopAction string",
             ]),
+        .init("HostServiceInfo", base: "DynamicData", ["service HostService*"]),
+        .init(
+            "HostService", base: "DynamicData",
+            [
+                "key string", "label string", "required boolean", "uninstallable boolean",
+                "running boolean", "ruleset string*", "policy string",
+                "sourcePackage HostServiceSourcePackage?",
+            ]),
+        .init(
+            "HostServiceSourcePackage", base: "DynamicData",
+            ["sourcePackageName string", "description string"]),
         .init(
             "HostConfigManager", base: "DynamicData",
             [
@@ -818,6 +829,9 @@ extension VimTable {
         .init(
             "ReconfigureAutostart", on: "HostAutoStartManager",
             ["spec HostAutoStartManagerConfig"]),
+        .init("StartService", on: "HostServiceSystem", ["id string"]),
+        .init("StopService", on: "HostServiceSystem", ["id string"]),
+        .init("RefreshServices", on: "HostServiceSystem", []),
         .init("CancelTask", on: "Task", []),
         .init("Fetch", on: "ManagedObject", ["prop string"]),
     ]
@@ -939,6 +953,9 @@ extension VimTable {
         .init("CryptoManagerKmip", base: "CryptoManager", ["kmipServers KmipClusterInfo*"]),
         .init("CustomFieldsManager", base: nil, ["field CustomFieldDef*"]),
         .init("HostAutoStartManager", base: nil, ["config HostAutoStartManagerConfig"]),
+        .init(
+            "HostServiceSystem", base: "ExtensibleManagedObject",
+            ["serviceInfo HostServiceInfo"]),
         .init("Task", base: "ExtensibleManagedObject", ["info TaskInfo"]),
     ]
 }

@@ -87,7 +87,7 @@ public actor LabWire {
             attributes: [.posixPermissions: 0o700])
         let upsPort = try await nut.start()
         let address = try await vcenter.start()
-        for host in hosts { try await host.start() }
+        for host in hosts { try await host.start(ssh: world.runsSSH(HostName(host.name))) }
         var endpoints: [String: LabVCenterAddress] = [:]
         for api in apis { endpoints[api.host.rawValue] = try await api.start() }
         let world = world
@@ -96,7 +96,7 @@ public actor LabWire {
         pump = Task {
             while !Task.isCancelled {
                 for transition in world.takeTransitions() {
-                    await Self.follow(transition, hosts)
+                    await Self.follow(transition, hosts, world)
                 }
                 do { try await time.sleep(for: Self.pumpEvery) } catch { return }
             }
@@ -132,13 +132,21 @@ public actor LabWire {
         return true
     }
 
-    private static func follow(_ transition: LabTransition, _ hosts: [LabESXiHost]) async {
+    private static func follow(
+        _ transition: LabTransition, _ hosts: [LabESXiHost], _ world: LabWorld
+    ) async {
         switch transition {
         case .hostOff(let name, let orderly):
             await hosts.first { $0.name == name.rawValue }?.powerOff(orderly: orderly)
         case .hostUp(let name):
             // A host that does not start stays silent, and the run under test reports it.
-            do { try await hosts.first { $0.name == name.rawValue }?.start() } catch {}
+            let host = hosts.first { $0.name == name.rawValue }
+            do { try await host?.start(ssh: world.runsSSH(name)) } catch {}
+        case .ssh(let name, let runs):
+            // What comes of it, whoever asked for it sees.
+            do {
+                try await hosts.first { $0.name == name.rawValue }?.setSSH(runs: runs)
+            } catch {}
         }
     }
 
@@ -159,8 +167,10 @@ public actor LabWire {
                     feeds: [\(world.scenario.feed)]
 
             """
-        guard let api else { return text }
-        return text + """
+        let ssh = world.scenario.sshPolicy(of: HostName(host.name))
+        let asked = ssh == .always ? "" : "        ssh: \(ssh.rawValue)\n"
+        guard let api else { return text + asked }
+        return text + asked + """
                     api:
                       port: \(api.port)
                       user: \(Self.hostUser)

@@ -10,7 +10,8 @@ public struct LabChecker: Sendable {
     public private(set) var rules: [any LabRule] = [
         HostsAfterTheirGuests(), VSANAsAWhole(), HAOffBeforeGuests(), DRSManualBeforeGuests(),
         OrderDown(), MachinesAfterHosts(), OrderUp(), AgentsLeftAlone(), AnswersOfTheSiteFile(),
-        EverythingPutBack(), RecordBeforeAct(), OutputAfterHosts(), FalseAlarmsChangeNothing(),
+        EverythingPutBack(), SSHPutBack(), RecordBeforeAct(), OutputAfterHosts(),
+        FalseAlarmsChangeNothing(),
         NoSecretInRecords(), NothingUnquoted(), EveryWaitEnds(), ArmedScriptsExpire(),
     ]
     private var site: LabSiteState

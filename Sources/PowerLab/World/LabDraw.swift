@@ -56,6 +56,7 @@ public struct LabDraw: Sendable, CustomStringConvertible {
         drawSite()
         drawVSAN()
         drawBoot()
+        drawSSH()
         drawBMCs()
         drawMachine()
         // Swarm: each kind is in a run or not, and the run has a rate at which kinds are.
@@ -170,6 +171,20 @@ public struct LabDraw: Sendable, CustomStringConvertible {
             scenario.hosts[index].secureBoot = random.chance(0.5)
             scenario.hosts[index].hasAPI = random.chance(0.6)
             if random.chance(0.4) { drawAutostart(index, &random) }
+        }
+    }
+
+    /// At some sites SSH is stopped but for a run, on hosts that have an endpoint of their own:
+    /// with vCenter alone nobody could start a vCSA that no host starts. By numbers of their own
+    /// too.
+    private mutating func drawSSH() {
+        var random = LabRandom(seed: seed &+ 0x55ad_0b00)
+        guard random.chance(0.3) else { return }
+        for index in scenario.hosts.indices where random.chance(0.8) {
+            scenario.hosts[index].opensSSH = true
+            scenario.hosts[index].hasAPI = true
+            scenario.hosts[index].sshRuns = random.chance(0.2)
+            scenario.hosts[index].sshStartsAtBoot = random.chance(0.2)
         }
     }
 

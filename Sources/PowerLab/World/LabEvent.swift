@@ -38,6 +38,8 @@ public struct LabEvent: Codable, Hashable, Sendable {
         case armed, disarmed, bootScriptBegan, bootScriptDone
         /// What a host starts by itself was changed (`detail`: "as before", "on" or "off").
         case autostartSet
+        /// A host's SSH service was started or stopped; not by a boot.
+        case sshStarted, sshStopped
         /// vCenter went away, or answers.
         case vcenterDown, vcenterUp
         /// DRS moved a guest (`detail`: to which host).

@@ -71,6 +71,8 @@ struct LabHost: Sendable {
     var haAgentStopped = false
     /// Whether it keeps its list of a vSAN cluster's members: a setting, which a boot leaves.
     var keepsVSANMembers = false
+    /// Whether its SSH service runs: a boot goes by its policy.
+    var sshRuns: Bool
     /// What vpower has told it to do by itself, and it is still at.
     var leaving: LeaveOrders?
     /// Grows with each boot, so that what an earlier boot had planned is void.
@@ -101,7 +103,7 @@ struct LabHost: Sendable {
         stoppedCleanly = orderly
     }
 
-    /// Whether its SSH daemon would answer.
+    /// Whether it is up: its services can be reached.
     var answers: Bool { power == .on || power == .stopping }
     /// Whether hostd answers.
     var hostdAnswers: Bool { answers && hostdReady }
@@ -113,6 +115,7 @@ struct LabHost: Sendable {
         autostart = spec.autostart
         autostartBefore = spec.autostart
         inStandby = spec.inStandby
+        sshRuns = spec.sshRuns
         if inStandby {
             power = .off
             hostdReady = false

@@ -34,6 +34,8 @@ public struct LabScenario: Sendable {
     public var apiVersion = VersionNumber([8, 0, 3, 0])
     /// Whether vpower's user may have vCSA power itself off.
     public var mayShutDownAppliance = true
+    /// Whether vpower's user at vCenter may start and stop hosts' services.
+    public var maySteerServices = true
     /// Whether vCenter tells of its hosts' Secure Boot and autostart; the first since 8.0.3 only.
     public var showsBootState = true
     /// Whether HA, where it is on, starts by itself what went down with the power of all hosts, as
@@ -135,6 +137,12 @@ public struct LabHostSpec: Sendable {
     public var hasBMC = false
     /// What it starts by itself before the outage.
     public var autostart = LabHostSpec.noAutostart
+    /// Whether the site file has vpower start SSH for a run.
+    public var opensSSH = false
+    /// Whether SSH runs at first.
+    public var sshRuns = true
+    /// Whether a boot starts SSH.
+    public var sshStartsAtBoot = true
 
     /// What a host has of which nothing was ever said (facts/vsphere.md 4.3).
     public static let noAutostart = HostAutostart(

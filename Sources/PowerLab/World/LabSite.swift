@@ -59,10 +59,12 @@ extension LabScenario {
                 endpoint: Endpoint(host: "lab", port: 443), user: "lab",
                 password: .environment(name: LabScenario.secret), trust: .system)
         ) { name in
-            HostSite(
+            var site = HostSite(
                 name: name, ssh: Endpoint(host: name.rawValue, port: 22),
                 login: .key(path: "/\(LabScenario.secret)"), hostKeys: [], api: memoryAPI(of: name),
                 control: .ssh, feeds: feeds)
+            site.sshPolicy = sshPolicy(of: name)
+            return site
         }
     }
 
@@ -80,6 +82,10 @@ extension LabScenario {
 
     /// Until a machine is down, counted from when it goes.
     static let machineLimit: Duration = .seconds(10)
+
+    func sshPolicy(of name: HostName) -> SSHPolicy {
+        hosts.contains { $0.name == name && $0.opensSSH } ? .run : .always
+    }
 
     private func memoryAPI(of name: HostName) -> HostAPISite? {
         guard hosts.contains(where: { $0.name == name && $0.hasAPI }) else { return nil }

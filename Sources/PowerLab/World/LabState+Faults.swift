@@ -224,11 +224,20 @@ extension LabState {
 
     /// What a call to a host runs into; nil when it goes through.
     /// - Parameters:
+    ///   - route: over what it is made; nil where either way will do.
     ///   - hostd: the call needs hostd.
     ///   - acting: the call changes something.
-    mutating func obstacle(to place: HostPlace, hostd: Bool, acting: Bool) -> LabObstacle? {
+    mutating func obstacle(
+        to place: HostPlace, over route: HostRoute?, hostd: Bool, acting: Bool
+    ) -> LabObstacle? {
         guard hosts[place].answers else {
             return LabObstacle(reason: .unreachable, detail: "nobody answers")
+        }
+        let needsSSH = route == .ssh || (route == nil && !hosts[place].spec.hasAPI)
+        if needsSSH, !hosts[place].sshRuns {
+            return LabObstacle(
+                reason: .unreachable,
+                detail: "SSH is stopped on \(hosts[place].spec.name) (TSM-SSH)")
         }
         if !faults.active.isEmpty {
             let host = hosts[place].spec.name.rawValue

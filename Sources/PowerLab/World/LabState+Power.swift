@@ -146,6 +146,22 @@ extension LabState {
         note(runs ? .haAgentStarted : .haAgentStopped, hosts[host].spec.name.rawValue)
     }
 
+    /// A host's SSH service; nil while its hostd does not answer.
+    func sshService(_ host: HostPlace) -> SSHService? {
+        guard hosts[host].hostdAnswers else { return nil }
+        return SSHService(
+            runs: hosts[host].sshRuns, policy: hosts[host].spec.sshStartsAtBoot ? "on" : "off")
+    }
+
+    /// Starts or stops a host's SSH service.
+    mutating func setSSH(_ host: HostPlace, runs: Bool) {
+        guard hosts[host].sshRuns != runs else { return }
+        let name = hosts[host].spec.name
+        hosts[host].sshRuns = runs
+        note(runs ? .sshStarted : .sshStopped, name.rawValue)
+        tell(.ssh(name, runs: runs))
+    }
+
     /// Tells the host to power itself off.
     mutating func shutDownHost(_ host: HostPlace, by: String = "") {
         guard hosts[host].power == .on else { return }
@@ -202,6 +218,7 @@ extension LabState {
         guard hasOutput, hosts[host].power == .booting else { return }
         let name = hosts[host].spec.name
         hosts[host].power = .on
+        hosts[host].sshRuns = hosts[host].spec.sshStartsAtBoot
         hosts[host].bootFailed = []
         hosts[host].bootStarted = 0
         hosts[host].ordersAtBoot = hosts[host].orders

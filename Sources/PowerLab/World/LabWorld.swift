@@ -144,7 +144,7 @@ extension LabWorld {
         turn { state in state.hosts.place(of: name).map { body(&state, $0) } }
     }
 
-    /// Whether the host's SSH daemon would answer.
+    /// Whether the host is up: its services can be reached.
     public func answers(_ name: HostName) -> Bool { turn(name) { $0.hosts[$1].answers } == true }
 
     /// Whether hostd answers.
@@ -160,6 +160,14 @@ extension LabWorld {
     /// Enters or leaves maintenance mode; false when a guest runs there, or hostd is not ready.
     public func setMaintenance(_ name: HostName, on: Bool) -> Bool {
         turn(name) { $0.setMaintenance($1, on: on) } == true
+    }
+
+    /// Whether the host's SSH service runs, it being up or not.
+    public func runsSSH(_ name: HostName) -> Bool { turn(name) { $0.hosts[$1].sshRuns } == true }
+
+    /// Starts or stops the host's SSH service.
+    public func setSSH(_ name: HostName, runs: Bool) {
+        _ = turn(name) { $0.setSSH($1, runs: runs) }
     }
 
     /// Whether HA's agent runs on the host.
@@ -320,6 +328,8 @@ extension LabWorld {
 public enum LabTransition: Sendable, Hashable {
     /// The host is off: stop its SSH daemon. Whether it stopped in order.
     case hostOff(HostName, orderly: Bool)
-    /// The host has booted: start its SSH daemon and run its local.sh.
+    /// The host has booted: run its local.sh, and its SSH daemon where a boot starts that.
     case hostUp(HostName)
+    /// The host's SSH service was started or stopped.
+    case ssh(HostName, runs: Bool)
 }

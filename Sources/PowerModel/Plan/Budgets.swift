@@ -5,12 +5,12 @@
 /// above the plan's:
 ///
 /// 1. what the tiers have beyond what they are expected to take: all together, in proportion;
-/// 2. the same of freeze, HA's agents, vCLS retreat, arming and hooks; of infrastructure; of vCSA;
-///    of the hosts;
+/// 2. the same of freeze, SSH, HA's agents, vCLS retreat, arming and hooks; of infrastructure; of
+///    vCSA; of the hosts;
 /// 3. then tiers get less than they are expected to take: the tier that goes first gives first, the
 ///    last tier (databases) keeps its time longest; each keeps `floor`;
-/// 4. then freeze, HA's agents, retreat, arming and hooks; then infrastructure; then vCSA: each
-///    keeps `floor`.
+/// 4. then freeze, SSH, HA's agents, retreat, arming and hooks; then infrastructure; then vCSA:
+///    each keeps `floor`.
 ///
 /// Hosts and machines never get less than they are expected to take.
 public struct Budgets: Sendable {

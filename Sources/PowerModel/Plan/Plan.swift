@@ -47,6 +47,10 @@ public enum PhaseKind: Sendable {}
 extension Name where Kind == PhaseKind {
     /// HA off, DRS manual, DPM off.
     public static var freeze: Self { .init("freeze") }
+    /// SSH started on the hosts where it runs for a run only.
+    public static var openSSH: Self { .init("ssh") }
+    /// SSH stopped again where vpower started it.
+    public static var closeSSH: Self { .init("ssh closed") }
     /// HA's agents stopped on the hosts, where HA could not be switched off.
     public static var haAgents: Self { .init("ha agents") }
     /// vCLS into retreat mode.
@@ -239,6 +243,11 @@ public indirect enum Action: Hashable, Codable, Sendable {
     case restoreAutostart(HostName, HostAutostart)
     /// Boot script taken out.
     case disarm(HostName)
+    /// SSH seen to run on a host: started where it does not.
+    case openSSH(HostName)
+    /// SSH stopped on a host where vpower started it in this outage: known from an earlier run, or
+    /// else for this run to find out.
+    case closeSSH(HostName, wasOpened: Bool)
 
     /// The step's identity.
     public var id: StepID {
@@ -271,6 +280,8 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startHAAgent(let host): StepID("start-ha-agent/" + host.rawValue)
         case .restoreAutostart(let host, _): StepID("restore-autostart/" + host.rawValue)
         case .disarm(let host): StepID("disarm/" + host.rawValue)
+        case .openSSH(let host): .openSSH(on: host)
+        case .closeSSH(let host, _): StepID("close-ssh/" + host.rawValue)
         }
     }
 
@@ -321,6 +332,9 @@ public indirect enum Action: Hashable, Codable, Sendable {
         case .startHAAgent(let host): "start HA's agent on \(host)"
         case .restoreAutostart(let host, _): "autostart of \(host) back as it was"
         case .disarm(let host): "disarm \(host)"
+        case .openSSH(let host): "start SSH on \(host)"
+        case .closeSSH(let host, let wasOpened):
+            "stop SSH on \(host)\(wasOpened ? "" : ", if it was started for this")"
         }
     }
 

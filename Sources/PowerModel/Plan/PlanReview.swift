@@ -80,6 +80,8 @@ extension Action {
         case .startHAAgent: "start"
         case .restoreAutostart(_, let before): "autostart \(before.reviewed)"
         case .disarm: "disarm"
+        case .openSSH: "open"
+        case .closeSSH(_, let wasOpened): "close\(wasOpened ? "" : " if opened")"
         }
     }
 }

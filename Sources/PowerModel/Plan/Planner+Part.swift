@@ -40,13 +40,14 @@ extension Planner {
         let (tiers, last) = tierPhases(
             groups.tiers, after: [], withHooks: false, where: isHere)
         var phases = [
+            openSSH(hosts),
             arm(
                 orders(
                     of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained,
-                    moment), moment, mayHaveHA: hasHA(moment), needs: [])
+                    moment), moment, mayHaveHA: hasHA(moment), needs: [.openSSH]),
         ]
         phases += tiers
-        phases.append(phase(.vcsa, needs: last, stopsThroughHost(vcsa)))
+        phases.append(phase(.vcsa, needs: last + [.openSSH], stopsThroughHost(vcsa)))
         phases.append(
             phase(
                 .infrastructure, needs: [.vcsa],

@@ -13,7 +13,10 @@ extension Planner {
             phase(.left, needs: [], leaveSteps(ledger)),
             phase(.machinesBack, needs: [.left], machineSteps(ledger)),
             phase(.hostsBack, needs: [.machinesBack], hostSteps(ledger, extent)),
-            phase(.bootScripts, needs: [.hostsBack], scriptSteps(ledger)),
+            // Beside them: where SSH is the only way to a host, it is back when SSH runs.
+            openSSH(
+                awaitedHosts(extent), needs: [.machinesBack], limit: site.limits.hostBack),
+            phase(.bootScripts, needs: [.hostsBack, .openSSH], scriptSteps(ledger)),
             // What was not touched may have lost its power too.
             phase(
                 .vsanBack, needs: [.bootScripts],
@@ -46,6 +49,7 @@ extension Planner {
                 .haBack, needs: [.autostartBack],
                 extent.isWhole ? haSteps(isOn: goal.automation.ha, ledger) : []))
         phases.append(phase(.disarm, needs: [.haBack], disarmSteps(ledger, extent)))
+        phases.append(closeSSH(ledger, opened: phases, needs: [.disarm]))
         return Plan(kind: .restore, cluster: site.name, phases: joined(phases))
     }
 
@@ -94,13 +98,15 @@ extension Planner {
 
     private func hostSteps(_ ledger: Ledger, _ extent: Extent) -> [Step] {
         let maintained = ledger.hostsPutInMaintenance
-        return site.hosts.map(\.name).sorted()
-            .filter { extent.isWhole || extent.hosts.contains($0) }
-            .map { host in
-                step(
-                    .awaitHost(host, leaveMaintenance: maintained.contains(host)),
-                    limit: site.limits.hostBack)
-            }
+        return awaitedHosts(extent).map { host in
+            step(
+                .awaitHost(host, leaveMaintenance: maintained.contains(host)),
+                limit: site.limits.hostBack)
+        }
+    }
+
+    private func awaitedHosts(_ extent: Extent) -> [HostName] {
+        site.hosts.map(\.name).sorted().filter { extent.isWhole || extent.hosts.contains($0) }
     }
 
     private func scriptSteps(_ ledger: Ledger) -> [Step] {

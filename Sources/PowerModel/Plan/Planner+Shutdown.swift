@@ -12,12 +12,13 @@ extension Planner {
         let orders = orders(
             of: try goalGroups(moment, now: groups), for: hosts, maintained: maintained, moment)
         var phases = opening(moment, dependents, hosts)
-        phases.append(arm(orders, moment, mayHaveHA: false, needs: [.freeze]))
+        phases.append(arm(orders, moment, mayHaveHA: false, needs: [.freeze, .openSSH]))
         let (tiers, last) = tierPhases(groups.tiers, after: [.freeze], withHooks: true)
         phases += tiers
         phases.append(
             phase(
-                .vcsa, needs: last + [.retreat, .dependents], stopsThroughHost(groups.vcsa)))
+                .vcsa, needs: last + [.retreat, .dependents, .openSSH],
+                stopsThroughHost(groups.vcsa)))
         phases.append(
             phase(.infrastructure, needs: [.vcsa], stopsThroughHost(groups.infrastructure)))
         phases += hostPhases(
@@ -35,6 +36,7 @@ extension Planner {
     ) -> [Phase] {
         var phases = [
             phase(.freeze, needs: [], [step(.freeze, limit: site.limits.freeze)]),
+            openSSH(hosts),
             // Beside the tiers from the beginning: the others go down at the same time.
             phase(
                 .dependents, needs: [],
@@ -47,7 +49,7 @@ extension Planner {
         }
         if moment.now.automation.ha || moment.goal.automation.ha {
             let stop = step(.stopHAAgents(hosts), limit: site.limits.arm)
-            phases.append(phase(.haAgents, needs: [.freeze], [stop]))
+            phases.append(phase(.haAgents, needs: [.freeze, .openSSH], [stop]))
         }
         return phases
     }
@@ -161,7 +163,8 @@ extension Planner {
         let isLast = zip(hosts, stops).filter { $0.0 == vcsaHost }.map(\.1)
         let others = zip(hosts, stops).filter { $0.0 != vcsaHost }.map(\.1)
         return [
-            phase(.hosts, needs: [.infrastructure, .arm, .retreat, .haAgents], others),
+            phase(
+                .hosts, needs: [.infrastructure, .arm, .retreat, .haAgents, .openSSH], others),
             phase(.vcsaHost, needs: [.hosts], isLast),
         ]
     }

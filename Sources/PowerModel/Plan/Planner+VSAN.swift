@@ -21,7 +21,7 @@ extension Planner {
         let stop: Action = .stopVSAN(
             way, hosts,
             vcsa: way == .wizard && groups.vcsa?.power == .on ? groups.vcsa?.id : nil)
-        let before = last + [.retreat, .dependents, .haAgents]
+        let before = last + [.retreat, .dependents, .haAgents, .openSSH]
         let infrastructure = stopsThroughHost(groups.infrastructure)
         var phases = opening(moment, dependents, hosts) + tiers
         switch way {

@@ -45,6 +45,14 @@ extension Ledger {
         return before
     }
 
+    /// Whether SSH ran on hosts before vpower changed it in this outage: what was found first
+    /// counts.
+    public var sshBefore: [HostName: Bool] {
+        runs.reduce(into: [:]) { before, run in
+            before.merge(run.sshFound) { first, _ in first }
+        }
+    }
+
     /// Guests that were asked to shut down and were not seen off, by a run that did not see all
     /// its hosts down: they may still do so while they are restored, until a restore has waited
     /// that out.

@@ -168,6 +168,9 @@ extension Name where Kind == StepKind {
         StepID("stop-ha-agent/\(host)")
     }
 
+    /// SSH seen to run on a host.
+    public static func openSSH(on host: HostName) -> StepID { StepID("open-ssh/\(host)") }
+
     /// A vSAN cluster made ready for its hosts to go.
     public static var stopVSAN: StepID { StepID("stop-vsan") }
     /// Under this, it is announced that vCenter is asked to shut a vSAN cluster down.
@@ -240,6 +243,8 @@ public struct RunLedger: Hashable, Sendable {
     public private(set) var bootChoices: [HostName: BootChoice] = [:]
     /// What hosts started by themselves before this run changed it, as it found them first.
     public private(set) var autostartBefore: [HostName: HostAutostart] = [:]
+    /// Whether SSH ran on hosts before this run changed it, as it found them first.
+    public private(set) var sshFound: [HostName: Bool] = [:]
     /// What an operator should know, in order.
     public private(set) var notes: [String] = []
     /// Whether it is past the point of no return.
@@ -307,6 +312,7 @@ public struct RunLedger: Hashable, Sendable {
         case .bootChosen(let host, let choice, let before):
             bootChoices[host] = choice
             if let before, autostartBefore[host] == nil { autostartBefore[host] = before }
+        case .sshFound(let host, let runs): sshFound[host] = sshFound[host] ?? runs
         case .noted(let text): notes.append(text)
         case .pointOfNoReturn: isPastReturn = true
         case .runEnded(let ended): result = ended

@@ -44,6 +44,8 @@ public indirect enum RunEvent: Hashable, Codable, Sendable {
     /// How a host's guests come up, where that is not as planned; and on disk before it is changed,
     /// what the host started by itself.
     case bootChosen(HostName, BootChoice, before: HostAutostart?)
+    /// On disk before it is changed: whether a host's SSH service ran.
+    case sshFound(HostName, runs: Bool)
     /// Something an operator should know: unconfirmed objects by name.
     case noted(String)
     /// From here on the run goes to its end whatever the mains do.

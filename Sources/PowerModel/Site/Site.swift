@@ -308,6 +308,8 @@ public struct HostSite: Hashable, Sendable {
     public var extras: [BootExtra] = []
     /// How its guests come up after a cut; nil for what holds for the cluster.
     public var boot: BootPolicy?
+    /// When its SSH service runs.
+    public var sshPolicy = SSHPolicy.always
     /// Its management controller, where vpower may ask it.
     public var bmc: BMCSite?
 
@@ -402,8 +404,8 @@ public struct ClusterLimits: Hashable, Codable, Sendable {
     public var freeze: Duration = .seconds(120)
     /// Until the vCLS guests are gone, or back.
     public var vcls: Duration = .seconds(300)
-    /// Until a boot script is installed and read back, HA's agent is seen stopped on a host, or a
-    /// machine was told to go by itself.
+    /// Until a boot script is installed and read back, HA's agent is seen stopped on a host, SSH is
+    /// seen to run there, or a machine was told to go by itself.
     public var arm: Duration = .seconds(60)
     /// Until vCSA has shut down.
     public var vcsa: Duration = .seconds(600)

@@ -10,6 +10,7 @@ final class RunFacts: Sendable {
     private let vsanPoweredOff: Mutex<Bool>
     private let vsanReady: Mutex<Bool>
     private let told: Mutex<[MachineName: Timestamp]>
+    private let sshFound: Mutex<[HostName: Bool]>
     private let stops = Mutex<[String: LateStop]?>(nil)
 
     /// What an earlier try of the run had learned.
@@ -31,6 +32,7 @@ final class RunFacts: Sendable {
         told = Mutex(earlier?.machinesTold ?? [:])
         self.lost = Mutex(lost)
         frozen = Mutex(earlier?.isFrozen == true)
+        sshFound = Mutex(earlier?.sshFound ?? [:])
         maintenanceRefused = Mutex(refused)
         vsanPoweredOff = Mutex(earlier?.hasAsked(.powerOffVSAN) == true)
         if case .done = earlier?.outcome(of: .stopVSAN) {
@@ -78,6 +80,11 @@ final class RunFacts: Sendable {
     func refuseMaintenance(_ host: HostName) {
         maintenanceRefused.withLock { _ = $0.insert(host) }
     }
+
+    /// Whether SSH ran on a host before this run changed it; nil where nobody has looked.
+    func sshFound(on host: HostName) -> Bool? { sshFound.withLock { $0[host] } }
+
+    func findSSH(on host: HostName, runs: Bool) { sshFound.withLock { $0[host] = runs } }
 
     /// How guests go down that no plan could foresee, by configuration file; nil while nobody
     /// needed to know.

@@ -8,7 +8,8 @@ extension Runner {
     func leftAsleep(_ action: Action) async -> StepOutcome? {
         switch action {
         case .arm(let host, _, _), .stopHost(let host, _), .awaitHost(let host, _),
-            .restoreAutostart(let host, _), .disarm(let host):
+            .restoreAutostart(let host, _), .disarm(let host), .openSSH(let host),
+            .closeSSH(let host, _):
             await around.sleeps(host, in: goal.inventory)
                 ? .left("DPM had put it in standby, where it still is") : nil
         default: nil

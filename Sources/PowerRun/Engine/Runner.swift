@@ -42,6 +42,7 @@ public final class Runner: Sendable {
         // What a boot undoes is done again: the hosts may have lost their power since.
         if earlier?.isFrozen == false { earlier?.reopen(.haAgents) }
         earlier?.reopenUntold()
+        earlier?.reopen(.openSSH)
         self.earlier = earlier
         self.control = control
         self.now = now
@@ -273,6 +274,9 @@ public final class Runner: Sendable {
         case .restoreAutostart(let host, let before):
             return await restoreAutostart(of: host, before, wait)
         case .disarm(let host): return await disarm(host, wait)
+        case .openSSH(let host): return await openSSH(on: host, wait)
+        case .closeSSH(let host, let wasOpened):
+            return await closeSSH(on: host, wasOpened: wasOpened, wait)
         }
     }
 

@@ -47,6 +47,13 @@ public protocol ClusterControl: Sendable {
     /// done it.
     func powerOn(_ guest: Guest, on host: HostName) async throws(ClusterError)
 
+    /// The SSH service of a host, as vCenter shows it.
+    func sshService(on host: HostName) async throws(ClusterError) -> SSHService
+
+    /// Has a host start or stop its SSH service; success also when it is so already. Look at
+    /// `sshService(on:)`.
+    func setSSH(runs: Bool, on host: HostName) async throws(ClusterError)
+
     /// How far vCenter has come with the power of a vSAN cluster.
     func vsanPower() async throws(ClusterError) -> VSANPower
 

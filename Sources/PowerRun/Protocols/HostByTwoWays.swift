@@ -7,7 +7,7 @@ import Synchronization
 /// The way that answered last is asked first, so that a port that is shut costs its limit once.
 /// A login that is refused by either is final for both: they log in to the same accounts, and five
 /// refusals lock them. The boot script, HA's agent
-/// and vSAN have SSH only; autostart has SOAP only.
+/// and vSAN have SSH only; autostart and the SSH service have SOAP only.
 public final class HostByTwoWays: HostControl {
     private let ssh: any HostControl
     private let soap: any HostWay
@@ -109,6 +109,16 @@ public final class HostByTwoWays: HostControl {
     /// Makes the host start and stop by itself exactly this.
     public func setAutostart(_ wanted: HostAutostart) async throws(HostError) {
         try await guarded { () throws(HostError) in try await soap.setAutostart(wanted) }
+    }
+
+    /// Its SSH service.
+    public func sshService() async throws(HostError) -> SSHService {
+        try await guarded { () throws(HostError) in try await soap.sshService() }
+    }
+
+    /// Has it start or stop its SSH service.
+    public func setSSH(runs: Bool) async throws(HostError) {
+        try await guarded { () throws(HostError) in try await soap.setSSH(runs: runs) }
     }
 
     // MARK: SSH only

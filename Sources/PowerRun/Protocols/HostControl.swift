@@ -44,6 +44,13 @@ public protocol HostWay: Sendable {
     /// guest of it is not registered there: then nothing was changed.
     func setAutostart(_ wanted: HostAutostart) async throws(HostError)
 
+    /// The host's SSH service. `wayUnusable` over SSH, which is there only while that runs.
+    func sshService() async throws(HostError) -> SSHService
+
+    /// Has the host start or stop its SSH service; success also when it is so already. Look at
+    /// `sshService()`.
+    func setSSH(runs: Bool) async throws(HostError)
+
     /// Whether nobody answers on any of the host's ports. Silence alone does not prove "off".
     func isSilent() async -> Bool
 

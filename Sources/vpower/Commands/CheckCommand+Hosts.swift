@@ -14,20 +14,20 @@ extension CheckCommand {
         let what = "host \(host.name)"
         do {
             let adapters = try context.makeHost(host, of: cluster)
-            let survey: HostSurvey?
+            let canLogIn = await checkSSH(of: host, in: cluster, context, &sheet)
+            var survey: HostSurvey?
             var wasRefused = false
             do throws(HostError) {
-                survey = try await look(adapters.ssh, what, &sheet)
+                if canLogIn { survey = try await look(adapters.ssh, what, &sheet) }
             } catch {
                 sheet.bad(what, "\(error)")
-                survey = nil
                 wasRefused = error.reason == .loginRefused
             }
             if let soap = adapters.soap {
                 if wasRefused {
                     sheet.note(what, "SOAP was not tried: refused logins lock the account")
                 } else {
-                    await check(soap, of: cluster, what, &sheet)
+                    await check(soap, of: cluster, host, what, &sheet)
                 }
                 sheet.good(
                     what,
@@ -82,10 +82,12 @@ extension CheckCommand {
     }
 
     private func check(
-        _ soap: HostOverSOAP, of cluster: ClusterSite, _ what: String, _ sheet: inout CheckSheet
+        _ soap: HostOverSOAP, of cluster: ClusterSite, _ host: HostSite, _ what: String,
+        _ sheet: inout CheckSheet
     ) async {
         do {
-            let standing = try await soap.standing(suspends: cluster.suspendsGuests)
+            let standing = try await soap.standing(
+                suspends: cluster.suspendsGuests, opensSSH: host.sshPolicy == .run)
             sheet.good(what, "SOAP, hostd and \(standing.guests.counted("guest"))")
             for one in standing.missing {
                 sheet.bad(

@@ -13,8 +13,8 @@ struct CheckCommand: AsyncParsableCommand {
             what vpower's user may do there, every host over each way that the site
             file gives, how its guests come up after a cut, who is who, guests in no
             tier, and whether a shutdown fits the runtime at the present load. Changes
-            nothing. `BAD` is what would hinder a shutdown or a restore; `note` is what you
-            should know.
+            nothing, but for SSH with --open-ssh. `BAD` is what would hinder a shutdown
+            or a restore; `note` is what you should know.
 
             EXAMPLE
               vpower check
@@ -25,6 +25,11 @@ struct CheckCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: SiteOptions
+
+    @Flag(
+        name: .customLong("open-ssh"),
+        help: "Start SSH on hosts with `ssh: run` where it is stopped, and stop it afterwards.")
+    var openSSH = false
 
     func run() async throws {
         try await Problem.report {
@@ -54,6 +59,7 @@ struct CheckCommand: AsyncParsableCommand {
                 }
             }
         }
+        for problem in await OpenedSSH.ofThisProcess.closeAll() { sheet.bad("ssh", problem) }
         return sheet
     }
 
@@ -173,7 +179,7 @@ struct CheckCommand: AsyncParsableCommand {
         do {
             let missing = try await vcenter.missingPrivileges(
                 on: snapshot, suspends: cluster.suspendsGuests,
-                answers: !cluster.answers.isEmpty)
+                answers: !cluster.answers.isEmpty, opened: cluster.openedThroughVCenter)
             for one in missing {
                 sheet.bad(
                     what,

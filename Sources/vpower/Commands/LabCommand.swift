@@ -67,6 +67,13 @@ struct LabCommand: AsyncParsableCommand {
     )
     var secureBoot = false
 
+    @Flag(
+        help: ArgumentHelp(
+            """
+            Every host has its SSH service stopped and says `ssh: run`: vpower starts it for a run.
+            """))
+    var sshStopped = false
+
     private static let releases = LabRelease.allCases.map(\.rawValue).joined(separator: ", ")
 
     func validate() throws {
@@ -96,7 +103,12 @@ struct LabCommand: AsyncParsableCommand {
             var scenario = LabScenario.standard(named: ClusterName(cluster))
             scenario.hasVSAN = vsan
             scenario.pace.outputCuts = .seconds(outputDelay)
-            for index in scenario.hosts.indices { scenario.hosts[index].secureBoot = secureBoot }
+            for index in scenario.hosts.indices {
+                scenario.hosts[index].secureBoot = secureBoot
+                scenario.hosts[index].opensSSH = sshStopped
+                scenario.hosts[index].sshRuns = !sshStopped
+                scenario.hosts[index].sshStartsAtBoot = !sshStopped
+            }
             let lab = LabWire(
                 scenario, directory: path, time: SystemTime(),
                 release: LabRelease(rawValue: release) ?? .v80u3)
@@ -125,6 +137,7 @@ struct LabCommand: AsyncParsableCommand {
     private struct State: Encodable {
         var mainsOn: Bool
         var hostsOn: [String]
+        var sshOn: [String]
         var guestsOn: [String]
         var automation: Automation
         var vcenter: String
@@ -186,14 +199,16 @@ struct LabCommand: AsyncParsableCommand {
 
     private func state(_ world: LabWorld) -> State {
         var hostsOn: [String] = []
+        var sshOn: [String] = []
         var guestsOn: [String] = []
         for host in world.scenario.hosts {
+            if world.runsSSH(host.name) { sshOn.append(host.name.rawValue) }
             if world.answers(host.name) { hostsOn.append(host.name.rawValue) }
             guestsOn += world.rows(on: host.name).filter { $0.power == .on }.map(\.name)
         }
         return State(
             mainsOn: world.upsVariables()["ups.status"]?.hasPrefix("OL") == true,
-            hostsOn: hostsOn, guestsOn: guestsOn.sorted(),
+            hostsOn: hostsOn, sshOn: sshOn, guestsOn: guestsOn.sorted(),
             automation: world.currentAutomation(),
             vcenter: "\(world.vcenterState())")
     }

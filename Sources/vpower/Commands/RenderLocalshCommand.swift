@@ -9,7 +9,8 @@ import PowerStore
 struct RenderLocalshCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render-localsh", abstract: "Print or install a host's boot script.",
-        usage: "vpower render-localsh --host <host> [--install] [--uninstall] [--check]",
+        usage:
+            "vpower render-localsh --host <host> [--install] [<options>]",
         discussion: """
             Prints the block that goes into /etc/rc.local.d/local.sh: vCSA first, a pause,
             the other guests that are on now, tier by tier; and where earlier versions of
@@ -49,7 +50,15 @@ struct RenderLocalshCommand: AsyncParsableCommand {
     @Flag(help: "Tell what differs on the host; write nothing.")
     var check = false
 
+    @Flag(
+        name: .customLong("open-ssh"),
+        help: "Start SSH on the host where it is stopped, and stop it afterwards.")
+    var openSSH = false
+
     func validate() throws {
+        guard !openSSH || install || uninstall || check else {
+            throw ValidationError("--open-ssh goes with --install, --uninstall or --check")
+        }
         guard [install, uninstall, check].count(where: \.self) <= 1 else {
             throw ValidationError("--install, --uninstall and --check exclude each other")
         }
@@ -85,10 +94,16 @@ struct RenderLocalshCommand: AsyncParsableCommand {
         guard let host = hosts.first(where: { $0.ssh.host == name }) else { return .failed }
         let result: Result<ExitCodes, any Error>
         do {
+            if openSSH, let site = cluster.hosts.first(where: { $0.name == name }) {
+                _ = try await OpenedSSH.ofThisProcess.open(site, of: cluster, context)
+            }
             result = .success(try await act(context, around, host))
         } catch { result = .failure(error) }
         for host in hosts { await host.control.close() }
-        return try result.get()
+        let left = await OpenedSSH.ofThisProcess.closeAll()
+        for problem in left { Terminal.error("vpower: \(problem)") }
+        let code = try result.get()
+        return left.isEmpty ? code : .failed
     }
 
     private func act(

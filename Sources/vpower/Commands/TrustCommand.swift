@@ -9,12 +9,12 @@ struct TrustCommand: AsyncParsableCommand {
         commandName: "trust", abstract: "Show host keys and certificates, and pin them.",
         usage: "vpower trust [--accept <fingerprint> ...] [<options>]",
         discussion: """
-            Logs in nowhere. Compare each with what the host's console shows
-            (`ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub`) before you copy it into the
-            site file. Or say which ones are right: what a host or vCenter presents and
-            --accept names is written into the site file in place of the pin that is
-            there; nothing else of the file changes. With --accept, all must be as pinned
-            in the end.
+            Logs in nowhere, but for --open-ssh. Compare each with what the host's
+            console shows (`ssh-keygen -lf /etc/ssh/ssh_host_ecdsa_key.pub`) before you
+            copy it into the site file. Or say which ones are right: what a host or
+            vCenter presents and --accept names is written into the site file in place
+            of the pin that is there; nothing else of the file changes. With --accept,
+            all must be as pinned in the end.
 
             EXAMPLE
               vpower trust
@@ -44,31 +44,60 @@ struct TrustCommand: AsyncParsableCommand {
         })
     var accepted: [Fingerprint] = []
 
+    @Flag(
+        name: .customLong("open-ssh"),
+        help: "Start SSH on hosts with `ssh: run` where it is stopped, and stop it afterwards.")
+    var openSSH = false
+
     /// How long a host or vCenter may take to show its key.
     private static let limit: Duration = .seconds(10)
 
     func run() async throws {
         try await Problem.report {
             let context = try SiteContext.load(options)
-            var found = Found()
-            for cluster in context.site.clusters {
-                let vcenter = cluster.vcenter
-                await look(
-                    at: vcenter.endpoint, "vcenter", "vCenter", vcenter.trust,
-                    .vcenter(cluster.name), &found)
-                for host in cluster.hosts {
-                    await look(at: host, &found)
-                    if let api = host.api {
-                        let what = "api of host \(host.name)"
-                        await look(at: api.endpoint, what, what, api.trust, .api(host.name), &found)
-                    }
-                    if let bmc = host.bmc {
-                        let what = "BMC of host \(host.name)"
-                        await look(at: bmc.endpoint, what, what, bmc.trust, .bmc(host.name), &found)
-                    }
+            return try await LogoutAtSignal.during { await look(context) }
+        }
+    }
+
+    private func look(_ context: SiteContext) async -> ExitCodes {
+        var found = Found()
+        for cluster in context.site.clusters {
+            let vcenter = cluster.vcenter
+            await look(
+                at: vcenter.endpoint, "vcenter", "vCenter", vcenter.trust,
+                .vcenter(cluster.name), &found)
+            for host in cluster.hosts {
+                if openSSH, host.sshPolicy == .run {
+                    await open(host, of: cluster, context, &found)
+                }
+                await look(at: host, &found)
+                if let api = host.api {
+                    let what = "api of host \(host.name)"
+                    await look(at: api.endpoint, what, what, api.trust, .api(host.name), &found)
+                }
+                if let bmc = host.bmc {
+                    let what = "BMC of host \(host.name)"
+                    await look(at: bmc.endpoint, what, what, bmc.trust, .bmc(host.name), &found)
                 }
             }
-            return finish(found, context.sitePath)
+        }
+        for problem in await OpenedSSH.ofThisProcess.closeAll() {
+            Terminal.error("vpower: \(problem)")
+            found.add(.failed)
+        }
+        return finish(found, context.sitePath)
+    }
+
+    private func open(
+        _ host: HostSite, of cluster: ClusterSite, _ context: SiteContext, _ found: inout Found
+    ) async {
+        do { _ = try await OpenedSSH.ofThisProcess.open(host, of: cluster, context) } catch {
+            found.add(
+                Problem(
+                    summary: "SSH cannot be started: \(error)",
+                    tryThis: "pin its `api` and vCenter first: `vpower trust` without --open-ssh",
+                    code: .unreachable
+                ).tell())
         }
     }
 

@@ -39,6 +39,7 @@ struct RoleText {
         # only for a vSAN cluster, Suspend only where a tier has `onLimit: suspend`.
         # AnswerQuestion is needed only where a cluster has `answers`, Settings only
         # before vCenter 8.0U2 or where the advanced setting of vCLS is there.
+        # Host.Config.NetService only where a host has `ssh: run` and no `api`.
 
         # Only where a tier chooses by tags: they are no part of the inventory, and
         # take a global permission, which neither tool can give. In the vSphere

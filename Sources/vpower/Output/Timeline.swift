@@ -58,6 +58,7 @@ actor Timeline: Announcer {
             say("  ! \(phase): budget \(from.short) -> \(to.short): \(why)")
         case .bootChosen(let host, let choice, let before):
             say("  ! \(choice.told(of: host, before))")
+        case .sshFound: break
         case .noted(let text): say("  ! \(text)")
         case .pointOfNoReturn(let why): say("  ! point of no return: \(why)")
         case .runEnded(let result): say("run \(result.words)")

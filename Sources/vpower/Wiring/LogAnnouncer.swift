@@ -26,6 +26,8 @@ struct LogAnnouncer: Announcer {
                 ])
         case .bootChosen(let host, let choice, let before):
             logger.notice("boot chosen", metadata: ["text": "\(choice.told(of: host, before))"])
+        case .sshFound(let host, let runs):
+            logger.info("SSH found", metadata: ["host": "\(host)", "runs": "\(runs)"])
         case .noted(let text): logger.warning("note", metadata: ["text": "\(text)"])
         case .pointOfNoReturn(let why):
             logger.notice("point of no return", metadata: ["why": "\(why)"])

@@ -50,7 +50,8 @@ final class OpenSessions: Sendable {
     static let hurriedLimit: Duration = .seconds(1)
 }
 
-/// Ends a command that only reads at SIGTERM or SIGINT, logged out, with the exit code that a shell
+/// Ends a command that only reads at SIGTERM or SIGINT, logged out and SSH stopped where it was
+/// started for the command, with the exit code that a shell
 /// gives to a program which a signal has ended.
 final class LogoutAtSignal {
     private var sources: [any DispatchSourceSignal] = []
@@ -63,6 +64,7 @@ final class LogoutAtSignal {
                 // A second one ends it where it stands.
                 signal(number, SIG_DFL)
                 Task {
+                    await Self.closeSSH(isOver: true)
                     await OpenSessions.ofThisProcess.logOut()
                     // Not raised again: Swift's threads block some of them.
                     exit(128 + number)
@@ -73,11 +75,18 @@ final class LogoutAtSignal {
         }
     }
 
+    private static func closeSSH(isOver: Bool = false) async {
+        for problem in await OpenedSSH.ofThisProcess.closeAll(isOver: isOver) {
+            Terminal.error("vpower: \(problem)")
+        }
+    }
+
     /// Runs a body that may log in, and ends its sessions whatever ends it.
     static func during<Value>(_ body: () async throws -> Value) async throws -> Value {
         let signals = LogoutAtSignal()
         let result: Result<Value, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
+        await closeSSH()
         await OpenSessions.ofThisProcess.logOut()
         withExtendedLifetime(signals) {}
         return try result.get()

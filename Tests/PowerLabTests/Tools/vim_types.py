@@ -233,7 +233,8 @@ Timedout TaskInProgress HostNotConnected HostCommunication SystemError InvalidLo
 DynamicData HostNotReachable NotFound ClusterSystemVMsConfigInfo ChoiceOption OptionType
 ElementDescription Description CustomFieldValue CustomFieldStringValue CustomFieldDef
 RestrictedVersion AlreadyExists FileFault FileLocked HostAutoStartManagerConfig AutoStartDefaults
-AutoStartPowerInfo HostConfigManager""".split()
+AutoStartPowerInfo HostServiceInfo HostService HostServiceSourcePackage
+HostConfigManager""".split()
 ENUMS = """DrsBehavior DpmBehavior TaskInfoState VirtualMachinePowerState
 VirtualMachineConnectionState HostSystemConnectionState HostSystemPowerState ObjectUpdateKind
 PropertyChangeOp AutoStartWaitHeartbeatSetting""".split()
@@ -248,11 +249,13 @@ ComputeResource.ReconfigureComputeResource_Task OptionManager.QueryOptions
 OptionManager.UpdateOptions VirtualMachine.ShutdownGuest VirtualMachine.PowerOffVM_Task
 VirtualMachine.PowerOnVM_Task VirtualMachine.SuspendVM_Task HostSystem.EnterMaintenanceMode_Task
 HostSystem.ExitMaintenanceMode_Task HostSystem.ShutdownHost_Task Task.CancelTask
-Folder.RegisterVM_Task HostAutoStartManager.ReconfigureAutostart""".split()]
+Folder.RegisterVM_Task HostAutoStartManager.ReconfigureAutostart
+HostServiceSystem.StartService HostServiceSystem.StopService
+HostServiceSystem.RefreshServices""".split()]
 MANAGED = """ServiceInstance SessionManager ViewManager View ManagedObjectView ContainerView
 PropertyCollector PropertyFilter OptionManager ExtensibleManagedObject ManagedEntity Folder
 Datacenter ComputeResource ClusterComputeResource HostSystem VirtualMachine ResourcePool VirtualApp CustomFieldsManager
-Task HostAutoStartManager""".split()
+Task HostAutoStartManager HostServiceSystem""".split()
 
 
 def swift_list(fields):

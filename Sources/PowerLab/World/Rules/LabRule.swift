@@ -66,6 +66,8 @@ public struct LabSiteState: Sendable {
     /// Hosts whose autostart is not as it was, and whether it is on.
     var autostarts: [String: String] = [:]
     var inMaintenance: Set<String> = []
+    /// Hosts on which SSH runs, or would if they were on.
+    var sshRuns: Set<String>
     var feedsWithoutMains: Set<String> = []
     var outputsOff: Set<String> = []
     var mainsLastMissing: Double?
@@ -106,6 +108,7 @@ public struct LabSiteState: Sendable {
         vcsa = scenario.guests.first { $0.isVCSA }
         hostsOn = Set(scenario.hosts.map(\.name.rawValue))
         machinesOn = Set(scenario.machines.map(\.name.rawValue))
+        sshRuns = Set(scenario.hosts.filter(\.sshRuns).map(\.name.rawValue))
         haAgents = scenario.automation.ha
         for guest in scenario.guests {
             let id = guest.id.rawValue
@@ -187,6 +190,14 @@ public struct LabSiteState: Sendable {
         lostSteps.contains(StepID("arm/\(host)"))
     }
 
+    /// Whether SSH ran on hosts before vpower changed it, as far as the open outage's records tell.
+    var sshBefore: [String: Bool] { told.sshBefore }
+
+    /// Whether vpower cannot know that it started SSH on a host.
+    func isLeftWithSSH(_ host: String) -> Bool {
+        lostSteps.contains(.openSSH(on: HostName(host)))
+    }
+
     /// Whether vpower cannot know that it stopped HA's agent on a host, where it is still stopped.
     func isLeftWithoutHAAgent(_ host: String) -> Bool {
         haAgentStopped.contains(host) && lostSteps.contains(.stopHAAgent(on: HostName(host)))
@@ -263,7 +274,10 @@ public struct LabSiteState: Sendable {
             startedSinceDown = []
             hasGoneDown = true
         case .hostTold: startingVCSA.remove(event.object)
+        case .sshStarted: sshRuns.insert(event.object)
+        case .sshStopped: sshRuns.remove(event.object)
         case .hostUp:
+            bootSSH(event.object)
             hostsOn.insert(event.object)
             upSinceRunBegan.insert(event.object)
             let startsByItself = autostarts[event.object] == "on" && !haAgents
@@ -283,6 +297,12 @@ public struct LabSiteState: Sendable {
         case .machineUp: machinesOn.insert(event.object)
         default: applyPower(event)
         }
+    }
+
+    /// A boot starts SSH where the host's policy says so.
+    private mutating func bootSSH(_ host: String) {
+        let starts = scenario.hosts.contains { $0.name.rawValue == host && $0.sshStartsAtBoot }
+        if starts { sshRuns.insert(host) } else { sshRuns.remove(host) }
     }
 
     private mutating func applyPower(_ event: LabEvent) {
@@ -337,12 +357,17 @@ private struct LabTold {
     var notes: [String] = []
     /// Hosts of which it is on record what they started by themselves: of the whole outage.
     var autostartBefore: Set<String> = []
+    /// Whether SSH ran on hosts, as it was found first in the outage.
+    var sshBefore: [String: Bool] = [:]
 
     mutating func apply(_ event: RunEvent) {
         switch event {
         case .outageOpened:
             outageIsOpen = true
             autostartBefore = []
+            sshBefore = [:]
+        case .sshFound(let host, let runs):
+            sshBefore[host.rawValue] = sshBefore[host.rawValue] ?? runs
         case .bootChosen(let host, _, .some): autostartBefore.insert(host.rawValue)
         case .outageClosed: outageIsOpen = false
         case .runStarted(let plan, _):

@@ -125,6 +125,63 @@ struct EverythingPutBack: LabRule {
     }
 }
 
+/// DESIGN 5.5 for SSH: it runs or not as before the outage. It is started only where it is on
+/// record that it did not run, and stopped only there.
+struct SSHPutBack: LabRule {
+    let name = "5: SSH is put back"
+    var tally = LabTally()
+
+    mutating func see(_ event: LabEvent, _ site: LabSiteState) {
+        guard site.hasRecords else { return }
+        switch event.kind {
+        case .sshStarted:
+            tally.judge(
+                at: event.atSeconds,
+                site.sshBefore[event.object] != nil
+                    ? nil : "SSH was started on \(event.object) before that was on record")
+        case .sshStopped:
+            tally.judge(
+                at: event.atSeconds,
+                site.sshBefore[event.object] == false
+                    ? nil : "SSH was stopped on \(event.object), where it ran before")
+        default: break
+        }
+    }
+
+    mutating func see(_ record: LabRecord, _ site: LabSiteState) {
+        switch record.record.event {
+        case .sshFound(let host, let runs):
+            tally.judge(
+                at: record.atSeconds,
+                site.sshRuns.contains(host.rawValue) == runs
+                    ? nil : "what is on record of SSH on \(host) is not so")
+        case .outageClosed: judge(site, at: record.atSeconds)
+        default: break
+        }
+    }
+
+    mutating func end(_ site: LabSiteState, _ automation: Automation) {
+        if site.hasRecords { return judge(site, at: nil) }
+        for host in site.scenario.hosts where host.opensSSH {
+            let runs = site.sshRuns.contains(host.name.rawValue)
+            tally.judge(
+                at: nil, runs == host.sshRuns ? nil : "SSH on \(host.name) is not as it was")
+        }
+    }
+
+    private mutating func judge(_ site: LabSiteState, at seconds: Double?) {
+        for (host, ran) in site.sshBefore.sorted(by: { $0.key < $1.key }) {
+            let isAsBefore = site.sshRuns.contains(host) == ran
+            // A host that slept was not asked.
+            let isExcused = site.isLeftWithSSH(host) || !site.hostsOn.contains(host)
+            tally.judge(
+                at: seconds,
+                isAsBefore || isExcused
+                    ? nil : "SSH \(ran ? "does not run" : "runs") on \(host), unlike before")
+        }
+    }
+}
+
 /// DESIGN 5.8: a false alarm changes nothing: no act without an outage, no outage with the mains.
 struct FalseAlarmsChangeNothing: LabRule {
     let name = "8: a false alarm changes nothing"
@@ -136,8 +193,8 @@ struct FalseAlarmsChangeNothing: LabRule {
         guard site.hasRecords else { return }
         switch event.kind {
         case .guestAsked, .hostTold, .machineTold, .haOff, .haAgentStopped, .drsChanged,
-            .vclsRetreat, .armed,
-            .autostartSet, .maintenanceOn, .vsanPowerOff, .vsanPrepared:
+            .vclsRetreat, .armed, .autostartSet, .maintenanceOn, .sshStarted, .vsanPowerOff,
+            .vsanPrepared:
             tally.judge(
                 at: event.atSeconds,
                 site.outageIsOpen ? nil : "\(event.kind.rawValue) without an outage")

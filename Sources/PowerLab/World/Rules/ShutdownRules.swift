@@ -339,6 +339,8 @@ struct RecordBeforeAct: LabRule {
         case .haAgentStopped: return .stopHAAgent(on: HostName(object))
         case .haAgentStarted: return StepID("start-ha-agent/\(object)")
         case .vclsRetreat: return StepID("retreat")
+        case .sshStarted: return .openSSH(on: HostName(object))
+        case .sshStopped: return StepID("close-ssh/\(object)")
         default: return nil
         }
     }
