@@ -7,8 +7,9 @@ public import PowerRun
 /// so already is a fault (`InvalidState`) up to ESX 4.1 only. Both demand `Host.Config.NetService`;
 /// to read names no privilege. vCenter may show what was so before a boot, or before somebody
 /// changed it on the host: `RefreshServices` has it look, with the same privilege (vSphere Web
-/// Services API, "HostServiceSystem"; pyvmomi 9.1.1.0, `_typeinfo_vim.py`). The firewall's ruleset `sshServer` is on by default and does not follow the
-/// service (vSphere CLI examples 6.7): it is left alone.
+/// Services API, "HostServiceSystem"; pyvmomi 9.1.1.0, `_typeinfo_vim.py`). The firewall's ruleset
+/// `sshServer` is on by default and does not follow the service (vSphere CLI examples 6.7): it is
+/// left alone.
 extension VimClient {
     /// The service, and the object that steers it.
     func sshService(

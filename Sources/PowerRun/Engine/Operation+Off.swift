@@ -11,7 +11,8 @@ extension Operation {
     /// that DPM had put to sleep before, by vCenter's own word, while it is silent. What else
     /// a run left undone, a hook say, has no part in it. Where the witness is silent too, silence
     /// proves nothing: unless machines went down, which may have taken it with them. A machine that
-    /// took it that it is to go by itself counts as off until its time is over: see `outputIsNeeded`.
+    /// took it that it is to go by itself counts as off until its time is over: see
+    /// `outputIsNeeded`.
     /// - Parameter feed: only what hangs on this feed is meant; nil is all of it.
     public func notOff(on feed: FeedName? = nil) async throws(OperationError) -> [String] {
         func isMeant(_ feeds: [FeedName]) -> Bool { feed.map(feeds.contains) ?? true }
