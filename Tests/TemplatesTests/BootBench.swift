@@ -79,7 +79,7 @@ struct BootBench: Sendable {
         let list = hosts.map { $0.directory + "\n" }.joined()
         let ran = try await LabProcess.run(
             busybox, ["ash", "-c", "while read -r CASE; do export CASE; ash $CASE/run.sh; done"],
-            environment: ["PATH": directory + "/bin"], input: list, within: .seconds(120))
+            environment: ["PATH": directory + "/bin"], input: list, within: .seconds(900))
         #expect(ran.status == 0 && ran.output == "" && ran.errors == "", "\(ran)")
     }
 }

@@ -377,7 +377,7 @@ import Testing
                             LabProcess.find("busybox"),
                             ["ash", "-c", Self.prefixes, "sh", "\(half)"],
                             environment: ["PATH": bench.directory + "/bin", "LC_ALL": "C"],
-                            input: text, within: .seconds(120)
+                            input: text, within: .seconds(900)
                         ).output
                     }
                 }
