@@ -45,10 +45,17 @@ extension Surroundings {
     func askHosts<Answer: Sendable>(
         _ question: @escaping @Sendable (any HostControl) async -> Answer
     ) async -> [HostName: Answer] {
+        await ask(hosts, question)
+    }
+
+    /// Asks something of several hosts the same, some of them at the same time.
+    func ask<Part: Sendable, Answer: Sendable>(
+        _ parts: [HostName: Part], _ question: @escaping @Sendable (Part) async -> Answer
+    ) async -> [HostName: Answer] {
         let gate = CallGate(pace.hostsAtOnce)
         return await withTaskGroup(of: (HostName, Answer).self) { group in
-            for (name, host) in hosts.sorted(by: { $0.key < $1.key }) {
-                group.addTask { (name, await gate.pass { await question(host) }) }
+            for (name, part) in parts.sorted(by: { $0.key < $1.key }) {
+                group.addTask { (name, await gate.pass { await question(part) }) }
             }
             return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }

@@ -55,16 +55,9 @@ extension Surroundings {
 
     /// The same of several hosts at once, for whoever takes no answer for none.
     func areOff(_ hosts: [HostName]) async -> [HostName: Bool] {
-        let gate = CallGate(pace.hostsAtOnce)
-        return await withTaskGroup(of: (HostName, Bool?).self) { group in
-            for host in hosts where bmcs[host] != nil {
-                group.addTask {
-                    await gate.pass {
-                        do { return (host, try await isOff(host)) } catch { return (host, nil) }
-                    }
-                }
-            }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        let answers = await ask(bmcs.filter { hosts.contains($0.key) }) { bmc -> Bool? in
+            do { return try await bmc.isOff() } catch { return nil }
         }
+        return answers.compactMapValues(\.self)
     }
 }
