@@ -139,6 +139,15 @@ extension CheckerTests.Broken {
     /// The phases before the first guest goes.
     private static let headPhases: [PhaseName] = [.freeze, .haAgents]
 
+    /// With a journal that is not what it says.
+    private static func untrue(
+        _ around: Surroundings, _ fault: UntrueJournal.Fault
+    ) -> Surroundings {
+        var around = around
+        around.journal = UntrueJournal(around.journal, fault)
+        return around
+    }
+
     /// HA cannot be switched off for as long as it is tried.
     private static func failingToFreeze(_ around: Surroundings) -> Surroundings {
         var around = around
@@ -224,11 +233,7 @@ extension CheckerTests.Broken {
             prepare: withSSHStopped),
         Self(
             rule: "5: SSH is put back", how: "how SSH was is not on record when it is started",
-            wrap: { around, _ in
-                var around = around
-                around.journal = UntrueJournal(around.journal, .forgetsSSH)
-                return around
-            }, prepare: withSSHStopped),
+            wrap: { around, _ in untrue(around, .forgetsSSH) }, prepare: withSSHStopped),
         Self(
             rule: "5: SSH is put back", how: "it stops what ran before",
             up: { plan in
@@ -384,22 +389,14 @@ extension CheckerTests.Broken {
         Self(
             rule: "6: the record is on disk before the act",
             how: "what a host started by itself is not on record when it is changed",
-            wrap: { around, _ in
-                var around = around
-                around.journal = UntrueJournal(around.journal, .forgetsBootChoices)
-                return around
-            }, prepare: withAutostart),
+            wrap: { around, _ in untrue(around, .forgetsBootChoices) }, prepare: withAutostart),
         Self(
             rule: "12: armed scripts expire, none stays armed", how: "it leaves autostart on",
             up: { plan in plan.phases.removeAll { $0.name == .autostartBack } },
             prepare: withAutostart),
         Self(
             rule: "6: the record is on disk before the act", how: "it records after the act",
-            wrap: { around, _ in
-                var around = around
-                around.journal = UntrueJournal(around.journal, .writesAnnouncementsLate)
-                return around
-            }),
+            wrap: { around, _ in untrue(around, .writesAnnouncementsLate) }),
         Self(
             rule: "7: the output is cut after the hosts", how: "it leaves a host on",
             down: { plan in plan.phases.removeAll { $0.name == .vcsaHost } }),

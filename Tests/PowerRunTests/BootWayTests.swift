@@ -54,16 +54,12 @@ struct BootWayTests {
         let made = bench
         return try simulate(made) {
             let site = made.site
-            func operation() -> Operation {
-                Operation(
-                    in: made.around, control: RunControl(), makeID: Counter.shared.next)
-            }
             site.world.failMains()
-            let down = try await site.goDown(operation())
-            let ledger = try await operation().ledger()
+            let down = try await site.goDown(made.operation())
+            let ledger = try await made.operation().ledger()
             let before = site.world.log.count
             try await site.cycle()
-            let up = try await site.comeBack(operation())
+            let up = try await site.comeBack(made.operation())
             var starters: [String: Set<String>] = [:]
             for event in site.world.log.dropFirst(before) where event.kind == .guestOn {
                 starters[event.detail, default: []].insert(event.object)

@@ -118,6 +118,11 @@ struct Bench: Sendable {
         around = site.around(announcer: Quiet(), site: change)
     }
 
+    /// What takes the cluster down and brings it back here.
+    func operation(control: RunControl = RunControl()) -> Operation {
+        Operation(in: around, control: control, makeID: Counter.shared.next)
+    }
+
     /// The identity of the lab's guest of this name.
     func id(_ name: String) -> GuestID {
         site.world.scenario.guests.first { $0.name == name }?.id ?? GuestID("none")

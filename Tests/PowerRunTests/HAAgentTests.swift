@@ -16,16 +16,10 @@ struct HAAgentTests {
         return bench
     }
 
-    private func operation(
-        _ bench: Bench, control: RunControl = RunControl()
-    ) -> Operation {
-        Operation(in: bench.around, control: control, makeID: Counter.shared.next)
-    }
-
     @Test func `every agent is stopped before the first host goes, and only once`() throws {
         let bench = stubborn()
         let (result, log) = try simulate(bench) {
-            let result = try await bench.site.goDown(operation(bench), origin: .hand)
+            let result = try await bench.site.goDown(bench.operation(), origin: .hand)
             return (result, bench.site.world.log)
         }
         #expect(result == .finishedWithGaps)
@@ -40,7 +34,7 @@ struct HAAgentTests {
         bench.around.bend("esx2.lab") { $0 == .stopHAAgent ? .loginRefused : nil }
         let made = bench
         let (log, run) = try simulate(bench) {
-            _ = try await made.site.goDown(operation(made), origin: .hand)
+            _ = try await made.site.goDown(made.operation(), origin: .hand)
             return (made.site.world.log, try await made.ledger().lastRun)
         }
         guard case .gaveUp(let why) = run?.outcome(of: .stopHAAgents) else {
@@ -70,8 +64,8 @@ struct HAAgentTests {
             let control = RunControl()
             var made = bench
             made.around.announcer = AtGuest(3) { control.ask(.reverse) }
-            let down = try await made.site.goDown(operation(made, control: control))
-            let up = try await made.site.comeBack(operation(bench))
+            let down = try await made.site.goDown(made.operation(control: control))
+            let up = try await made.site.comeBack(bench.operation())
             let agents = try await bench.ledger().haAgentsStopped
             return (down, up, bench.site.world.log, agents)
         }
@@ -89,10 +83,10 @@ struct HAAgentTests {
             let control = RunControl()
             var made = bench
             made.around.announcer = AtGuest(3) { control.ask(.stop) }
-            _ = try await made.site.goDown(operation(made, control: control), origin: .hand)
+            _ = try await made.site.goDown(made.operation(control: control), origin: .hand)
             try await bench.site.cycle()
             try await bench.site.time.sleep(for: .seconds(60))
-            let resumed = try await operation(bench).resume(mainsAreBack: false)
+            let resumed = try await bench.operation().resume(mainsAreBack: false)
             let stops = bench.site.world.log.filter { $0.kind == .haAgentStopped }
             return (stops.map(\.object).sorted(), resumed)
         }

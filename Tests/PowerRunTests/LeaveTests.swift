@@ -17,13 +17,6 @@ struct LeaveTests {
         return scenario
     }
 
-    private func what(_ world: LabWorld) -> [String] {
-        world.log.map { event in
-            [event.kind.rawValue, event.object, event.detail].filter { !$0.isEmpty }
-                .joined(separator: " ")
-        }
-    }
-
     @Test func `the last host shuts vpower and then itself down, and the output waits for it`()
         throws
     {
@@ -38,7 +31,7 @@ struct LeaveTests {
             let need = try await operation.outputIsNeeded()
             try await site.feed.cutOutput(neededFor: need)
             try await site.time.sleep(for: .seconds(90))
-            return (result, need, self.what(world))
+            return (result, need, what(world))
         }
         #expect(result == .finished)
         #expect(need == .ownHost(LabScenario.limits.leave))
@@ -64,7 +57,7 @@ struct LeaveTests {
                 try await site.feed.cutOutput(neededFor: need)
                 Issue.record("it was told")
             } catch { #expect(error.reason == .refused) }
-            return self.what(site.world)
+            return what(site.world)
         }
         #expect(!log.contains { $0.hasPrefix("outputCutAsked") })
     }
@@ -104,7 +97,7 @@ struct LeaveTests {
                 }
             }
             _ = try await site.goDown(site.operation(announcer: somebody))
-            return self.what(world)
+            return what(world)
         }
         let on = try #require(log.firstIndex(of: "guestOn \(guest) a person"))
         let left = try #require(log.firstIndex(of: "hostLeft esx3.lab"))
@@ -135,7 +128,7 @@ struct LeaveTests {
                     life.kill()
                 }
             }
-            #expect(!self.what(world).contains { $0.hasPrefix("maintenanceOff") })
+            #expect(!what(world).contains { $0.hasPrefix("maintenanceOff") })
             // It is started by its host's boot script, and goes on.
             while world.inventory().guest(id)?.power != .on {
                 try await site.time.sleep(for: .seconds(1))

@@ -32,13 +32,6 @@ struct MachineTests {
         return scenario
     }
 
-    private func what(_ world: LabWorld) -> [String] {
-        world.log.map { event in
-            [event.kind.rawValue, event.object, event.detail].filter { !$0.isEmpty }
-                .joined(separator: " ")
-        }
-    }
-
     private func wait(until isSo: () -> Bool, _ site: MemorySite) async throws {
         while !isSo() { try await site.time.sleep(for: .seconds(1)) }
     }
@@ -56,7 +49,7 @@ struct MachineTests {
             let need = try await operation.outputIsNeeded()
             try await site.feed.cutOutput(neededFor: need)
             try await site.time.sleep(for: .seconds(120))
-            return (result, need, self.what(world))
+            return (result, need, what(world))
         }
         #expect(result == .finished)
         #expect(need == .machine(Self.nas, goneWithin: .seconds(90)))
@@ -158,7 +151,7 @@ struct MachineTests {
                 site.operation(announcer: caller, control: control))
             let up = try await site.comeBack(site.operation())
             return (
-                [down, up], self.what(world), world.records.map(\.record.event),
+                [down, up], what(world), world.records.map(\.record.event),
                 await site.violations()
             )
         }
@@ -196,7 +189,7 @@ struct MachineTests {
             try await self.wait(until: { !world.answers(HostName("esx3.lab")) }, site)
             for host in world.scenario.hosts { world.wakeHost(host.name) }
             #expect(try await site.comeBack(site.operation()) == .finished)
-            return self.what(world)
+            return what(world)
         }
         // After vpower's host was handed over nobody calls it off.
         #expect(
@@ -222,7 +215,7 @@ struct MachineTests {
             #expect(try await site.goDown(operation) == .finished)
             let notes = try await operation.ledger().lastRun?.notes ?? []
             try await site.time.sleep(for: .seconds(120))
-            return (self.what(world), notes)
+            return (what(world), notes)
         }
     }
 

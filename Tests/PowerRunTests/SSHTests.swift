@@ -39,15 +39,11 @@ struct SSHTests {
         let made = bench
         return try simulate(made) {
             let site = made.site
-            func operation() -> Operation {
-                Operation(
-                    in: made.around, control: RunControl(), makeID: Counter.shared.next)
-            }
             site.world.failMains()
-            let down = try await site.goDown(operation())
-            let run = try #require(try await operation().ledger().lastRun)
+            let down = try await site.goDown(made.operation())
+            let run = try #require(try await made.operation().ledger().lastRun)
             try await site.cycle()
-            let up = try await site.comeBack(operation())
+            let up = try await site.comeBack(made.operation())
             return End(
                 down: down, up: up, violations: await site.violations(),
                 events: site.world.log.map(\.kind),

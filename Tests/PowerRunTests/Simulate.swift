@@ -51,6 +51,14 @@ final class Counter: Sendable {
     }
 }
 
+/// What happened at a site, a line each.
+func what(_ world: LabWorld) -> [String] {
+    world.log.map { event in
+        [event.kind.rawValue, event.object, event.detail].filter { !$0.isEmpty }
+            .joined(separator: " ")
+    }
+}
+
 /// Tells nobody.
 struct Quiet: Announcer {
     func announce(_ record: Record) async {}
